@@ -1,0 +1,68 @@
+//! `promolink dev`: a server to try, on loopback, with demo data and no credentials.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::Database;
+use crate::{
+    app,
+    auth::Principal,
+    promotions::{Clock, OrgId, SystemClock, demo},
+    store,
+};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    database: Database,
+    /// The address to listen on; loopback only, since nobody needs a credential. Port 0 takes a free one
+    #[arg(long, env = "PROMOLINK_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    listen: SocketAddr,
+}
+
+pub async fn run(Arguments { database, listen }: Arguments) -> anyhow::Result<()> {
+    ensure!(
+        listen.ip().is_loopback(),
+        "`promolink dev` asks nobody for a credential, so it listens on loopback alone: {listen} is not"
+    );
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}; --listen takes another address"))?;
+    let url = database.database_url;
+    store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
+    let repository = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
+    let org = OrgId::try_from(demo::ORG)?;
+    let seeded = demo::seed(&*repository, org, SystemClock.now()).await.context("cannot add the demo data")?;
+
+    greet(listener.local_addr()?, &url, seeded);
+    app::run(repository, Arc::new(SystemClock), Principal { org }, listener, super::serve::shutdown_signal())
+        .await
+        .context("the server stopped")
+}
+
+fn greet(address: SocketAddr, url: &store::DatabaseUrl, seeded: bool) {
+    let demo_data = if seeded { "demo data added" } else { "as it was left" };
+    let operation = format!(
+        "mutation {{ linkPromotionCode(input: {{customerId: 42, code: \\\"{}\\\", mode: DISCOUNT}}) {{ id orgId \
+         promotionId promotionName code customerId active createdOn validTill mode redeemableFrom }} }}",
+        demo::FREE_CODE
+    );
+    println!(
+        "Promolink is ready to try. Not for production: nobody needs a credential in this mode.
+
+  GraphiQL  http://{address}/graphiql
+  API       http://{address}/graphql
+  Database  {url} ({demo_data})
+
+Link a promotion code of the demo organisation ({org}):
+
+  curl http://{address}/graphql -H 'content-type: application/json' \\
+    -d '{{\"query\":\"{operation}\"}}'
+
+Press Ctrl-C to stop.",
+        org = demo::ORG
+    );
+}

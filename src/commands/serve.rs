@@ -1,0 +1,38 @@
+//! `promolink serve`: the server in production.
+
+use anyhow::bail;
+use clap::Args;
+use tokio::signal;
+
+use super::Database;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    database: Database,
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    bail!(
+        "`promolink serve` does not start without credentials for its callers, and this version has none yet. \
+         To try the server on {}, use `promolink dev`.",
+        arguments.database.database_url
+    )
+}
+
+/// Completes when the process is asked to end, by Ctrl-C or SIGTERM.
+pub async fn shutdown_signal() {
+    #[cfg(unix)]
+    let terminated = async {
+        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<Option<()>>();
+    tokio::select! {
+        _ = signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}

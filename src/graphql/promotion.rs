@@ -1,0 +1,102 @@
+//! `Promotion` and `PromotionState`.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object, Result};
+
+use super::{
+    campaign::{Campaign, PromotionMode},
+    scalars::{Long, Timestamp},
+};
+use crate::promotions::{self, PromotionService};
+
+/// Where a promotion is in its life. Of several that apply, the first of UNLINKED, INACTIVE, EXPIRED, REDEEMED,
+/// NOT_YET_REDEEMABLE and ACTIVE is told.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "crate::promotions::PromotionState")]
+pub enum PromotionState {
+    /// Linked, but the campaign's redeemableFrom has not come.
+    NotYetRedeemable,
+    /// Can be redeemed now.
+    Active,
+    /// Redeemed as often as the campaign allows.
+    Redeemed,
+    /// Past its validTill.
+    Expired,
+    /// The campaign is switched off or the code was revoked.
+    Inactive,
+    /// The customer no longer holds the code.
+    Unlinked,
+}
+
+/// A promotion code held by one customer: what linkPromotionCode returns. Only that customer can redeem it.
+pub struct Promotion(pub promotions::Promotion);
+
+#[Object]
+impl Promotion {
+    /// The promotion's id (a UUID). Linking the same code to the same customer again answers with the same id.
+    async fn id(&self) -> ID {
+        self.0.id.get().into()
+    }
+
+    /// The organisation that issued the code.
+    async fn org_id(&self) -> Long {
+        self.0.campaign.org.into()
+    }
+
+    /// The id of the campaign that the code belongs to.
+    async fn promotion_id(&self) -> ID {
+        self.0.campaign.id.get().into()
+    }
+
+    /// The name of the campaign that the code belongs to.
+    async fn promotion_name(&self) -> &str {
+        &self.0.campaign.name
+    }
+
+    /// The code as it was issued, however it was spelled when linking.
+    async fn code(&self) -> &str {
+        self.0.code.text()
+    }
+
+    /// The customer who holds the code.
+    async fn customer_id(&self) -> Long {
+        self.0.customer_id.into()
+    }
+
+    /// Whether the hold stands now: campaign active, code not revoked, not unlinked, not past validTill.
+    async fn active(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.0.is_active(ctx.data::<Arc<PromotionService>>()?.now()))
+    }
+
+    /// The moment of linking.
+    async fn created_on(&self) -> Timestamp {
+        self.0.created_on.into()
+    }
+
+    /// The last moment at which it can be redeemed: the earlier of the campaign's validTill and validForDays after
+    /// createdOn.
+    async fn valid_till(&self) -> Timestamp {
+        self.0.valid_till().into()
+    }
+
+    /// What the code is for.
+    async fn mode(&self) -> PromotionMode {
+        self.0.campaign.mode.into()
+    }
+
+    /// The first moment at which it can be redeemed: the later of createdOn and the campaign's redeemableFrom.
+    async fn redeemable_from(&self) -> Timestamp {
+        self.0.redeemable_from().into()
+    }
+
+    /// Where the promotion is in its life now.
+    async fn state(&self, ctx: &Context<'_>) -> Result<PromotionState> {
+        Ok(self.0.state(ctx.data::<Arc<PromotionService>>()?.now()).into())
+    }
+
+    /// The campaign that the code belongs to.
+    async fn campaign(&self) -> Campaign {
+        Campaign(Arc::clone(&self.0.campaign))
+    }
+}

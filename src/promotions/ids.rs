@@ -1,0 +1,108 @@
+//! The identities of the domain: whole-number ids that others assign, and the UUIDs that we do.
+
+use uuid::{NoContext, Uuid};
+
+use super::time::Timestamp;
+
+/// The largest number that every JSON client keeps exactly: 2^53 - 1 (ECMA-262, `Number.MAX_SAFE_INTEGER`).
+pub const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
+
+/// A number was outside 0 to [`MAX_SAFE_INTEGER`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a whole number from 0 to {MAX_SAFE_INTEGER} is wanted")]
+pub struct OutOfRange;
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(i64);
+
+        impl $name {
+            /// The number itself.
+            #[must_use]
+            pub const fn get(self) -> i64 {
+                self.0
+            }
+        }
+
+        impl TryFrom<i64> for $name {
+            type Error = OutOfRange;
+
+            fn try_from(number: i64) -> Result<Self, OutOfRange> {
+                if (0..=MAX_SAFE_INTEGER).contains(&number) { Ok(Self(number)) } else { Err(OutOfRange) }
+            }
+        }
+    };
+}
+
+number_id! {
+    /// An organisation: the tenant. It comes from the caller's credential, never from an argument.
+    OrgId
+}
+number_id! {
+    /// A customer, as the organisation's own systems number them.
+    CustomerId
+}
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id (UUID version 7, RFC 9562): the moment of its making, then random bits.
+            #[must_use]
+            pub fn new(now: Timestamp) -> Self {
+                Self(uuid_v7(now))
+            }
+
+            /// The UUID itself.
+            #[must_use]
+            pub const fn get(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// A campaign.
+    CampaignId
+}
+uuid_id! {
+    /// A promotion: one customer's hold on one code.
+    PromotionId
+}
+
+fn uuid_v7(now: Timestamp) -> Uuid {
+    let millis = u64::try_from(now.millis()).unwrap_or(0);
+    let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
+    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, millis / 1000, nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_beyond_what_json_clients_keep_are_refused() {
+        assert_eq!(CustomerId::try_from(MAX_SAFE_INTEGER).map(CustomerId::get), Ok(MAX_SAFE_INTEGER));
+        assert_eq!(CustomerId::try_from(MAX_SAFE_INTEGER + 1), Err(OutOfRange));
+        assert_eq!(CustomerId::try_from(-1), Err(OutOfRange));
+    }
+
+    #[test]
+    fn an_id_carries_the_moment_of_its_making() {
+        let moment = Timestamp::from_millis(1_700_000_000_123);
+        let (seconds, nanos) = PromotionId::new(moment).get().get_timestamp().unwrap().to_unix();
+        assert_eq!((seconds, nanos), (1_700_000_000, 123_000_000));
+    }
+}

@@ -1,0 +1,90 @@
+//! The databases. Diesel is used here and nowhere else.
+//!
+//! Both stores share the tables ([`schema`]), the rows, the queries that the builder can express and, above all, the
+//! rules: between its reads and its writes each calls the same pure function of the domain.
+
+mod error;
+mod migrations;
+mod postgres;
+mod queries;
+mod rows;
+mod schema;
+mod sqlite;
+
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+
+pub use error::OpenError;
+pub use migrations::{Migration, migrate, status};
+
+use crate::promotions::PromotionRepository;
+
+/// Where the data is. Its text form never shows a password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file of the embedded database.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server.
+    Postgres(String),
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+        match path {
+            Some(path) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
+            _ => Err("expected sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => {
+                let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+                // Parameters may hold a password too.
+                write!(f, "{scheme}://{}", host.split('?').next().unwrap_or(host))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Opens the store behind a URL. Its tables must be there: see [`migrate`].
+pub async fn open(url: &DatabaseUrl) -> Result<Arc<dyn PromotionRepository>, OpenError> {
+    Ok(match url {
+        DatabaseUrl::Sqlite(path) => Arc::new(sqlite::SqliteStore::open(path)?),
+        DatabaseUrl::Postgres(url) => Arc::new(postgres::PostgresStore::open(url).await?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_url_shows_no_password() {
+        let url: DatabaseUrl = "postgres://me:secret@db.example:5432/promolink?password=secret".parse().unwrap();
+        assert_eq!(format!("{url} {url:?}"), "postgres://db.example:5432/promolink postgres://db.example:5432/promolink");
+    }
+
+    #[test]
+    fn only_the_two_databases_are_understood() {
+        assert_eq!("sqlite:a/b.db".parse(), Ok(DatabaseUrl::Sqlite("a/b.db".into())));
+        assert_eq!("sqlite:///tmp/b.db".parse(), Ok(DatabaseUrl::Sqlite("/tmp/b.db".into())));
+        assert!("mysql://x".parse::<DatabaseUrl>().is_err());
+        assert!("sqlite:".parse::<DatabaseUrl>().is_err());
+    }
+}

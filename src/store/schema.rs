@@ -1,0 +1,63 @@
+//! The tables, as both databases have them. Written by hand: the migrations are the truth, and the tests that run
+//! against both databases hold this to them.
+
+/// The SQL type of public ids: `uuid` in PostgreSQL, a blob of 16 bytes in SQLite.
+#[derive(Debug, Clone, Copy, diesel::sql_types::SqlType, diesel::query_builder::QueryId)]
+#[diesel(postgres_type(oid = 2950, array_oid = 2951))]
+#[diesel(sqlite_type(name = "Binary"))]
+pub struct PublicId;
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::PublicId;
+
+    campaigns (org_id, id) {
+        org_id -> BigInt,
+        id -> PublicId,
+        name -> Text,
+        mode -> SmallInt,
+        active -> Bool,
+        created_on -> BigInt,
+        redeemable_from -> BigInt,
+        valid_till -> BigInt,
+        valid_for_days -> Nullable<Integer>,
+        max_links_per_customer -> Nullable<Integer>,
+        max_redemptions_per_link -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::PublicId;
+
+    promotion_codes (org_id, mode, folded) {
+        org_id -> BigInt,
+        mode -> SmallInt,
+        folded -> Text,
+        code -> Text,
+        campaign_id -> PublicId,
+        created_on -> BigInt,
+        revoked_on -> Nullable<BigInt>,
+        max_links -> Nullable<Integer>,
+        link_count -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::PublicId;
+
+    promotions (org_id, id) {
+        org_id -> BigInt,
+        id -> PublicId,
+        mode -> SmallInt,
+        folded -> Text,
+        campaign_id -> PublicId,
+        customer_id -> BigInt,
+        created_on -> BigInt,
+        unlinked_on -> Nullable<BigInt>,
+        redemption_count -> Integer,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(campaigns, promotion_codes, promotions);
