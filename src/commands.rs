@@ -37,7 +37,13 @@ enum Command {
 #[derive(Debug, Args)]
 struct Database {
     /// The database: sqlite:PATH or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, default_value = "sqlite:promolink.db", value_name = "URL")]
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        default_value = "sqlite:promolink.db",
+        value_name = "URL"
+    )]
     database_url: DatabaseUrl,
 }
 

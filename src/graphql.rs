@@ -42,7 +42,8 @@ impl Api {
 /// The public schema in the schema definition language, as `schema.graphql` holds it.
 #[must_use]
 pub fn sdl() -> String {
-    builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by().use_space_ident())
+    let sdl = builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by().use_space_ident());
+    format!("{}\n", sdl.trim_end())
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {

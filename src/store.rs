@@ -77,7 +77,10 @@ mod tests {
     #[test]
     fn a_database_url_shows_no_password() {
         let url: DatabaseUrl = "postgres://me:secret@db.example:5432/promolink?password=secret".parse().unwrap();
-        assert_eq!(format!("{url} {url:?}"), "postgres://db.example:5432/promolink postgres://db.example:5432/promolink");
+        assert_eq!(
+            format!("{url} {url:?}"),
+            "postgres://db.example:5432/promolink postgres://db.example:5432/promolink"
+        );
     }
 
     #[test]

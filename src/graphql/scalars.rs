@@ -5,12 +5,12 @@ use async_graphql::{Error, InputValueError, InputValueResult, Scalar, ScalarType
 use super::error::invalid_input;
 use crate::promotions;
 
-/// A whole number from 0 to 9007199254740991 (2^53 - 1, the largest that every JSON client keeps exactly), sent as a
-/// JSON number. Accepts a JSON integer or a string of decimal digits; anything else is INVALID_INPUT.
+/// What is out of range is kept as `None` rather than refused here, where nobody knows the field's name:
+/// [`Long::parse_as`] names it.
 pub struct Long(Option<i64>);
 
-// What is out of range is kept as `None` rather than refused here, where nobody knows the field's name:
-// [`Long::parse_as`] names it.
+/// A whole number from 0 to 9007199254740991 (2^53 - 1, the largest that every JSON client keeps exactly), sent as a
+/// JSON number. Accepts a JSON integer or a string of decimal digits; anything else is INVALID_INPUT.
 #[Scalar]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -46,9 +46,10 @@ impl From<promotions::CustomerId> for Long {
     }
 }
 
-/// A moment: milliseconds since the Unix epoch (1970-01-01T00:00:00Z), as a JSON number.
+/// The domain's moment, as clients see it.
 pub struct Timestamp(promotions::Timestamp);
 
+/// A moment: milliseconds since the Unix epoch (1970-01-01T00:00:00Z), as a JSON number.
 #[Scalar]
 impl ScalarType for Timestamp {
     fn parse(value: Value) -> InputValueResult<Self> {

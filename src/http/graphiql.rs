@@ -26,11 +26,12 @@ mutation Link($input: LinkPromotionCodeInput!) {
 }
 ";
 
+/// The library's page has no setting for tabs; this option of it is where they can stand.
+const OPTION: &str = "defaultEditorToolsVisibility: true,";
+
 static PAGE: LazyLock<String> = LazyLock::new(|| {
     let variables = json!({ "input": { "customerId": 42, "code": demo::FREE_CODE, "mode": "DISCOUNT" } });
     let tabs = json!([{ "query": OPERATION, "variables": format!("{variables:#}") }]);
-    // The library's page has no setting for tabs; this option of it is where they can stand.
-    const OPTION: &str = "defaultEditorToolsVisibility: true,";
     GraphiQLSource::build()
         .endpoint("/graphql")
         .title("Promolink")

@@ -75,18 +75,12 @@ async fn supervise(
     clock: Arc<dyn Clock>,
     jobs: Arc<Mutex<mpsc::Receiver<Job>>>,
 ) {
-    while let Err(panic) =
-        tokio::spawn(work(Arc::clone(&repository), Arc::clone(&clock), Arc::clone(&jobs))).await
-    {
+    while let Err(panic) = tokio::spawn(work(Arc::clone(&repository), Arc::clone(&clock), Arc::clone(&jobs))).await {
         tracing::error!(%panic, "a link worker panicked and is started again");
     }
 }
 
-async fn work(
-    repository: Arc<dyn PromotionRepository>,
-    clock: Arc<dyn Clock>,
-    jobs: Arc<Mutex<mpsc::Receiver<Job>>>,
-) {
+async fn work(repository: Arc<dyn PromotionRepository>, clock: Arc<dyn Clock>, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while jobs.lock().await.recv_many(&mut batch, MAX_BATCH).await > 0 {
         let (requests, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|job| (job.request, job.answer)).unzip();

@@ -153,7 +153,9 @@ mod tests {
 
     #[test]
     fn spellings_of_one_code_fold_alike() {
-        for spelling in ["SAVE-20", "save-20", "  Save-20\u{3000}", "\u{ff33}\u{ff21}\u{ff36}\u{ff25}\u{ff0d}\u{ff12}\u{ff10}"] {
+        for spelling in
+            ["SAVE-20", "save-20", "  Save-20\u{3000}", "\u{ff33}\u{ff21}\u{ff36}\u{ff25}\u{ff0d}\u{ff12}\u{ff10}"]
+        {
             assert_eq!(folded(spelling), "save-20", "{spelling:?}");
         }
         assert_eq!(folded("STRASSE"), folded("straße"));

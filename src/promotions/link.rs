@@ -65,6 +65,7 @@ impl Decisions {
 }
 
 /// Decides a batch in the order of arrival; each request sees what was decided before it.
+#[must_use]
 pub fn decide(mut set: WorkingSet, requests: &[LinkRequest], now: Timestamp) -> Decisions {
     let mut decisions = Decisions::default();
     for (position, request) in requests.iter().enumerate() {

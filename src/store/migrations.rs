@@ -1,9 +1,6 @@
 //! Migrations: built into the binary, applied on demand, safe to start twice at once.
 
-use diesel::{
-    backend::Backend,
-    migration::MigrationSource,
-};
+use diesel::{backend::Backend, migration::MigrationSource};
 use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -50,34 +47,29 @@ pub async fn status(url: &DatabaseUrl) -> Result<Vec<Migration>, OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => {
             let path = path.clone();
-            tokio::task::spawn_blocking(move || list(&mut sqlite::connect(&path)?, SQLITE)).await?
+            tokio::task::spawn_blocking(move || list(&mut sqlite::connect(&path)?, &SQLITE)).await?
         }
         DatabaseUrl::Postgres(url) => {
-            list(&mut AsyncMigrationHarness::new(AsyncPgConnection::establish(url).await?), POSTGRES)
+            list(&mut AsyncMigrationHarness::new(AsyncPgConnection::establish(url).await?), &POSTGRES)
         }
     }
 }
 
 fn apply<DB: Backend>(
     harness: &mut impl MigrationHarness<DB>,
-    migrations: EmbeddedMigrations,
-) -> Result<Vec<String>, OpenError>
-where
-    EmbeddedMigrations: MigrationSource<DB>,
-{
-    let applied = harness.run_pending_migrations(migrations).map_err(OpenError::Migration)?;
-    Ok(applied.iter().map(ToString::to_string).collect())
+    migrations: impl MigrationSource<DB>,
+) -> Result<Vec<String>, OpenError> {
+    let pending = harness.pending_migrations(migrations).map_err(OpenError::Migration)?;
+    harness.run_migrations(&pending).map_err(OpenError::Migration)?;
+    Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
 }
 
 fn list<DB: Backend>(
     harness: &mut impl MigrationHarness<DB>,
-    migrations: EmbeddedMigrations,
-) -> Result<Vec<Migration>, OpenError>
-where
-    EmbeddedMigrations: MigrationSource<DB>,
-{
+    migrations: &impl MigrationSource<DB>,
+) -> Result<Vec<Migration>, OpenError> {
     let applied = harness.applied_migrations().map_err(OpenError::Migration)?;
-    let mut all = MigrationSource::<DB>::migrations(&migrations).map_err(OpenError::Migration)?;
+    let mut all = migrations.migrations().map_err(OpenError::Migration)?;
     all.sort_by_key(|migration| migration.name().to_string());
     Ok(all
         .iter()

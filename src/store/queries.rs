@@ -21,7 +21,8 @@ fn promotions_in_full() -> _ {
                 .and(promotion_codes::folded.eq(promotions::folded))),
         )
         .inner_join(
-            campaigns::table.on(campaigns::org_id.eq(promotions::org_id).and(campaigns::id.eq(promotions::campaign_id))),
+            campaigns::table
+                .on(campaigns::org_id.eq(promotions::org_id).and(campaigns::id.eq(promotions::campaign_id))),
         )
 }
 

@@ -8,7 +8,7 @@
 pub struct PublicId;
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
     use super::PublicId;
 
     campaigns (org_id, id) {
@@ -27,7 +27,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Integer, Nullable, SmallInt, Text};
     use super::PublicId;
 
     promotion_codes (org_id, mode, folded) {
@@ -44,7 +44,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
+    use diesel::sql_types::{BigInt, Integer, Nullable, SmallInt, Text};
     use super::PublicId;
 
     promotions (org_id, id) {

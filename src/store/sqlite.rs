@@ -1,7 +1,7 @@
 //! SQLite, the embedded store: one connection that writes, a few that read, all of it off the async threads.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -18,9 +18,7 @@ use diesel::{
 use super::{
     error::{OpenError, StoreResult},
     queries,
-    rows::{
-        CampaignRow, CodeRow, HoldRow, Id, NewPromotionRow, PromotionRow, ids, into_domain, mode_to_db,
-    },
+    rows::{CampaignRow, CodeRow, HoldRow, Id, NewPromotionRow, PromotionRow, ids, into_domain, mode_to_db},
     schema::{campaigns, promotion_codes, promotions},
 };
 use crate::promotions::{
@@ -121,7 +119,7 @@ impl PromotionRepository for SqliteStore {
 
     async fn promotions(&self, org: OrgId, promotion_ids: &[PromotionId]) -> Result<Vec<Promotion>, StoreError> {
         let query = queries::promotions_by_id(org.get(), ids(promotion_ids, |id| id.get()));
-        self.read(move |connection| Ok(into_domain(query.select(PromotionRow::as_select()).load(connection)?)?)).await
+        self.read(move |connection| into_domain(query.select(PromotionRow::as_select()).load(connection)?)).await
     }
 
     async fn codes(
@@ -132,12 +130,12 @@ impl PromotionRepository for SqliteStore {
     ) -> Result<Vec<PromotionCode>, StoreError> {
         let folded = folded.iter().map(|folded| folded.as_str().to_owned()).collect();
         let query = queries::codes_by_text(org.get(), mode_to_db(mode), folded);
-        self.read(move |connection| Ok(into_domain(query.select(CodeRow::as_select()).load(connection)?)?)).await
+        self.read(move |connection| into_domain(query.select(CodeRow::as_select()).load(connection)?)).await
     }
 
     async fn campaigns(&self, org: OrgId, campaign_ids: &[CampaignId]) -> Result<Vec<Campaign>, StoreError> {
         let query = queries::campaigns_by_id(org.get(), ids(campaign_ids, |id| id.get()));
-        self.read(move |connection| Ok(into_domain(query.select(CampaignRow::as_select()).load(connection)?)?)).await
+        self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
     }
 
     async fn seed(&self, org: OrgId, campaigns: &[Campaign], codes: &[PromotionCode]) -> StoreResult<bool> {
@@ -161,13 +159,9 @@ fn read_working_set(connection: &mut SqliteConnection, requests: &[LinkRequest])
     for request in requests {
         if !set.codes.contains_key(&request.key) {
             let Some(code) = read_code(connection, &request.key)? else { continue };
-            let campaign = match campaigns.get(&(code.org, code.campaign_id)) {
-                Some(campaign) => Arc::clone(campaign),
-                None => {
-                    let campaign = Arc::new(read_campaign(connection, &code)?);
-                    campaigns.insert((code.org, code.campaign_id), Arc::clone(&campaign));
-                    campaign
-                }
+            let campaign = match campaigns.entry((code.org, code.campaign_id)) {
+                Entry::Occupied(entry) => Arc::clone(entry.get()),
+                Entry::Vacant(entry) => Arc::clone(entry.insert(Arc::new(read_campaign(connection, &code)?))),
             };
             set.codes.insert(request.key.clone(), CodeState { code, campaign, holds: HashMap::new() });
         }
@@ -196,7 +190,7 @@ fn read_code(connection: &mut SqliteConnection, key: &CodeKey) -> StoreResult<Op
         .select(CodeRow::as_select())
         .first(connection)
         .optional()?;
-    Ok(row.map(TryInto::try_into).transpose()?)
+    row.map(TryInto::try_into).transpose()
 }
 
 fn read_campaign(connection: &mut SqliteConnection, code: &PromotionCode) -> StoreResult<Campaign> {
@@ -204,7 +198,7 @@ fn read_campaign(connection: &mut SqliteConnection, code: &PromotionCode) -> Sto
         .find((code.org.get(), Id(code.campaign_id.get())))
         .select(CampaignRow::as_select())
         .first(connection)?;
-    Ok(row.try_into()?)
+    row.try_into()
 }
 
 fn read_hold(connection: &mut SqliteConnection, request: &LinkRequest) -> StoreResult<Option<HoldRow>> {

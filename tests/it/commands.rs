@@ -1,0 +1,106 @@
+//! The command line, as its user sees it.
+
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::support::{Database, Server, code_of, on_both_databases, program};
+
+on_both_databases! {
+    async fn dev_starts_with_demo_data_and_keeps_what_was_linked(database: Database) {
+        let server = Server::start(&database);
+        assert!(server.greeting.contains("Not for production"), "{}", server.greeting);
+        assert!(server.greeting.contains("demo data added"), "{}", server.greeting);
+        let first = run_curl(&server.greeting);
+        assert_eq!(first["data"]["linkPromotionCode"]["customerId"], 42);
+        server.stop();
+
+        let server = Server::start(&database);
+        assert!(server.greeting.contains("as it was left"), "{}", server.greeting);
+        let again = run_curl(&server.greeting);
+        assert_eq!(first, again);
+        assert_eq!(code_of(&server.link(43, "SUMMER-0001").await), "CODE_ALREADY_LINKED");
+        let query = "{ promotionCodes(codes: [\"SUMMER-0001\", \"GIFT-0001\"], mode: DISCOUNT) { linkCount } }";
+        let codes = server.execute(query, Value::Null).await;
+        assert_eq!(codes["data"]["promotionCodes"], json!([{ "linkCount": 1 }, null]));
+    }
+
+    async fn a_killed_server_loses_no_acknowledged_link(database: Database) {
+        let server = Server::start(&database);
+        let linked = server.link(42, "SUMMER-0001").await;
+        server.kill();
+        let server = Server::start(&database);
+        assert_eq!(linked, server.link(42, "SUMMER-0001").await);
+    }
+
+    async fn migrate_applies_what_is_pending_once(database: Database) {
+        let status = || run(&["migrate", "--status", "--database-url", &database.url]);
+        assert_eq!(text(&status()), "pending 2026-11-23-100000_promotions\n");
+        assert_eq!(
+            text(&run(&["migrate", "--database-url", &database.url])),
+            "applied 2026-11-23-100000_promotions\n"
+        );
+        assert_eq!(text(&status()), "applied 2026-11-23-100000_promotions\n");
+        assert!(text(&run(&["migrate", "--database-url", &database.url])).ends_with("is up to date\n"));
+    }
+
+    async fn two_processes_may_migrate_at_once(database: Database) {
+        let outputs = std::thread::scope(|scope| {
+            let migrate = || run(&["migrate", "--database-url", &database.url]);
+            let threads = [scope.spawn(migrate), scope.spawn(migrate), scope.spawn(migrate)];
+            threads.map(|thread| text(&thread.join().unwrap()))
+        });
+        assert_eq!(outputs.iter().filter(|output| output.starts_with("applied")).count(), 1, "{outputs:?}");
+        assert_eq!(outputs.iter().filter(|output| output.ends_with("is up to date\n")).count(), 2, "{outputs:?}");
+    }
+}
+
+#[tokio::test]
+async fn graphiql_opens_where_the_greeting_says() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    for path in ["/", "/graphiql"] {
+        let page = reqwest::get(server.url(path)).await.unwrap();
+        assert_eq!(page.url().path(), "/graphiql");
+        assert!(page.text().await.unwrap().contains("linkPromotionCode"));
+    }
+    assert!(server.greeting.contains(&server.url("/graphiql")));
+}
+
+#[test]
+fn what_cannot_work_is_said_in_a_sentence() {
+    for (arguments, expected) in [
+        (&["serve"][..], "does not start without credentials"),
+        (&["dev", "--listen", "0.0.0.0:0"], "loopback alone"),
+        (&["dev", "--database-url", "mysql://x"], "expected sqlite:PATH or postgres://"),
+        (
+            &["migrate", "--database-url", "sqlite:/nowhere/at/all.db"],
+            "cannot bring sqlite:/nowhere/at/all.db up to date",
+        ),
+        (&["dev", "--listen", "127.0.0.1:0", "--database-url", "postgres://me:secret@127.0.0.1:1/x"], "127.0.0.1:1/x"),
+    ] {
+        let output = run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(errors.contains(expected), "{arguments:?}: {errors}");
+        assert!(!errors.contains("secret"), "{errors}");
+    }
+}
+
+fn run(arguments: &[&str]) -> Output {
+    program().args(arguments).output().unwrap()
+}
+
+#[track_caller]
+fn text(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Runs the `curl` command of a greeting, as someone who pastes it would.
+fn run_curl(greeting: &str) -> Value {
+    let (_, command) = greeting.split_once("  curl ").unwrap();
+    let (command, _) = command.split_once("\n\n").unwrap();
+    let output = std::process::Command::new("sh").args(["-c", &format!("curl --silent {command}")]).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}

@@ -1,0 +1,63 @@
+//! Many customers at once: exactly as many win as may.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::support::{Database, Server, campaign, code_of, on_both_databases};
+
+on_both_databases! {
+    async fn five_hundred_race_for_one_code(database: Database) {
+        database.seed(&[campaign("Race").code("ONE", Some(1)).code("HUNDRED", Some(100))]).await;
+        let servers = [Arc::new(Server::start(&database))];
+        assert_eq!(race(&servers, |_| "ONE".to_owned()).await, counts([("OK", 1), ("CODE_ALREADY_LINKED", 499)]));
+        assert_eq!(race(&servers, |_| "HUNDRED".to_owned()).await, counts([("OK", 100), ("LINK_LIMIT_REACHED", 400)]));
+    }
+
+    async fn a_customer_limit_holds_in_a_race_for_different_codes(database: Database) {
+        database.seed(&[many_codes_five_each()]).await;
+        let servers = [Arc::new(Server::start(&database))];
+        assert_eq!(race_of_one_customer(&servers).await, counts([("OK", 5), ("CUSTOMER_LIMIT_REACHED", 495)]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_on_one_postgres_share_the_limits() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Race").code("ONE", Some(1)).code("HUNDRED", Some(100)), many_codes_five_each()]).await;
+    let servers = [Arc::new(Server::start(&database)), Arc::new(Server::start(&database))];
+    assert_eq!(race(&servers, |_| "ONE".to_owned()).await, counts([("OK", 1), ("CODE_ALREADY_LINKED", 499)]));
+    assert_eq!(race(&servers, |_| "HUNDRED".to_owned()).await, counts([("OK", 100), ("LINK_LIMIT_REACHED", 400)]));
+    assert_eq!(race_of_one_customer(&servers).await, counts([("OK", 5), ("CUSTOMER_LIMIT_REACHED", 495)]));
+}
+
+fn many_codes_five_each() -> crate::support::TestCampaign {
+    let limited = campaign("Five each").with(|campaign| campaign.max_links_per_customer = Some(5));
+    (0..500).fold(limited, |campaign, number| campaign.code(&format!("LIMITED-{number}"), Some(1)))
+}
+
+/// Five hundred customers each ask for a code, in turns at each server. Answers with how often each outcome came.
+async fn race(servers: &[Arc<Server>], code: impl Fn(usize) -> String) -> BTreeMap<String, usize> {
+    outcomes(servers, |number| (number, code(number))).await
+}
+
+/// One customer asks for five hundred codes.
+async fn race_of_one_customer(servers: &[Arc<Server>]) -> BTreeMap<String, usize> {
+    outcomes(servers, |number| (9_999, format!("LIMITED-{number}"))).await
+}
+
+async fn outcomes(servers: &[Arc<Server>], request: impl Fn(usize) -> (usize, String)) -> BTreeMap<String, usize> {
+    let mut racers = tokio::task::JoinSet::new();
+    for number in 0..500 {
+        let server = Arc::clone(&servers[number % servers.len()]);
+        let (customer, code) = request(number);
+        racers.spawn(async move { code_of(&server.link(customer, &code).await).to_owned() });
+    }
+    let mut counts = BTreeMap::new();
+    for outcome in racers.join_all().await {
+        *counts.entry(outcome).or_default() += 1;
+    }
+    counts
+}
+
+fn counts<const N: usize>(expected: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    expected.into_iter().map(|(outcome, count)| (outcome.to_owned(), count)).collect()
+}

@@ -1,0 +1,33 @@
+//! What the tests share: databases that they may do anything to, servers, and data to start from.
+
+mod cluster;
+mod database;
+mod fixtures;
+mod server;
+
+pub use database::Database;
+pub use fixtures::{ORG, TestCampaign, campaign, in_days, org};
+pub use server::{Server, code_of, program};
+
+/// Makes two tests of one: the same on SQLite and on PostgreSQL.
+macro_rules! on_both_databases {
+    ($($(#[doc = $doc:literal])* async fn $name:ident($database:ident: Database) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+
+            $(#[doc = $doc])*
+            async fn test($database: Database) $body
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_sqlite() {
+                test(Database::sqlite()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_postgres() {
+                test(Database::postgres()).await;
+            }
+        }
+    )*};
+}
+pub(crate) use on_both_databases;

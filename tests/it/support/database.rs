@@ -1,0 +1,76 @@
+//! A database of a test's own, migrated, and gone when the test ends.
+
+use std::{path::PathBuf, sync::Arc};
+
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use promolink::{
+    promotions::{Campaign, PromotionCode, PromotionRepository},
+    store::{self, DatabaseUrl},
+};
+use uuid::Uuid;
+
+use super::{TestCampaign, cluster, org};
+
+/// An empty database with all tables.
+pub struct Database {
+    pub url: String,
+    kind: Kind,
+}
+
+enum Kind {
+    Sqlite(#[expect(dead_code, reason = "its drop removes the folder")] tempfile::TempDir),
+    Postgres { name: String },
+}
+
+impl Database {
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path: PathBuf = folder.path().join("test.db");
+        Self { url: format!("sqlite:{}", path.display()), kind: Kind::Sqlite(folder) }
+    }
+
+    pub fn postgres() -> Self {
+        let name = format!("promolink_test_{}", Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).simple());
+        administer(&format!("CREATE DATABASE {name}"));
+        let (server, _) = cluster::url().rsplit_once('/').expect("TEST_DATABASE_URL names a database");
+        Self { url: format!("{server}/{name}"), kind: Kind::Postgres { name } }
+    }
+
+    pub fn parsed_url(&self) -> DatabaseUrl {
+        self.url.parse().unwrap()
+    }
+
+    /// The store over this database, its tables made.
+    pub async fn open(&self) -> Arc<dyn PromotionRepository> {
+        store::migrate(&self.parsed_url()).await.unwrap();
+        store::open(&self.parsed_url()).await.unwrap()
+    }
+
+    /// Gives the test organisation its campaigns and codes.
+    pub async fn seed(&self, campaigns: &[TestCampaign]) {
+        let (campaigns, codes): (Vec<Campaign>, Vec<Vec<PromotionCode>>) =
+            campaigns.iter().map(|test| (test.campaign.clone(), test.codes.clone())).unzip();
+        assert!(self.open().await.seed(org(), &campaigns, &codes.concat()).await.unwrap());
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Kind::Postgres { name } = &self.kind {
+            administer(&format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+    }
+}
+
+/// Runs a statement on the server. From a thread of its own, since tests drop databases in async code.
+fn administer(statement: &str) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut connection = AsyncPgConnection::establish(cluster::url()).await.unwrap();
+                connection.batch_execute(statement).await.unwrap();
+            });
+        });
+    });
+}
