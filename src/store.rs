@@ -1,6 +1,6 @@
 //! The databases. Diesel is used here and nowhere else.
 //!
-//! Both stores share the tables ([`schema`]), the rows, the queries that the builder can express and, above all, the
+//! Both stores share the tables (`schema`), the rows, the queries that the builder can express and, above all, the
 //! rules: between its reads and its writes each calls the same pure function of the domain.
 
 mod error;

@@ -29,7 +29,7 @@ pub struct Batcher {
     queue: mpsc::Sender<Job>,
 }
 
-/// The tasks behind a [`Batcher`]. They end when it is dropped and the queue is empty.
+/// The tasks behind a `Batcher`. They end when it is dropped and the queue is empty.
 #[must_use = "wait for the workers, or accepted links may be lost when the process ends"]
 pub struct Workers(JoinSet<()>);
 

@@ -269,7 +269,7 @@ impl HoldRow {
     }
 }
 
-/// A promotion with what its code and its campaign say of it: see [`super::queries::promotions_in_full`].
+/// A promotion with what its code and its campaign say of it: see `promotions_in_full` in the queries.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = promotions)]
 pub struct PromotionRow {
