@@ -2,13 +2,17 @@
 //! rule of their own. async-graphql is used here and in one handler of [`crate::http`].
 
 mod campaign;
+mod customer;
 mod error;
+mod issue;
 mod link;
 mod loaders;
 mod mutation;
+mod paging;
 mod promotion;
 mod promotion_code;
 mod query;
+mod redemption;
 mod scalars;
 
 use std::sync::Arc;

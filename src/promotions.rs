@@ -7,21 +7,32 @@ mod batcher;
 mod campaign;
 mod code;
 pub mod demo;
+mod generate;
 mod ids;
+mod import;
 mod link;
+mod page;
 mod promotion;
+mod redeem;
 mod refusal;
 mod repository;
 mod service;
 mod time;
 
 pub use batcher::Workers;
-pub use campaign::{Campaign, PromotionMode};
+pub use campaign::{Campaign, CampaignChange, InvalidCampaign, MAX_LIMIT, PromotionMode};
 pub use code::{Code, CodeKey, FoldedCode, InvalidCode, MAX_CODE_CHARS, PromotionCode};
-pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId};
+pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall};
+pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId, RedemptionId};
+pub use import::{CodeImport, NewCodes, RowOutcome};
 pub use link::{CodeState, Decisions, LinkOutcome, LinkRequest, WorkingSet, decide};
+pub use page::{Page, WalletFilter};
 pub use promotion::{Promotion, PromotionState};
+pub use redeem::{
+    InvalidTransactionId, RedeemDecision, RedeemOutcome, RedeemRequest, RedeemState, Redemption, Release,
+    TransactionId, decide_redeem, decide_reverse, decide_unlink,
+};
 pub use refusal::Refusal;
 pub use repository::{Cause, PromotionRepository, StoreError};
-pub use service::PromotionService;
+pub use service::{GenerateOutcome, PromotionService};
 pub use time::{Clock, SystemClock, Timestamp};

@@ -4,7 +4,9 @@
 //! rules: between its reads and its writes each calls the same pure function of the domain.
 
 mod error;
+mod lists;
 mod migrations;
+mod pages;
 mod postgres;
 mod queries;
 mod rows;

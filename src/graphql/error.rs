@@ -1,8 +1,10 @@
 //! Failures as callers see them: a message, and `extensions: { code, field?, retryable }`.
 
+use std::sync::Arc;
+
 use async_graphql::{Enum, Error, resolver_utils::enum_value};
 
-use crate::promotions::{Refusal, StoreError};
+use crate::promotions::{Refusal, SpaceTooSmall, StoreError};
 
 /// What a nullable field that can fail returns: a failure leaves it null and the rest of the answer alone.
 pub type Nullable<T> = Option<Result<T, Error>>;
@@ -67,28 +69,65 @@ impl From<Refusal> for ErrorCode {
             Refusal::CodeAlreadyLinked => Self::CodeAlreadyLinked,
             Refusal::LinkLimitReached => Self::LinkLimitReached,
             Refusal::CustomerLimitReached => Self::CustomerLimitReached,
+            Refusal::NotLinked => Self::NotLinked,
+            Refusal::NotYetRedeemable => Self::NotYetRedeemable,
+            Refusal::RedemptionLimitReached => Self::RedemptionLimitReached,
+            Refusal::TransactionIdReused => Self::TransactionIdReused,
+            Refusal::NotFound => Self::NotFound,
         }
     }
 }
 
+/// What an error's extensions say.
+#[derive(Debug, Clone)]
+pub struct Coded {
+    /// What went wrong.
+    pub code: ErrorCode,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// The field that is wrong.
+    pub field: Option<String>,
+}
+
+impl Coded {
+    /// What an error that this module made says.
+    pub fn of(error: &Error) -> Self {
+        let coded = error.source.as_ref().and_then(|source| source.downcast_ref::<Self>());
+        coded.cloned().unwrap_or(Self { code: ErrorCode::Internal, retryable: false, field: None })
+    }
+
+    fn into_error(self, message: String) -> Error {
+        let mut error = Error::new(message);
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("code", enum_value(self.code));
+        extensions.set("retryable", self.retryable);
+        if let Some(field) = &self.field {
+            extensions.set("field", field.as_str());
+        }
+        error.source = Some(Arc::new(self));
+        error
+    }
+}
+
 fn coded(code: ErrorCode, message: impl Into<String>) -> Error {
-    let mut error = Error::new(message);
-    let extensions = error.extensions.get_or_insert_default();
-    extensions.set("code", enum_value(code));
-    extensions.set("retryable", matches!(code, ErrorCode::Overloaded | ErrorCode::RateLimited));
-    error
+    let retryable = matches!(code, ErrorCode::Overloaded | ErrorCode::RateLimited);
+    Coded { code, retryable, field: None }.into_error(message.into())
 }
 
 /// The error for a value that is malformed or out of range.
 pub fn invalid_input(field: &str, reason: impl std::fmt::Display) -> Error {
-    let mut error = coded(ErrorCode::InvalidInput, format!("Invalid {field}: {reason}."));
-    error.extensions.get_or_insert_default().set("field", field);
-    error
+    let coded = Coded { code: ErrorCode::InvalidInput, retryable: false, field: Some(field.to_owned()) };
+    coded.into_error(format!("Invalid {field}: {reason}."))
 }
 
 /// The error for what the rules forbid.
 pub fn refused(refusal: Refusal) -> Error {
     coded(refusal.into(), refusal.to_string())
+}
+
+/// The error for a pattern with too few codes in it.
+pub fn code_space_too_small(too_small: &SpaceTooSmall) -> Error {
+    coded(ErrorCode::CodeSpaceTooSmall, too_small.to_string())
 }
 
 /// The error for what broke. The cause goes to the log, once, and no further.

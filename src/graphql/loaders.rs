@@ -2,52 +2,138 @@
 //!
 //! They batch and do not cache: within one request a mutation may change what the next field reads.
 
-use std::{collections::HashMap, sync::Arc};
+mod kinds;
+
+use std::{collections::HashMap, fmt::Debug, future::Future, hash::Hash, marker::PhantomData, sync::Arc};
 
 use async_graphql::Error;
 use dataloader::{BatchFn, non_cached::Loader};
 
+use self::kinds::{
+    Campaigns, CodesOfCampaign, HoldsOfCode, PageKey, Pages, Promotions, RedemptionsOfPromotion, Wallet,
+};
 use super::error::broken;
-use crate::promotions::{Campaign, CampaignId, OrgId, PromotionService, StoreError};
+use crate::promotions::{
+    Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,
+    PromotionService, Redemption, RedemptionId, StoreError, WalletFilter,
+};
 
 /// More parents than a response can have: a level is never split.
-const WHOLE_LEVEL: usize = 100_000;
+const WHOLE_LEVEL: usize = 1_000_000;
 
-/// What a loader finds for a key. All keys of a batch share its failure.
-type Found<T> = Result<Option<Arc<T>>, StoreError>;
+/// A kind of thing that is read by key, many at once.
+trait Kind: Send + 'static {
+    type Key: Clone + Eq + Hash + Debug + Send + Sync + 'static;
+    type Value: Clone + Send + Sync + 'static;
+
+    /// Reads what there is for these keys.
+    fn read(
+        service: &PromotionService,
+        org: OrgId,
+        keys: &[Self::Key],
+    ) -> impl Future<Output = Result<HashMap<Self::Key, Self::Value>, StoreError>> + Send;
+}
+
+/// What is found for a key. All keys of a batch share its failure, which is logged once.
+type Found<K> = Result<Option<<K as Kind>::Value>, Error>;
+
+type KindLoader<K> = Loader<<K as Kind>::Key, Found<K>, Batch<K>>;
+
+struct Batch<K> {
+    service: Arc<PromotionService>,
+    org: OrgId,
+    kind: PhantomData<K>,
+}
+
+impl<K: Kind> BatchFn<K::Key, Found<K>> for Batch<K> {
+    async fn load(&mut self, keys: &[K::Key]) -> HashMap<K::Key, Found<K>> {
+        match K::read(&self.service, self.org, keys).await {
+            Ok(mut found) => keys.iter().map(|key| (key.clone(), Ok(found.remove(key)))).collect(),
+            Err(error) => {
+                let error = broken(&error);
+                keys.iter().map(|key| (key.clone(), Err(error.clone()))).collect()
+            }
+        }
+    }
+}
 
 /// The loaders of one request, which see one organisation.
 pub struct Loaders {
-    campaigns: Loader<CampaignId, Found<Campaign>, CampaignBatch>,
+    campaigns: KindLoader<Campaigns>,
+    promotions: KindLoader<Promotions>,
+    codes_of_campaign: KindLoader<Pages<CodesOfCampaign>>,
+    holds_of_code: KindLoader<Pages<HoldsOfCode>>,
+    wallet: KindLoader<Pages<Wallet>>,
+    redemptions_of_promotion: KindLoader<Pages<RedemptionsOfPromotion>>,
 }
 
 impl Loaders {
     /// New loaders for a request.
     pub fn new(service: &Arc<PromotionService>, org: OrgId) -> Self {
-        let batch = CampaignBatch { service: Arc::clone(service), org };
-        Self { campaigns: Loader::new(batch).with_max_batch_size(WHOLE_LEVEL) }
+        Self {
+            campaigns: loader(service, org),
+            promotions: loader(service, org),
+            codes_of_campaign: loader(service, org),
+            holds_of_code: loader(service, org),
+            wallet: loader(service, org),
+            redemptions_of_promotion: loader(service, org),
+        }
     }
 
     /// The campaign with this id.
     pub async fn campaign(&self, id: CampaignId) -> Result<Option<Arc<Campaign>>, Error> {
-        self.campaigns.load(id).await.map_err(|error| broken(&error))
+        self.campaigns.load(id).await
+    }
+
+    /// The promotion with this id.
+    pub async fn promotion(&self, id: PromotionId) -> Result<Option<Promotion>, Error> {
+        self.promotions.load(id).await
+    }
+
+    /// A page of a campaign's codes.
+    pub async fn codes_of_campaign(
+        &self,
+        parent: CampaignId,
+        page: &Page<FoldedCode>,
+    ) -> Result<Vec<PromotionCode>, Error> {
+        let found = self.codes_of_campaign.load(PageKey { parent, filter: (), page: page.clone() }).await;
+        Ok(found?.unwrap_or_default())
+    }
+
+    /// A page of the standing holds on a code.
+    pub async fn holds_of_code(
+        &self,
+        mode: PromotionMode,
+        parent: FoldedCode,
+        page: &Page<CustomerId>,
+    ) -> Result<Vec<Promotion>, Error> {
+        let found = self.holds_of_code.load(PageKey { parent, filter: mode, page: page.clone() }).await;
+        Ok(found?.unwrap_or_default())
+    }
+
+    /// A page of a customer's promotions.
+    pub async fn wallet(
+        &self,
+        parent: CustomerId,
+        filter: WalletFilter,
+        page: &Page<PromotionId>,
+    ) -> Result<Vec<Promotion>, Error> {
+        let found = self.wallet.load(PageKey { parent, filter, page: page.clone() }).await;
+        Ok(found?.unwrap_or_default())
+    }
+
+    /// A page of a promotion's redemptions.
+    pub async fn redemptions_of_promotion(
+        &self,
+        parent: PromotionId,
+        page: &Page<RedemptionId>,
+    ) -> Result<Vec<Redemption>, Error> {
+        let found = self.redemptions_of_promotion.load(PageKey { parent, filter: (), page: page.clone() }).await;
+        Ok(found?.unwrap_or_default())
     }
 }
 
-struct CampaignBatch {
-    service: Arc<PromotionService>,
-    org: OrgId,
-}
-
-impl BatchFn<CampaignId, Found<Campaign>> for CampaignBatch {
-    async fn load(&mut self, ids: &[CampaignId]) -> HashMap<CampaignId, Found<Campaign>> {
-        match self.service.campaigns(self.org, ids).await {
-            Ok(campaigns) => {
-                let mut found: HashMap<_, _> = ids.iter().map(|id| (*id, Ok(None))).collect();
-                found.extend(campaigns.into_iter().map(|campaign| (campaign.id, Ok(Some(Arc::new(campaign))))));
-                found
-            }
-            Err(error) => ids.iter().map(|id| (*id, Err(error.clone()))).collect(),
-        }
-    }
+fn loader<K: Kind>(service: &Arc<PromotionService>, org: OrgId) -> KindLoader<K> {
+    let batch = Batch { service: Arc::clone(service), org, kind: PhantomData };
+    Loader::new(batch).with_max_batch_size(WHOLE_LEVEL)
 }

@@ -6,9 +6,17 @@ use async_graphql::{Context, Enum, ID, Object, Result};
 
 use super::{
     campaign::{Campaign, PromotionMode},
-    scalars::{Long, Timestamp},
+    customer::Customer,
+    error::{broken, refused},
+    loaders::Loaders,
+    paging::{List, list, page},
+    redemption::Redemption,
+    scalars::{Long, Timestamp, parse_id},
 };
-use crate::promotions::{self, PromotionService};
+use crate::{
+    auth::Principal,
+    promotions::{self, PromotionService, Refusal},
+};
 
 /// Where a promotion is in its life. Of several that apply, the first of UNLINKED, INACTIVE, EXPIRED, REDEEMED,
 /// NOT_YET_REDEEMABLE and ACTIVE is told.
@@ -99,4 +107,28 @@ impl Promotion {
     async fn campaign(&self) -> Campaign {
         Campaign(Arc::clone(&self.0.campaign))
     }
+
+    /// The customer who holds the code.
+    async fn customer(&self) -> Customer {
+        Customer(self.0.customer_id)
+    }
+
+    /// The uses of the promotion, oldest first, those given back too. `first` is 1 to 100.
+    async fn redemptions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<List<Redemption>> {
+        let page = page(first, after.as_deref())?;
+        let rows = ctx.data::<Loaders>()?.redemptions_of_promotion(self.0.id, &page).await?;
+        Ok(list(&page, rows, |redemption| redemption.id, Redemption))
+    }
+}
+
+/// Gives a hold up.
+pub async fn unlink_promotion(ctx: &Context<'_>, id: &ID) -> Result<Promotion> {
+    let org = ctx.data::<Principal>()?.org;
+    let found = ctx.data::<Arc<PromotionService>>()?.unlink(org, parse_id(id, "id")?).await;
+    found.map_err(|error| broken(&error))?.map(Promotion).ok_or_else(|| refused(Refusal::NotFound))
 }

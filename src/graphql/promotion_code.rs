@@ -1,14 +1,21 @@
 //! `PromotionCode`.
 
-use async_graphql::{Context, Object, Result};
+use std::sync::Arc;
+
+use async_graphql::{Context, InputObject, Object, Result};
 
 use super::{
     campaign::{Campaign, PromotionMode},
-    error::broken,
+    error::{broken, refused},
     loaders::Loaders,
-    scalars::Timestamp,
+    paging::{List, list, page},
+    promotion::Promotion,
+    scalars::{Timestamp, parse_code},
 };
-use crate::promotions::{self, StoreError};
+use crate::{
+    auth::Principal,
+    promotions::{self, CodeKey, PromotionService, Refusal, StoreError},
+};
 
 /// A code as printed, mailed or handed out, before and after customers link it.
 pub struct PromotionCode(pub promotions::PromotionCode);
@@ -32,7 +39,7 @@ impl PromotionCode {
     /// The campaign that the code belongs to.
     async fn campaign(&self, ctx: &Context<'_>) -> Result<Campaign> {
         let campaign = ctx.data::<Loaders>()?.campaign(self.0.campaign_id).await?;
-        campaign.map(Campaign).ok_or_else(|| broken(&StoreError::Failed(std::sync::Arc::new(NoCampaign))))
+        campaign.map(Campaign).ok_or_else(|| broken(&StoreError::Failed(Arc::new(NoCampaign))))
     }
 
     /// When the code was issued.
@@ -54,4 +61,33 @@ impl PromotionCode {
     async fn link_count(&self) -> u32 {
         self.0.link_count
     }
+
+    /// The standing holds on this code, in the order of their customers. `first` is 1 to 100.
+    async fn promotions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<List<Promotion>> {
+        let page = page(first, after.as_deref())?;
+        let rows = ctx.data::<Loaders>()?.holds_of_code(self.0.mode, self.0.code.folded().clone(), &page).await?;
+        Ok(list(&page, rows, |promotion| promotion.customer_id, Promotion))
+    }
+}
+
+/// Which code is meant.
+#[derive(InputObject)]
+pub struct PromotionCodeInput {
+    /// The code, in any spelling.
+    code: String,
+    /// What the code is for.
+    mode: PromotionMode,
+}
+
+/// Revokes a code.
+pub async fn revoke_promotion_code(ctx: &Context<'_>, input: PromotionCodeInput) -> Result<PromotionCode> {
+    let folded = parse_code(&input.code, "code")?.into_folded();
+    let key = CodeKey { org: ctx.data::<Principal>()?.org, mode: input.mode.into(), folded };
+    let found = ctx.data::<Arc<PromotionService>>()?.revoke(&key).await;
+    found.map_err(|error| broken(&error))?.map(PromotionCode).ok_or_else(|| refused(Refusal::CodeNotFound))
 }

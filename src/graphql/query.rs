@@ -3,13 +3,15 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{Context, ID, Object, Result};
-use uuid::Uuid;
 
 use super::{
-    campaign::PromotionMode,
+    campaign::{Campaign, PromotionMode},
+    customer::{WalletArguments, wallet},
     error::{Nullable, broken, invalid_input},
+    paging::{List, list, page},
     promotion::Promotion,
     promotion_code::PromotionCode,
+    scalars::{Long, parse_codes, parse_id},
 };
 use crate::{
     auth::Principal,
@@ -37,28 +39,61 @@ impl Query {
         codes: Vec<String>,
         mode: PromotionMode,
     ) -> Result<Vec<Option<PromotionCode>>> {
-        if codes.is_empty() || codes.len() > MAX_CODES {
+        if !(1..=MAX_CODES).contains(&codes.len()) {
             return Err(invalid_input("codes", format_args!("1 to {MAX_CODES} codes are wanted")));
         }
-        let wanted = codes
-            .iter()
-            .map(|code| Code::parse(code).map(Code::into_folded))
-            .collect::<Result<Vec<FoldedCode>, _>>()
-            .map_err(|reason| invalid_input("codes", reason))?;
+        let wanted: Vec<FoldedCode> = parse_codes(&codes, "codes")?.into_iter().map(Code::into_folded).collect();
         let org = ctx.data::<Principal>()?.org;
-        let found = ctx
-            .data::<Arc<PromotionService>>()?
-            .codes(org, mode.into(), &wanted)
-            .await
-            .map_err(|error| broken(&error))?;
+        let found = ctx.data::<Arc<PromotionService>>()?.reads().codes(org, mode.into(), &wanted).await;
+        let found = found.map_err(|error| broken(&error))?;
         let found: HashMap<_, _> = found.into_iter().map(|code| (code.code.folded().clone(), code)).collect();
         Ok(wanted.iter().map(|folded| found.get(folded).cloned().map(PromotionCode)).collect())
+    }
+
+    /// A customer's wallet: all promotions, newest first; those of one mode alone, and those alone that are active, or
+    /// are not. `first` is 1 to 100. Not named customer: that root field belongs to the graph that owns customers.
+    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
+    async fn customer_promotions(
+        &self,
+        ctx: &Context<'_>,
+        customer_id: Long,
+        #[graphql(default = 20)] first: Option<i32>,
+        after: Option<String>,
+        mode: Option<PromotionMode>,
+        active: Option<bool>,
+    ) -> Result<List<Promotion>> {
+        let customer = customer_id.parse_as("customerId")?;
+        wallet(ctx, customer, WalletArguments { first, after, mode, active }).await
+    }
+
+    /// The campaign with this id. Null: the organisation has none.
+    async fn campaign(&self, ctx: &Context<'_>, id: ID) -> Nullable<Campaign> {
+        campaign(ctx, &id).await.transpose()
+    }
+
+    /// The organisation's campaigns, newest first. `first` is 1 to 100.
+    async fn campaigns(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<List<Campaign>> {
+        let page = page(first, after.as_deref())?;
+        let org = ctx.data::<Principal>()?.org;
+        let rows = ctx.data::<Arc<PromotionService>>()?.reads().campaign_page(org, &page).await;
+        let rows = rows.map_err(|error| broken(&error))?;
+        Ok(list(&page, rows, |campaign| campaign.id, |campaign| Campaign(Arc::new(campaign))))
     }
 }
 
 async fn promotion(ctx: &Context<'_>, id: &ID) -> Result<Option<Promotion>> {
-    let id = Uuid::parse_str(id).map_err(|_| invalid_input("id", "a UUID is wanted"))?;
     let org = ctx.data::<Principal>()?.org;
-    let found = ctx.data::<Arc<PromotionService>>()?.promotion(org, id.into()).await;
+    let found = ctx.data::<Arc<PromotionService>>()?.promotion(org, parse_id(id, "id")?).await;
     Ok(found.map_err(|error| broken(&error))?.map(Promotion))
+}
+
+async fn campaign(ctx: &Context<'_>, id: &ID) -> Result<Option<Campaign>> {
+    let org = ctx.data::<Principal>()?.org;
+    let found = ctx.data::<Arc<PromotionService>>()?.campaign(org, parse_id(id, "id")?).await;
+    Ok(found.map_err(|error| broken(&error))?.map(|campaign| Campaign(Arc::new(campaign))))
 }

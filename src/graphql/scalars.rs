@@ -1,9 +1,10 @@
 //! The scalars of the schema.
 
-use async_graphql::{Error, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_graphql::{Error, ID, InputValueResult, Scalar, ScalarType, Value};
+use uuid::Uuid;
 
 use super::error::invalid_input;
-use crate::promotions;
+use crate::promotions::{self, Code};
 
 /// What is out of range is kept as `None` rather than refused here, where nobody knows the field's name:
 /// [`Long::parse_as`] names it.
@@ -46,28 +47,69 @@ impl From<promotions::CustomerId> for Long {
     }
 }
 
-/// The domain's moment, as clients see it.
-pub struct Timestamp(promotions::Timestamp);
+/// The latest moment that ECMAScript's `Date` holds (ECMA-262, time values), and so every JSON client.
+const LATEST_MILLIS: i64 = 8_640_000_000_000_000;
 
-/// A moment: milliseconds since the Unix epoch (1970-01-01T00:00:00Z), as a JSON number.
+/// What is out of range is kept as `None`, as in [`Long`].
+pub struct Timestamp(Option<promotions::Timestamp>);
+
+/// A moment: milliseconds since the Unix epoch (1970-01-01T00:00:00Z), as a JSON number from 0 to 8640000000000000;
+/// anything else is INVALID_INPUT.
 #[Scalar]
 impl ScalarType for Timestamp {
     fn parse(value: Value) -> InputValueResult<Self> {
-        match &value {
-            Value::Number(number) if number.is_i64() => {
-                Ok(Self(promotions::Timestamp::from_millis(number.as_i64().unwrap_or_default())))
-            }
-            _ => Err(InputValueError::expected_type(value)),
-        }
+        let millis = match value {
+            Value::Number(number) => number.as_i64().filter(|millis| (0..=LATEST_MILLIS).contains(millis)),
+            _ => None,
+        };
+        Ok(Self(millis.map(promotions::Timestamp::from_millis)))
     }
 
     fn to_value(&self) -> Value {
-        self.0.millis().into()
+        self.0.map_or(Value::Null, |moment| moment.millis().into())
+    }
+}
+
+impl Timestamp {
+    /// The moment that the field wants.
+    pub fn parse(&self, field: &str) -> Result<promotions::Timestamp, Error> {
+        self.0.ok_or_else(|| invalid_input(field, "milliseconds from 0 to 8640000000000000 are wanted"))
     }
 }
 
 impl From<promotions::Timestamp> for Timestamp {
     fn from(moment: promotions::Timestamp) -> Self {
-        Self(moment)
+        Self(Some(moment))
     }
+}
+
+/// Reads an id, which is a UUID.
+pub fn parse_id<Id: From<Uuid>>(id: &ID, field: &str) -> Result<Id, Error> {
+    Uuid::parse_str(id).map(Into::into).map_err(|_| invalid_input(field, "a UUID is wanted"))
+}
+
+/// Reads a promotion code.
+pub fn parse_code(spelling: &str, field: &str) -> Result<Code, Error> {
+    Code::parse(spelling).map_err(|reason| invalid_input(field, reason))
+}
+
+/// Reads a limit, of at least one; null is none.
+pub fn parse_limit(limit: Option<i32>, field: &str) -> Result<Option<u32>, Error> {
+    limit.map(|limit| at_least_one(limit, field)).transpose()
+}
+
+/// Reads a number of at least one.
+pub fn at_least_one(number: i32, field: &str) -> Result<u32, Error> {
+    u32::try_from(number)
+        .ok()
+        .filter(|number| *number >= 1)
+        .ok_or_else(|| invalid_input(field, "a number of at least 1 is wanted"))
+}
+
+/// Reads a list of codes; the error tells which one is malformed.
+pub fn parse_codes(spellings: &[String], field: &str) -> Result<Vec<Code>, Error> {
+    let parse = |(position, spelling): (usize, &String)| {
+        Code::parse(spelling).map_err(|reason| invalid_input(field, format_args!("at position {position}, {reason}")))
+    };
+    spellings.iter().enumerate().map(parse).collect()
 }

@@ -1,9 +1,18 @@
-//! Campaigns: what marketing defines, and what their terms mean for a hold.
+//! Campaigns: what marketing defines, within which bounds, and how it may change.
 
 use super::{
     ids::{CampaignId, OrgId},
     time::Timestamp,
 };
+
+/// The longest campaign name, in characters after trimming.
+pub const MAX_NAME_CHARS: usize = 200;
+
+/// The most days that a promotion can be valid after linking: a hundred years.
+const MAX_VALID_FOR_DAYS: u32 = 36_500;
+
+/// The largest limit on links or redemptions: what a GraphQL `Int` holds.
+pub const MAX_LIMIT: u32 = i32::MAX.cast_unsigned();
 
 /// What a code is for. Codes of the two modes are two sets: the same text may stand in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,4 +48,70 @@ pub struct Campaign {
     pub max_links_per_customer: Option<u32>,
     /// How often one promotion may be redeemed.
     pub max_redemptions_per_link: u32,
+}
+
+/// What is wrong with a campaign's definition, and in which of its fields (as the API names them).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct InvalidCampaign {
+    /// The field.
+    pub field: &'static str,
+    /// The reason, for people.
+    pub reason: &'static str,
+}
+
+impl Campaign {
+    /// Checks the definition, and trims the name.
+    pub fn checked(mut self) -> Result<Self, InvalidCampaign> {
+        let invalid = |field, reason| Err(InvalidCampaign { field, reason });
+        let name = self.name.trim();
+        if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
+            return invalid("name", "1 to 200 characters are wanted, none of them a control character");
+        }
+        if name.len() < self.name.len() {
+            self.name = name.to_owned();
+        }
+        if self.valid_till < self.redeemable_from {
+            return invalid("validTill", "it can't be before redeemableFrom");
+        }
+        if self.valid_for_days.is_some_and(|days| !(1..=MAX_VALID_FOR_DAYS).contains(&days)) {
+            return invalid("validForDays", "1 to 36500 days are wanted");
+        }
+        if self.max_links_per_customer.is_some_and(|limit| !(1..=MAX_LIMIT).contains(&limit)) {
+            return invalid("maxLinksPerCustomer", "a number of at least 1 is wanted");
+        }
+        if !(1..=MAX_LIMIT).contains(&self.max_redemptions_per_link) {
+            return invalid("maxRedemptionsPerLink", "a number of at least 1 is wanted");
+        }
+        Ok(self)
+    }
+}
+
+/// What to change of a campaign; `None` leaves a thing as it is.
+#[derive(Debug, Clone, Default)]
+pub struct CampaignChange {
+    /// Another name.
+    pub name: Option<String>,
+    /// Switched on or off.
+    pub active: Option<bool>,
+    /// Another end.
+    pub valid_till: Option<Timestamp>,
+    /// Another beginning.
+    pub redeemable_from: Option<Timestamp>,
+    /// Another limit, or none. What customers hold above it they keep.
+    pub max_links_per_customer: Option<Option<u32>>,
+}
+
+impl CampaignChange {
+    /// The campaign as it would be.
+    pub fn apply(&self, mut campaign: Campaign) -> Result<Campaign, InvalidCampaign> {
+        if let Some(name) = &self.name {
+            campaign.name.clone_from(name);
+        }
+        campaign.active = self.active.unwrap_or(campaign.active);
+        campaign.valid_till = self.valid_till.unwrap_or(campaign.valid_till);
+        campaign.redeemable_from = self.redeemable_from.unwrap_or(campaign.redeemable_from);
+        campaign.max_links_per_customer = self.max_links_per_customer.unwrap_or(campaign.max_links_per_customer);
+        campaign.checked()
+    }
 }

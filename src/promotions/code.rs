@@ -72,7 +72,7 @@ impl Code {
     }
 
     /// A code that the store kept, which was parsed before it was written.
-    pub(crate) fn from_parts(text: String, folded: String) -> Self {
+    pub(crate) const fn from_stored(text: String, folded: String) -> Self {
         Self { text, folded: FoldedCode(folded) }
     }
 }
@@ -87,6 +87,11 @@ impl FoldedCode {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// A folded text that the store kept.
+    pub(crate) const fn from_stored(folded: String) -> Self {
+        Self(folded)
     }
 }
 

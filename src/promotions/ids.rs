@@ -65,6 +65,12 @@ macro_rules! uuid_id {
             }
         }
 
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
         impl From<Uuid> for $name {
             fn from(uuid: Uuid) -> Self {
                 Self(uuid)
@@ -80,6 +86,10 @@ uuid_id! {
 uuid_id! {
     /// A promotion: one customer's hold on one code.
     PromotionId
+}
+uuid_id! {
+    /// A redemption: one use of a promotion.
+    RedemptionId
 }
 
 fn uuid_v7(now: Timestamp) -> Uuid {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     campaign::Campaign,
-    code::Code,
+    code::{Code, CodeKey},
     ids::{CustomerId, PromotionId},
     time::Timestamp,
 };
@@ -48,6 +48,12 @@ pub enum PromotionState {
 }
 
 impl Promotion {
+    /// The key of its code.
+    #[must_use]
+    pub fn key(&self) -> CodeKey {
+        CodeKey { org: self.campaign.org, mode: self.campaign.mode, folded: self.code.folded().clone() }
+    }
+
     /// The first moment at which it can be redeemed: the later of linking and the campaign's.
     #[must_use]
     pub fn redeemable_from(&self) -> Timestamp {

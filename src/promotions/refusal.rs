@@ -24,4 +24,19 @@ pub enum Refusal {
     /// The customer holds as many codes of the campaign as one customer may.
     #[error("The customer holds as many codes of this promotion as one customer may.")]
     CustomerLimitReached,
+    /// The customer does not hold the code.
+    #[error("The customer does not hold this promotion code.")]
+    NotLinked,
+    /// The campaign's time has not come.
+    #[error("The promotion can't be redeemed yet.")]
+    NotYetRedeemable,
+    /// The promotion is used up.
+    #[error("The promotion has been redeemed as often as it may be.")]
+    RedemptionLimitReached,
+    /// The transaction redeemed something else.
+    #[error("This transactionId belongs to a redemption of another promotion.")]
+    TransactionIdReused,
+    /// The organisation has nothing with this id.
+    #[error("There is nothing with this id.")]
+    NotFound,
 }

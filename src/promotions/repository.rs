@@ -5,11 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    campaign::{Campaign, PromotionMode},
-    code::{FoldedCode, PromotionCode},
-    ids::{CampaignId, OrgId, PromotionId},
+    campaign::{Campaign, CampaignChange, InvalidCampaign, PromotionMode},
+    code::{CodeKey, FoldedCode, PromotionCode},
+    ids::{CampaignId, CustomerId, OrgId, PromotionId, RedemptionId},
+    import::{CodeImport, NewCodes},
     link::{LinkOutcome, LinkRequest},
+    page::{Page, WalletFilter},
     promotion::Promotion,
+    redeem::{RedeemOutcome, RedeemRequest, Redemption},
     time::Timestamp,
 };
 
@@ -31,16 +34,52 @@ pub enum StoreError {
 }
 
 /// The store of promotions. Both databases keep the same promises; one suite of tests holds them to it.
+///
+/// Every method is about one organisation, but for those whose requests name theirs. Reads answer in no particular order
+/// and leave out what there isn't, unless they say otherwise.
 #[async_trait]
 pub trait PromotionRepository: Send + Sync + 'static {
     /// Links a batch, of any organisations: all of it is durable when this returns, or none of it.
     /// One outcome per request, in their order.
     async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> Result<Vec<LinkOutcome>, StoreError>;
 
-    /// The promotions with these ids, in no particular order; unknown ids are left out.
+    /// Uses a promotion.
+    async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> Result<RedeemOutcome, StoreError>;
+
+    /// Gives a use back, once. `None`: there is no such redemption.
+    async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> Result<Option<Redemption>, StoreError>;
+
+    /// Gives a hold up, once. `None`: there is no such promotion.
+    async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> Result<Option<Promotion>, StoreError>;
+
+    /// Revokes a code, once. `None`: there is no such code.
+    async fn revoke(&self, key: &CodeKey, now: Timestamp) -> Result<Option<PromotionCode>, StoreError>;
+
+    /// Adds a campaign.
+    async fn create_campaign(&self, campaign: &Campaign) -> Result<(), StoreError>;
+
+    /// Changes a campaign. `None`: there is no such campaign.
+    async fn update_campaign(
+        &self,
+        org: OrgId,
+        id: CampaignId,
+        change: &CampaignChange,
+    ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError>;
+
+    /// Adds codes; those that are there already stay as they are. Answers with what was added.
+    async fn add_codes(&self, codes: &NewCodes) -> Result<Vec<FoldedCode>, StoreError>;
+
+    /// Begins an import.
+    async fn import(&self) -> Result<Box<dyn CodeImport>, StoreError>;
+
+    /// Adds campaigns with their codes to an organisation that has no campaign yet: all of them or, if it has one,
+    /// nothing. Answers whether it did.
+    async fn seed(&self, org: OrgId, campaigns: &[Campaign], codes: &[PromotionCode]) -> Result<bool, StoreError>;
+
+    /// The promotions with these ids.
     async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> Result<Vec<Promotion>, StoreError>;
 
-    /// The codes with these folded texts, in no particular order; unknown ones are left out.
+    /// The codes with these folded texts.
     async fn codes(
         &self,
         org: OrgId,
@@ -48,10 +87,46 @@ pub trait PromotionRepository: Send + Sync + 'static {
         folded: &[FoldedCode],
     ) -> Result<Vec<PromotionCode>, StoreError>;
 
-    /// The campaigns with these ids, in no particular order; unknown ids are left out.
+    /// The campaigns with these ids.
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<Campaign>, StoreError>;
 
-    /// Adds campaigns with their codes to an organisation that has no campaign yet: all of them or, if it has one,
-    /// nothing. Answers whether it did.
-    async fn seed(&self, org: OrgId, campaigns: &[Campaign], codes: &[PromotionCode]) -> Result<bool, StoreError>;
+    /// How many codes a campaign has, counting no further than `at_most`.
+    async fn count_codes(&self, org: OrgId, campaign: CampaignId, at_most: u64) -> Result<u64, StoreError>;
+
+    /// A page of the organisation's campaigns, newest first.
+    async fn campaign_page(&self, org: OrgId, page: &Page<CampaignId>) -> Result<Vec<Campaign>, StoreError>;
+
+    /// A page of each campaign's codes, in the order of their folded text.
+    async fn codes_of_campaigns(
+        &self,
+        org: OrgId,
+        campaigns: &[CampaignId],
+        page: &Page<FoldedCode>,
+    ) -> Result<Vec<PromotionCode>, StoreError>;
+
+    /// A page of each code's standing holds, in the order of their customers.
+    async fn holds_of_codes(
+        &self,
+        org: OrgId,
+        mode: PromotionMode,
+        codes: &[FoldedCode],
+        page: &Page<CustomerId>,
+    ) -> Result<Vec<Promotion>, StoreError>;
+
+    /// A page of each customer's promotions, newest first.
+    async fn wallets(
+        &self,
+        org: OrgId,
+        customers: &[CustomerId],
+        filter: WalletFilter,
+        page: &Page<PromotionId>,
+    ) -> Result<Vec<Promotion>, StoreError>;
+
+    /// A page of each promotion's redemptions, oldest first.
+    async fn redemptions_of_promotions(
+        &self,
+        org: OrgId,
+        promotions: &[PromotionId],
+        page: &Page<RedemptionId>,
+    ) -> Result<Vec<Redemption>, StoreError>;
 }

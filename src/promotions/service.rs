@@ -1,17 +1,28 @@
 //! What callers ask of the domain: one method a use case.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
+
+use futures_util::future::join_all;
 
 use super::{
     batcher::{Batcher, Workers},
-    campaign::{Campaign, PromotionMode},
+    campaign::{Campaign, CampaignChange, InvalidCampaign, PromotionMode},
     code::{Code, CodeKey, FoldedCode, PromotionCode},
-    ids::{CampaignId, CustomerId, OrgId, PromotionId},
+    generate::{Pattern, SpaceTooSmall},
+    ids::{CampaignId, CustomerId, OrgId, PromotionId, RedemptionId},
+    import::NewCodes,
     link::{LinkOutcome, LinkRequest},
     promotion::Promotion,
+    redeem::{RedeemOutcome, RedeemRequest, Redemption, TransactionId},
     repository::{PromotionRepository, StoreError},
     time::{Clock, Timestamp},
 };
+
+/// More codes than any table holds: a pattern with so much room needs no counting of what is there.
+const BEYOND_COUNTING: u128 = 10_000_000_000;
+
+/// The new codes, or why the pattern won't do.
+pub type GenerateOutcome = Result<Vec<Code>, SpaceTooSmall>;
 
 /// The promotions of all organisations. Every method names the one that it is about.
 pub struct PromotionService {
@@ -49,23 +60,131 @@ impl PromotionService {
         self.batcher.link(LinkRequest { id: PromotionId::new(self.now()), key, customer_id }).await
     }
 
+    /// Links codes to customers, each with its own outcome, in the order given.
+    pub async fn link_many(
+        &self,
+        org: OrgId,
+        links: Vec<(PromotionMode, Code, CustomerId)>,
+    ) -> Vec<Result<LinkOutcome, StoreError>> {
+        // All are in the queue, in this order, before the first is waited for.
+        join_all(links.into_iter().map(|(mode, code, customer)| self.link(org, mode, code, customer))).await
+    }
+
+    /// Gives a hold up. Asking again is safe. `None`: there is no such promotion.
+    pub async fn unlink(&self, org: OrgId, id: PromotionId) -> Result<Option<Promotion>, StoreError> {
+        self.repository.unlink(org, id, self.now()).await
+    }
+
+    /// Uses a promotion. Asking again with the same transaction id is safe: the answer is the redemption that is there.
+    pub async fn redeem(
+        &self,
+        key: CodeKey,
+        customer_id: CustomerId,
+        transaction_id: TransactionId,
+    ) -> Result<RedeemOutcome, StoreError> {
+        let now = self.now();
+        let request = RedeemRequest { id: RedemptionId::new(now), key, customer_id, transaction_id };
+        self.repository.redeem(&request, now).await
+    }
+
+    /// Gives a use back. Asking again is safe. `None`: there is no such redemption.
+    pub async fn reverse(&self, org: OrgId, id: RedemptionId) -> Result<Option<Redemption>, StoreError> {
+        self.repository.reverse(org, id, self.now()).await
+    }
+
+    /// Revokes a code. Asking again is safe. `None`: there is no such code.
+    pub async fn revoke(&self, key: &CodeKey) -> Result<Option<PromotionCode>, StoreError> {
+        self.repository.revoke(key, self.now()).await
+    }
+
+    /// Adds a campaign, which has been checked.
+    pub async fn create_campaign(&self, campaign: &Campaign) -> Result<(), StoreError> {
+        self.repository.create_campaign(campaign).await
+    }
+
+    /// Changes a campaign. `None`: there is no such campaign.
+    pub async fn update_campaign(
+        &self,
+        org: OrgId,
+        id: CampaignId,
+        change: &CampaignChange,
+    ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError> {
+        self.repository.update_campaign(org, id, change).await
+    }
+
+    /// Adds codes to a campaign. Answers with those that were there already, or twice among them, as they were spelled.
+    pub async fn add_codes(
+        &self,
+        campaign: &Campaign,
+        codes: Vec<Code>,
+        max_links: Option<u32>,
+    ) -> Result<Vec<Code>, StoreError> {
+        let new = NewCodes::new(campaign, codes, max_links, self.now());
+        let mut added: HashSet<FoldedCode> = self.repository.add_codes(&new).await?.into_iter().collect();
+        Ok(new.codes.into_iter().filter(|code| !added.remove(code.folded())).collect())
+    }
+
+    /// Generates so many codes for a campaign, unless the pattern has too few in it.
+    pub async fn generate(
+        &self,
+        campaign: &Campaign,
+        pattern: &Pattern,
+        count: usize,
+        max_links: Option<u32>,
+    ) -> Result<GenerateOutcome, StoreError> {
+        if let Err(too_small) = self.check_space(campaign, pattern, count).await? {
+            return Ok(Err(too_small));
+        }
+        self.generate_unchecked(campaign, pattern, count, max_links).await.map(Ok)
+    }
+
+    /// Whether the pattern has room for so many more codes in a campaign.
+    pub async fn check_space(
+        &self,
+        campaign: &Campaign,
+        pattern: &Pattern,
+        count: usize,
+    ) -> Result<Result<(), SpaceTooSmall>, StoreError> {
+        let count = count as u128;
+        if pattern.capacity().saturating_sub(count) > BEYOND_COUNTING {
+            return Ok(Ok(()));
+        }
+        let interesting = u64::try_from(pattern.capacity()).unwrap_or(u64::MAX);
+        let present = self.repository.count_codes(campaign.org, campaign.id, interesting).await?;
+        Ok(pattern.fits(u128::from(present) + count))
+    }
+
+    /// Generates codes for a pattern that has room.
+    pub async fn generate_unchecked(
+        &self,
+        campaign: &Campaign,
+        pattern: &Pattern,
+        count: usize,
+        max_links: Option<u32>,
+    ) -> Result<Vec<Code>, StoreError> {
+        let mut codes = Vec::with_capacity(count);
+        while codes.len() < count {
+            let tried = pattern.generate(count - codes.len()).map_err(|error| StoreError::Failed(Arc::new(error)))?;
+            let new = NewCodes::new(campaign, tried, max_links, self.now());
+            let mut added: HashSet<FoldedCode> = self.repository.add_codes(&new).await?.into_iter().collect();
+            codes.extend(new.codes.into_iter().filter(|code| added.remove(code.folded())));
+        }
+        Ok(codes)
+    }
+
+    /// What sets and lists are read from.
+    #[must_use]
+    pub fn reads(&self) -> &dyn PromotionRepository {
+        &*self.repository
+    }
+
     /// The promotion with this id.
     pub async fn promotion(&self, org: OrgId, id: PromotionId) -> Result<Option<Promotion>, StoreError> {
         Ok(self.repository.promotions(org, &[id]).await?.pop())
     }
 
-    /// The codes that there are among these, in no particular order.
-    pub async fn codes(
-        &self,
-        org: OrgId,
-        mode: PromotionMode,
-        folded: &[FoldedCode],
-    ) -> Result<Vec<PromotionCode>, StoreError> {
-        self.repository.codes(org, mode, folded).await
-    }
-
-    /// The campaigns that there are among these, in no particular order.
-    pub async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<Campaign>, StoreError> {
-        self.repository.campaigns(org, ids).await
+    /// The campaign with this id.
+    pub async fn campaign(&self, org: OrgId, id: CampaignId) -> Result<Option<Campaign>, StoreError> {
+        Ok(self.repository.campaigns(org, &[id]).await?.pop())
     }
 }

@@ -53,3 +53,9 @@ impl From<diesel::r2d2::PoolError> for StoreError {
         Self::Unavailable(Arc::new(error))
     }
 }
+
+impl From<OpenError> for StoreError {
+    fn from(error: OpenError) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+}

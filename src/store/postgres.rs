@@ -1,12 +1,11 @@
 //! PostgreSQL, the production store: any number of server processes on one database.
 
+mod changes;
+mod import;
+mod link;
 mod statements;
 
-use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use diesel::{SelectableHelper, prelude::*};
@@ -20,13 +19,14 @@ use diesel_async::{
 
 use super::{
     error::{OpenError, StoreResult},
-    queries,
-    rows::{CampaignRow, CodeRow, HeldKey, HoldRow, PromotionRow, code_key, ids, into_domain, mode_to_db},
+    lists, queries,
+    rows::{CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, into_domain, mode_to_db},
     schema::{campaigns, promotion_codes},
 };
 use crate::promotions::{
-    Campaign, CampaignId, CodeState, FoldedCode, LinkOutcome, LinkRequest, OrgId, Promotion, PromotionCode,
-    PromotionId, PromotionMode, PromotionRepository, StoreError, Timestamp, WorkingSet, decide,
+    Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkOutcome,
+    LinkRequest, NewCodes, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode, PromotionRepository,
+    RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
 };
 
 /// Connections of one process. More make a small database slower, not faster.
@@ -35,8 +35,13 @@ const POOL_SIZE: usize = 8;
 /// How long a request waits for a connection.
 const POOL_WAIT: Duration = Duration::from_secs(5);
 
+/// How often a redemption is tried when another one takes its transaction id at the same moment. The second time, the
+/// other one is there to be read.
+const REDEEM_ATTEMPTS: u32 = 3;
+
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {
+    url: String,
     pool: Pool<AsyncPgConnection>,
 }
 
@@ -49,7 +54,7 @@ impl PostgresStore {
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         AsyncPgConnection::establish(url).await?;
         let pool = Pool::builder(AsyncDieselConnectionManager::new(url)).max_size(POOL_SIZE).build()?;
-        Ok(Self { pool })
+        Ok(Self { url: url.to_owned(), pool })
     }
 
     async fn connection(&self) -> StoreResult<Object<AsyncPgConnection>> {
@@ -64,35 +69,57 @@ impl PostgresStore {
 #[async_trait]
 impl PromotionRepository for PostgresStore {
     async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
+        self.connection().await?.transaction(async |connection| link::link(connection, requests, now).await).await
+    }
+
+    async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> StoreResult<RedeemOutcome> {
+        for _ in 0..REDEEM_ATTEMPTS {
+            let mut connection = self.connection().await?;
+            let outcome =
+                connection.transaction(async |connection| changes::redeem(connection, request, now).await).await?;
+            if let Some(outcome) = outcome {
+                return Ok(outcome);
+            }
+        }
+        Err(StoreError::Overloaded)
+    }
+
+    async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> StoreResult<Option<Redemption>> {
+        self.connection().await?.transaction(async |connection| changes::reverse(connection, org, id, now).await).await
+    }
+
+    async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> StoreResult<Option<Promotion>> {
+        self.connection().await?.transaction(async |connection| changes::unlink(connection, org, id, now).await).await
+    }
+
+    async fn revoke(&self, key: &CodeKey, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
+        self.connection().await?.transaction(async |connection| changes::revoke(connection, key, now).await).await
+    }
+
+    async fn create_campaign(&self, campaign: &Campaign) -> StoreResult<()> {
+        let row = CampaignRow::from(campaign);
+        diesel::insert_into(campaigns::table).values(row).execute(&mut self.connection().await?).await?;
+        Ok(())
+    }
+
+    async fn update_campaign(
+        &self,
+        org: OrgId,
+        id: CampaignId,
+        change: &CampaignChange,
+    ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
         self.connection()
             .await?
-            .transaction(async |connection| {
-                let set = read_working_set(connection, requests).await?;
-                let decisions = decide(set, requests, now);
-                let new: Vec<&Promotion> = decisions.new_promotions().collect();
-                if !new.is_empty() {
-                    statements::InsertPromotions::new(&new).execute(connection).await?;
-                    statements::CountLinks::new(&new).execute(connection).await?;
-                }
-                Ok(decisions.outcomes)
-            })
+            .transaction(async |connection| changes::update_campaign(connection, org, id, change).await)
             .await
     }
 
-    async fn promotions(&self, org: OrgId, promotion_ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
-        let query = queries::promotions_by_id(org.get(), ids(promotion_ids, |id| id.get()));
-        into_domain(query.select(PromotionRow::as_select()).load(&mut self.connection().await?).await?)
+    async fn add_codes(&self, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
+        import::add_codes(&mut *self.connection().await?, codes).await
     }
 
-    async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
-        let folded = folded.iter().map(|folded| folded.as_str().to_owned()).collect();
-        let query = queries::codes_by_text(org.get(), mode_to_db(mode), folded);
-        into_domain(query.select(CodeRow::as_select()).load(&mut self.connection().await?).await?)
-    }
-
-    async fn campaigns(&self, org: OrgId, campaign_ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
-        let query = queries::campaigns_by_id(org.get(), ids(campaign_ids, |id| id.get()));
-        into_domain(query.select(CampaignRow::as_select()).load(&mut self.connection().await?).await?)
+    async fn import(&self) -> StoreResult<Box<dyn CodeImport>> {
+        Ok(Box::new(import::Import::begin(&self.url).await?))
     }
 
     async fn seed(&self, org: OrgId, campaigns: &[Campaign], codes: &[PromotionCode]) -> StoreResult<bool> {
@@ -112,55 +139,72 @@ impl PromotionRepository for PostgresStore {
             })
             .await
     }
-}
 
-/// Locks the codes of a batch, then reads what the rules look at. Each statement sees what was committed before it, so
-/// the holds are read in statements of their own, after the locks: nobody can add one any more.
-async fn read_working_set(connection: &mut AsyncPgConnection, requests: &[LinkRequest]) -> StoreResult<WorkingSet> {
-    let mut set = WorkingSet::default();
-    let keys: BTreeSet<_> = requests.iter().map(|request| &request.key).collect();
-    let locked: Vec<CodeRow> = statements::LockCodes::new(keys).load(connection).await?;
-    let mut campaigns = read_campaigns(connection, &locked).await?;
-    for row in locked {
-        let code: PromotionCode = row.try_into()?;
-        let Entry::Occupied(campaign) = campaigns.entry((code.org, code.campaign_id)) else { continue };
-        let key = code.key();
-        set.codes.insert(key, CodeState { code, campaign: Arc::clone(campaign.get()), holds: HashMap::new() });
+    async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
+        let query = queries::promotions_by_id(org.get(), ids.iter().map(|id| Id(id.get())).collect());
+        into_domain(query.select(PromotionRow::as_select()).load(&mut self.connection().await?).await?)
     }
 
-    // After the codes, the customers whose holds are limited: all processes lock in this order, so none waits in a ring.
-    let limited: BTreeSet<HeldKey> = requests
-        .iter()
-        .filter_map(|request| {
-            let campaign = &set.codes.get(&request.key)?.campaign;
-            campaign.max_links_per_customer.map(|_| (campaign.org, campaign.id, request.customer_id))
-        })
-        .collect();
-    if !limited.is_empty() {
-        statements::AdvisoryLocks::customers(&limited).execute(connection).await?;
-        let counts: Vec<(i64, super::rows::Id, i64, i64)> =
-            statements::CountHeld::new(&limited).load(connection).await?;
-        for (org, campaign, customer, held) in counts {
-            set.held.insert((org.try_into()?, campaign.0.into(), customer.try_into()?), u32::try_from(held)?);
-        }
+    async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
+        let folded = folded.iter().map(|folded| folded.as_str().to_owned()).collect();
+        let query = queries::codes_by_text(org.get(), mode_to_db(mode), folded);
+        into_domain(query.select(CodeRow::as_select()).load(&mut self.connection().await?).await?)
     }
 
-    let holds: Vec<HoldRow> = statements::ReadHolds::new(requests).load(connection).await?;
-    for row in holds {
-        let key = code_key(row.org_id, row.mode, row.folded.clone())?;
-        if let Some(state) = set.codes.get_mut(&key) {
-            let promotion = row.into_promotion(&state.code, &state.campaign)?;
-            state.holds.insert(promotion.customer_id, promotion);
-        }
+    async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
+        let query = queries::campaigns_by_id(org.get(), ids.iter().map(|id| Id(id.get())).collect());
+        into_domain(query.select(CampaignRow::as_select()).load(&mut self.connection().await?).await?)
     }
-    Ok(set)
-}
 
-async fn read_campaigns(
-    connection: &mut AsyncPgConnection,
-    codes: &[CodeRow],
-) -> StoreResult<HashMap<(OrgId, CampaignId), Arc<Campaign>>> {
-    let rows: Vec<CampaignRow> = statements::ReadCampaigns::new(codes).load(connection).await?;
-    let campaigns: Vec<Campaign> = into_domain(rows)?;
-    Ok(campaigns.into_iter().map(|campaign| ((campaign.org, campaign.id), Arc::new(campaign))).collect())
+    async fn count_codes(&self, org: OrgId, campaign: CampaignId, at_most: u64) -> StoreResult<u64> {
+        let query = queries::count_codes(org, campaign, at_most);
+        Ok(u64::try_from(query.get_result::<i64>(&mut self.connection().await?).await?)?)
+    }
+
+    async fn campaign_page(&self, org: OrgId, page: &Page<CampaignId>) -> StoreResult<Vec<Campaign>> {
+        let query = lists::campaign_page(org, page);
+        into_domain(query.select(CampaignRow::as_select()).load(&mut self.connection().await?).await?)
+    }
+
+    async fn codes_of_campaigns(
+        &self,
+        org: OrgId,
+        campaigns: &[CampaignId],
+        page: &Page<FoldedCode>,
+    ) -> StoreResult<Vec<PromotionCode>> {
+        let query = lists::codes_of_campaigns(org, campaigns, page);
+        into_domain(query.select(CodeRow::as_select()).load(&mut self.connection().await?).await?)
+    }
+
+    async fn holds_of_codes(
+        &self,
+        org: OrgId,
+        mode: PromotionMode,
+        codes: &[FoldedCode],
+        page: &Page<CustomerId>,
+    ) -> StoreResult<Vec<Promotion>> {
+        let query = lists::holds_of_codes(org, mode, codes, page);
+        into_domain(query.select(PromotionRow::as_select()).load(&mut self.connection().await?).await?)
+    }
+
+    async fn wallets(
+        &self,
+        org: OrgId,
+        customers: &[CustomerId],
+        filter: WalletFilter,
+        page: &Page<PromotionId>,
+    ) -> StoreResult<Vec<Promotion>> {
+        let query = lists::wallets(org, customers, filter, page);
+        into_domain(query.select(PromotionRow::as_select()).load(&mut self.connection().await?).await?)
+    }
+
+    async fn redemptions_of_promotions(
+        &self,
+        org: OrgId,
+        promotions: &[PromotionId],
+        page: &Page<RedemptionId>,
+    ) -> StoreResult<Vec<Redemption>> {
+        let query = lists::redemptions_of_promotions(org, promotions, page);
+        into_domain(query.select(RedemptionRow::as_select()).load(&mut self.connection().await?).await?)
+    }
 }

@@ -1,18 +1,22 @@
 //! Queries as values, the same for both databases; each store runs them in its own way.
 
 use diesel::{
+    backend::Backend,
     dsl::{auto_type, exists},
     prelude::*,
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
+    sql_types::BigInt,
 };
 
 use super::{
-    rows::Id,
-    schema::{campaigns, promotion_codes, promotions},
+    rows::{Id, mode_to_db},
+    schema::{campaigns, promotion_codes, promotions, redemptions},
 };
+use crate::promotions::{CampaignId, FoldedCode, NewCodes, OrgId};
 
 /// Every promotion beside its code and campaign, to be narrowed by the caller.
 #[auto_type]
-fn promotions_in_full() -> _ {
+pub fn promotions_in_full() -> _ {
     promotions::table
         .inner_join(
             promotion_codes::table.on(promotion_codes::org_id
@@ -51,4 +55,108 @@ pub fn campaigns_by_id(org: i64, ids: Vec<Id>) -> _ {
 #[auto_type]
 pub fn has_campaigns(org: i64) -> _ {
     exists(campaigns::table.filter(campaigns::org_id.eq(org)))
+}
+
+/// A promotion of an organisation.
+#[auto_type]
+pub fn promotion(org: i64, id: Id) -> _ {
+    promotions::table.filter(promotions::org_id.eq(org)).filter(promotions::id.eq(id))
+}
+
+/// The standing hold of a customer on a code.
+#[auto_type]
+pub fn standing_hold(org: i64, mode: i16, folded: String, customer: i64) -> _ {
+    promotions::table
+        .filter(promotions::org_id.eq(org))
+        .filter(promotions::mode.eq(mode))
+        .filter(promotions::folded.eq(folded))
+        .filter(promotions::customer_id.eq(customer))
+        .filter(promotions::unlinked_on.is_null())
+}
+
+/// A code of an organisation.
+#[auto_type]
+pub fn code(org: i64, mode: i16, folded: String) -> _ {
+    promotion_codes::table
+        .filter(promotion_codes::org_id.eq(org))
+        .filter(promotion_codes::mode.eq(mode))
+        .filter(promotion_codes::folded.eq(folded))
+}
+
+/// A campaign of an organisation.
+#[auto_type]
+pub fn campaign(org: i64, id: Id) -> _ {
+    campaigns::table.filter(campaigns::org_id.eq(org)).filter(campaigns::id.eq(id))
+}
+
+/// A redemption of an organisation.
+#[auto_type]
+pub fn redemption(org: i64, id: Id) -> _ {
+    redemptions::table.filter(redemptions::org_id.eq(org)).filter(redemptions::id.eq(id))
+}
+
+/// The redemption with a transaction id, beside the promotion that it used.
+#[auto_type]
+pub fn redemption_of_transaction(org: i64, transaction: String) -> _ {
+    redemptions::table
+        .inner_join(
+            promotions::table
+                .on(promotions::org_id.eq(redemptions::org_id).and(promotions::id.eq(redemptions::promotion_id))),
+        )
+        .filter(redemptions::org_id.eq(org))
+        .filter(redemptions::transaction_id.eq(transaction))
+}
+
+/// How many rows a query has. With a limit in it, the counting ends there.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub struct Counted<Q>(Q);
+
+impl<DB: Backend, Q: QueryFragment<DB>> QueryFragment<DB> for Counted<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT count(*) FROM (");
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(") AS counted");
+        Ok(())
+    }
+}
+
+impl<Q> Query for Counted<Q> {
+    type SqlType = BigInt;
+}
+
+impl<Q, Connection> RunQueryDsl<Connection> for Counted<Q> {}
+
+/// How many codes a campaign has, counted no further than so many.
+pub fn count_codes(org: OrgId, campaign: CampaignId, at_most: u64) -> Counted<some_codes> {
+    Counted(some_codes(org.get(), Id(campaign.get()), i64::try_from(at_most).unwrap_or(i64::MAX)))
+}
+
+#[auto_type]
+fn some_codes(org: i64, campaign: Id, at_most: i64) -> _ {
+    promotion_codes::table
+        .filter(promotion_codes::org_id.eq(org))
+        .filter(promotion_codes::campaign_id.eq(campaign))
+        .limit(at_most)
+        .select(promotion_codes::folded)
+}
+
+/// Whether a hold counts: while it stands, and after that while it has uses.
+#[auto_type]
+pub fn counts() -> _ {
+    promotions::unlinked_on.is_null().or(promotions::redemption_count.gt(0_i32))
+}
+
+#[auto_type]
+fn codes_not_of(org: i64, mode: i16, folded: Vec<String>, campaign: Id) -> _ {
+    promotion_codes::table
+        .filter(promotion_codes::org_id.eq(org))
+        .filter(promotion_codes::mode.eq(mode))
+        .filter(promotion_codes::folded.eq_any(folded))
+        .filter(promotion_codes::campaign_id.ne(campaign))
+}
+
+/// Those of some codes that belong to another campaign than the one they are to be added to.
+pub fn codes_elsewhere(codes: &NewCodes, present: &[&FoldedCode]) -> codes_not_of {
+    let folded = present.iter().map(|folded| folded.as_str().to_owned()).collect();
+    codes_not_of(codes.org.get(), mode_to_db(codes.mode), folded, Id(codes.campaign_id.get()))
 }

@@ -14,10 +14,10 @@ use diesel::{
 };
 use uuid::Uuid;
 
-use super::schema::{PublicId, campaigns, promotion_codes, promotions};
+use super::schema::{PublicId, campaigns, promotion_codes, promotions, redemptions};
 use crate::promotions::{
-    Campaign, CampaignId, Code, CodeKey, CustomerId, OrgId, OutOfRange, Promotion, PromotionCode, PromotionMode,
-    StoreError, Timestamp,
+    Campaign, CampaignId, Code, CodeKey, CustomerId, FoldedCode, NewCodes, OrgId, OutOfRange, Promotion, PromotionCode,
+    PromotionMode, Redemption, StoreError, Timestamp, TransactionId,
 };
 
 /// A public id as a database value.
@@ -186,7 +186,7 @@ impl TryFrom<CodeRow> for PromotionCode {
         Ok(Self {
             org: row.org_id.try_into()?,
             mode: mode_from_db(row.mode)?,
-            code: Code::from_parts(row.code, row.folded),
+            code: Code::from_stored(row.code, row.folded),
             campaign_id: row.campaign_id.0.into(),
             created_on: Timestamp::from_millis(row.created_on),
             revoked_on: row.revoked_on.map(Timestamp::from_millis),
@@ -196,10 +196,41 @@ impl TryFrom<CodeRow> for PromotionCode {
     }
 }
 
-/// The key of a code as its three columns.
+/// A key as the three columns that it is stored in.
+pub fn key_columns(key: &CodeKey) -> (i64, i16, String) {
+    (key.org.get(), mode_to_db(key.mode), key.folded.as_str().to_owned())
+}
+
+/// The key of a code from its three columns.
 pub fn code_key(org_id: i64, mode: i16, folded: String) -> Result<CodeKey, StoreError> {
-    let folded = Code::from_parts(String::new(), folded).into_folded();
-    Ok(CodeKey { org: org_id.try_into()?, mode: mode_from_db(mode)?, folded })
+    Ok(CodeKey { org: org_id.try_into()?, mode: mode_from_db(mode)?, folded: FoldedCode::from_stored(folded) })
+}
+
+/// A row of `promotion_codes` as it is written: nobody holds it.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = promotion_codes)]
+pub struct NewCodeRow<'a> {
+    org_id: i64,
+    mode: i16,
+    folded: &'a str,
+    code: &'a str,
+    campaign_id: Id,
+    created_on: i64,
+    max_links: Option<i32>,
+}
+
+impl<'a> NewCodeRow<'a> {
+    pub fn new(codes: &NewCodes, code: &'a Code) -> Self {
+        Self {
+            org_id: codes.org.get(),
+            mode: mode_to_db(codes.mode),
+            folded: code.folded().as_str(),
+            code: code.text(),
+            campaign_id: Id(codes.campaign_id.get()),
+            created_on: codes.created_on.millis(),
+            max_links: codes.max_links.map(count_to_db),
+        }
+    }
 }
 
 /// A row of `promotions` as it is written.
@@ -294,13 +325,76 @@ impl TryFrom<PromotionRow> for Promotion {
         Ok(Self {
             id: row.id.0.into(),
             customer_id: row.customer_id.try_into()?,
-            code: Code::from_parts(row.code, row.folded),
+            code: Code::from_stored(row.code, row.folded),
             created_on: Timestamp::from_millis(row.created_on),
             unlinked_on: row.unlinked_on.map(Timestamp::from_millis),
             revoked: row.revoked_on.is_some(),
             redemption_count: row.redemption_count.try_into()?,
             campaign: Arc::new(row.campaign.try_into()?),
         })
+    }
+}
+
+/// A row of `redemptions`.
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = redemptions)]
+pub struct RedemptionRow {
+    org_id: i64,
+    id: Id,
+    promotion_id: Id,
+    transaction_id: String,
+    redeemed_on: i64,
+    reversed_on: Option<i64>,
+}
+
+impl From<&Redemption> for RedemptionRow {
+    fn from(redemption: &Redemption) -> Self {
+        Self {
+            org_id: redemption.org.get(),
+            id: Id(redemption.id.get()),
+            promotion_id: Id(redemption.promotion_id.get()),
+            transaction_id: redemption.transaction_id.as_str().to_owned(),
+            redeemed_on: redemption.redeemed_on.millis(),
+            reversed_on: redemption.reversed_on.map(Timestamp::millis),
+        }
+    }
+}
+
+impl TryFrom<RedemptionRow> for Redemption {
+    type Error = StoreError;
+
+    fn try_from(row: RedemptionRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id.0.into(),
+            org: row.org_id.try_into()?,
+            promotion_id: row.promotion_id.0.into(),
+            transaction_id: TransactionId::from_stored(row.transaction_id),
+            redeemed_on: Timestamp::from_millis(row.redeemed_on),
+            reversed_on: row.reversed_on.map(Timestamp::from_millis),
+        })
+    }
+}
+
+/// What may change of a campaign.
+#[derive(Debug, AsChangeset)]
+#[diesel(table_name = campaigns, treat_none_as_null = true)]
+pub struct CampaignChanges {
+    name: String,
+    active: bool,
+    redeemable_from: i64,
+    valid_till: i64,
+    max_links_per_customer: Option<i32>,
+}
+
+impl From<&Campaign> for CampaignChanges {
+    fn from(campaign: &Campaign) -> Self {
+        Self {
+            name: campaign.name.clone(),
+            active: campaign.active,
+            redeemable_from: campaign.redeemable_from.millis(),
+            valid_till: campaign.valid_till.millis(),
+            max_links_per_customer: campaign.max_links_per_customer.map(count_to_db),
+        }
     }
 }
 
@@ -313,9 +407,4 @@ where
     Thing: TryFrom<Row, Error = StoreError>,
 {
     rows.into_iter().map(TryInto::try_into).collect()
-}
-
-/// Public ids as database values.
-pub fn ids<Id_>(ids: &[Id_], uuid: impl Fn(&Id_) -> Uuid) -> Vec<Id> {
-    ids.iter().map(|id| Id(uuid(id))).collect()
 }

@@ -60,4 +60,18 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(campaigns, promotion_codes, promotions);
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::PublicId;
+
+    redemptions (org_id, id) {
+        org_id -> BigInt,
+        id -> PublicId,
+        promotion_id -> PublicId,
+        transaction_id -> Text,
+        redeemed_on -> BigInt,
+        reversed_on -> Nullable<BigInt>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(campaigns, promotion_codes, promotions, redemptions);

@@ -1,8 +1,11 @@
 //! SQLite, the embedded store: one connection that writes, a few that read, all of it off the async threads.
 
+mod changes;
+mod import;
+mod link;
+
 use std::{
-    collections::{HashMap, hash_map::Entry},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -10,20 +13,20 @@ use std::{
 use async_trait::async_trait;
 use diesel::{
     connection::SimpleConnection,
-    dsl::count_star,
     prelude::*,
     r2d2::{ConnectionManager, CustomizeConnection, Pool},
 };
 
 use super::{
     error::{OpenError, StoreResult},
-    queries,
-    rows::{CampaignRow, CodeRow, HoldRow, Id, NewPromotionRow, PromotionRow, ids, into_domain, mode_to_db},
-    schema::{campaigns, promotion_codes, promotions},
+    lists, queries,
+    rows::{CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, into_domain, mode_to_db},
+    schema::{campaigns, promotion_codes},
 };
 use crate::promotions::{
-    Campaign, CampaignId, CodeKey, CodeState, FoldedCode, LinkOutcome, LinkRequest, OrgId, Promotion, PromotionCode,
-    PromotionId, PromotionMode, PromotionRepository, StoreError, Timestamp, WorkingSet, decide,
+    Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkOutcome,
+    LinkRequest, NewCodes, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode, PromotionRepository,
+    RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
 };
 
 /// How long a connection waits for a lock that another process holds.
@@ -34,6 +37,7 @@ const READERS: u32 = 4;
 
 /// A store in one SQLite file.
 pub struct SqliteStore {
+    path: PathBuf,
     writer: Arc<Mutex<SqliteConnection>>,
     readers: Pool<ConnectionManager<SqliteConnection>>,
 }
@@ -48,7 +52,7 @@ impl SqliteStore {
             .connection_timeout(BUSY_TIMEOUT)
             .connection_customizer(Box::new(Configure))
             .build(ConnectionManager::new(path.to_string_lossy()))?;
-        Ok(Self { writer: Arc::new(Mutex::new(writer)), readers })
+        Ok(Self { path: path.to_owned(), writer: Arc::new(Mutex::new(writer)), readers })
     }
 
     /// Runs a reading closure where it may block.
@@ -104,38 +108,56 @@ impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Configure {
 
 #[async_trait]
 impl PromotionRepository for SqliteStore {
-    async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> Result<Vec<LinkOutcome>, StoreError> {
+    async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
         let requests = requests.to_vec();
+        self.write(move |connection| link::link(connection, &requests, now)).await
+    }
+
+    async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> StoreResult<RedeemOutcome> {
+        let request = request.clone();
+        self.write(move |connection| changes::redeem(connection, &request, now)).await
+    }
+
+    async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> StoreResult<Option<Redemption>> {
+        self.write(move |connection| changes::reverse(connection, org, id, now)).await
+    }
+
+    async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> StoreResult<Option<Promotion>> {
+        self.write(move |connection| changes::unlink(connection, org, id, now)).await
+    }
+
+    async fn revoke(&self, key: &CodeKey, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
+        let key = key.clone();
+        self.write(move |connection| changes::revoke(connection, &key, now)).await
+    }
+
+    async fn create_campaign(&self, campaign: &Campaign) -> StoreResult<()> {
+        let row = CampaignRow::from(campaign);
         self.write(move |connection| {
-            let set = read_working_set(connection, &requests)?;
-            let decisions = decide(set, &requests, now);
-            for promotion in decisions.new_promotions() {
-                insert_hold(connection, promotion)?;
-            }
-            Ok(decisions.outcomes)
+            diesel::insert_into(campaigns::table).values(row).execute(connection)?;
+            Ok(())
         })
         .await
     }
 
-    async fn promotions(&self, org: OrgId, promotion_ids: &[PromotionId]) -> Result<Vec<Promotion>, StoreError> {
-        let query = queries::promotions_by_id(org.get(), ids(promotion_ids, |id| id.get()));
-        self.read(move |connection| into_domain(query.select(PromotionRow::as_select()).load(connection)?)).await
-    }
-
-    async fn codes(
+    async fn update_campaign(
         &self,
         org: OrgId,
-        mode: PromotionMode,
-        folded: &[FoldedCode],
-    ) -> Result<Vec<PromotionCode>, StoreError> {
-        let folded = folded.iter().map(|folded| folded.as_str().to_owned()).collect();
-        let query = queries::codes_by_text(org.get(), mode_to_db(mode), folded);
-        self.read(move |connection| into_domain(query.select(CodeRow::as_select()).load(connection)?)).await
+        id: CampaignId,
+        change: &CampaignChange,
+    ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
+        let change = change.clone();
+        self.write(move |connection| changes::update_campaign(connection, org, id, &change)).await
     }
 
-    async fn campaigns(&self, org: OrgId, campaign_ids: &[CampaignId]) -> Result<Vec<Campaign>, StoreError> {
-        let query = queries::campaigns_by_id(org.get(), ids(campaign_ids, |id| id.get()));
-        self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
+    async fn add_codes(&self, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
+        let codes = codes.clone();
+        self.write(move |connection| import::add_codes(connection, &codes)).await
+    }
+
+    async fn import(&self) -> StoreResult<Box<dyn CodeImport>> {
+        let path = self.path.clone();
+        blocking(move || Ok(Box::new(import::Import::begin(&path)?) as Box<dyn CodeImport>)).await
     }
 
     async fn seed(&self, org: OrgId, campaigns: &[Campaign], codes: &[PromotionCode]) -> StoreResult<bool> {
@@ -151,74 +173,72 @@ impl PromotionRepository for SqliteStore {
         })
         .await
     }
-}
 
-fn read_working_set(connection: &mut SqliteConnection, requests: &[LinkRequest]) -> StoreResult<WorkingSet> {
-    let mut set = WorkingSet::default();
-    let mut campaigns = HashMap::new();
-    for request in requests {
-        if !set.codes.contains_key(&request.key) {
-            let Some(code) = read_code(connection, &request.key)? else { continue };
-            let campaign = match campaigns.entry((code.org, code.campaign_id)) {
-                Entry::Occupied(entry) => Arc::clone(entry.get()),
-                Entry::Vacant(entry) => Arc::clone(entry.insert(Arc::new(read_campaign(connection, &code)?))),
-            };
-            set.codes.insert(request.key.clone(), CodeState { code, campaign, holds: HashMap::new() });
-        }
-        let Some(state) = set.codes.get_mut(&request.key) else { continue };
-        if let Some(hold) = read_hold(connection, request)? {
-            state.holds.insert(request.customer_id, hold.into_promotion(&state.code, &state.campaign)?);
-        }
-        let held_key = (request.key.org, state.campaign.id, request.customer_id);
-        if state.campaign.max_links_per_customer.is_some() && !set.held.contains_key(&held_key) {
-            let held: i64 = promotions::table
-                .filter(promotions::org_id.eq(request.key.org.get()))
-                .filter(promotions::customer_id.eq(request.customer_id.get()))
-                .filter(promotions::campaign_id.eq(Id(state.campaign.id.get())))
-                .filter(promotions::unlinked_on.is_null())
-                .select(count_star())
-                .get_result(connection)?;
-            set.held.insert(held_key, u32::try_from(held)?);
-        }
+    async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
+        let query = queries::promotions_by_id(org.get(), ids.iter().map(|id| Id(id.get())).collect());
+        self.read(move |connection| into_domain(query.select(PromotionRow::as_select()).load(connection)?)).await
     }
-    Ok(set)
-}
 
-fn read_code(connection: &mut SqliteConnection, key: &CodeKey) -> StoreResult<Option<PromotionCode>> {
-    let row: Option<CodeRow> = promotion_codes::table
-        .find((key.org.get(), mode_to_db(key.mode), key.folded.as_str()))
-        .select(CodeRow::as_select())
-        .first(connection)
-        .optional()?;
-    row.map(TryInto::try_into).transpose()
-}
+    async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
+        let folded = folded.iter().map(|folded| folded.as_str().to_owned()).collect();
+        let query = queries::codes_by_text(org.get(), mode_to_db(mode), folded);
+        self.read(move |connection| into_domain(query.select(CodeRow::as_select()).load(connection)?)).await
+    }
 
-fn read_campaign(connection: &mut SqliteConnection, code: &PromotionCode) -> StoreResult<Campaign> {
-    let row: CampaignRow = campaigns::table
-        .find((code.org.get(), Id(code.campaign_id.get())))
-        .select(CampaignRow::as_select())
-        .first(connection)?;
-    row.try_into()
-}
+    async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
+        let query = queries::campaigns_by_id(org.get(), ids.iter().map(|id| Id(id.get())).collect());
+        self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
+    }
 
-fn read_hold(connection: &mut SqliteConnection, request: &LinkRequest) -> StoreResult<Option<HoldRow>> {
-    Ok(promotions::table
-        .filter(promotions::org_id.eq(request.key.org.get()))
-        .filter(promotions::mode.eq(mode_to_db(request.key.mode)))
-        .filter(promotions::folded.eq(request.key.folded.as_str()))
-        .filter(promotions::customer_id.eq(request.customer_id.get()))
-        .filter(promotions::unlinked_on.is_null())
-        .select(HoldRow::as_select())
-        .first(connection)
-        .optional()?)
-}
+    async fn count_codes(&self, org: OrgId, campaign: CampaignId, at_most: u64) -> StoreResult<u64> {
+        let query = queries::count_codes(org, campaign, at_most);
+        self.read(move |connection| Ok(u64::try_from(query.get_result::<i64>(connection)?)?)).await
+    }
 
-/// Writes a new hold and counts it on its code; the tables' constraints have the last word.
-fn insert_hold(connection: &mut SqliteConnection, promotion: &Promotion) -> StoreResult<()> {
-    let row = NewPromotionRow::from(promotion);
-    diesel::update(promotion_codes::table.find((row.org_id, row.mode, row.folded.as_str())))
-        .set(promotion_codes::link_count.eq(promotion_codes::link_count + 1))
-        .execute(connection)?;
-    diesel::insert_into(promotions::table).values(row).execute(connection)?;
-    Ok(())
+    async fn campaign_page(&self, org: OrgId, page: &Page<CampaignId>) -> StoreResult<Vec<Campaign>> {
+        let query = lists::campaign_page(org, page);
+        self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
+    }
+
+    async fn codes_of_campaigns(
+        &self,
+        org: OrgId,
+        campaigns: &[CampaignId],
+        page: &Page<FoldedCode>,
+    ) -> StoreResult<Vec<PromotionCode>> {
+        let query = lists::codes_of_campaigns(org, campaigns, page);
+        self.read(move |connection| into_domain(query.select(CodeRow::as_select()).load(connection)?)).await
+    }
+
+    async fn holds_of_codes(
+        &self,
+        org: OrgId,
+        mode: PromotionMode,
+        codes: &[FoldedCode],
+        page: &Page<CustomerId>,
+    ) -> StoreResult<Vec<Promotion>> {
+        let query = lists::holds_of_codes(org, mode, codes, page);
+        self.read(move |connection| into_domain(query.select(PromotionRow::as_select()).load(connection)?)).await
+    }
+
+    async fn wallets(
+        &self,
+        org: OrgId,
+        customers: &[CustomerId],
+        filter: WalletFilter,
+        page: &Page<PromotionId>,
+    ) -> StoreResult<Vec<Promotion>> {
+        let query = lists::wallets(org, customers, filter, page);
+        self.read(move |connection| into_domain(query.select(PromotionRow::as_select()).load(connection)?)).await
+    }
+
+    async fn redemptions_of_promotions(
+        &self,
+        org: OrgId,
+        promotions: &[PromotionId],
+        page: &Page<RedemptionId>,
+    ) -> StoreResult<Vec<Redemption>> {
+        let query = lists::redemptions_of_promotions(org, promotions, page);
+        self.read(move |connection| into_domain(query.select(RedemptionRow::as_select()).load(connection)?)).await
+    }
 }

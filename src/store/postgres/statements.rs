@@ -9,13 +9,13 @@ use diesel::{
     pg::Pg,
     prelude::*,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
-    sql_types::{Array, BigInt, SmallInt, Text},
+    sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text},
 };
 
 use crate::{
-    promotions::{CodeKey, LinkRequest, OrgId, Promotion},
+    promotions::{CodeKey, LinkRequest, NewCodes, OrgId, Promotion},
     store::{
-        rows::{CodeRow, HeldKey, HoldColumns, Id, mode_to_db},
+        rows::{CodeRow, HeldKey, HoldColumns, Id, count_to_db, mode_to_db},
         schema::{PublicId, campaigns, promotion_codes},
     },
 };
@@ -30,7 +30,7 @@ macro_rules! query_id {
     )*};
 }
 
-query_id!(LockCodes, ReadHolds, InsertPromotions, CountLinks);
+query_id!(LockCodes, ReadHolds, InsertPromotions, CountLinks, InsertCodes);
 
 /// The keys of codes, as three arrays.
 #[derive(Debug, Default)]
@@ -196,7 +196,7 @@ impl QueryFragment<Pg> for AdvisoryLocks {
     }
 }
 
-/// Counts how many codes of a campaign customers hold. Who holds none is left out.
+/// Counts how many codes of a campaign customers hold, or have used up. Who holds none is left out.
 #[derive(Debug, QueryId)]
 pub struct CountHeld {
     orgs: Vec<i64>,
@@ -225,7 +225,7 @@ impl QueryFragment<Pg> for CountHeld {
         out.push_sql(
             ") AS asked (org_id, campaign_id, customer_id) \
              JOIN promotions p USING (org_id, campaign_id, customer_id) \
-             WHERE p.unlinked_on IS NULL GROUP BY p.org_id, p.campaign_id, p.customer_id",
+             WHERE p.unlinked_on IS NULL OR p.redemption_count > 0 GROUP BY p.org_id, p.campaign_id, p.customer_id",
         );
         Ok(())
     }
@@ -308,4 +308,61 @@ impl QueryFragment<Pg> for CountLinks<'_> {
         );
         Ok(())
     }
+}
+
+/// Adds codes to a campaign, but those that are there. Answers with the folded texts of the new ones.
+#[derive(Debug)]
+pub struct InsertCodes<'a> {
+    org: i64,
+    created_on: i64,
+    campaign: Id,
+    mode: i16,
+    max_links: Option<i32>,
+    /// In order, so that two imports of the same codes wait for each other in one direction.
+    folded: Vec<&'a str>,
+    texts: Vec<&'a str>,
+}
+
+impl<'a> InsertCodes<'a> {
+    pub fn new(codes: &'a NewCodes) -> Self {
+        let mut texts: Vec<_> = codes.codes.iter().map(|code| (code.folded().as_str(), code.text())).collect();
+        texts.sort_unstable();
+        let (folded, texts) = texts.into_iter().unzip();
+        Self {
+            org: codes.org.get(),
+            created_on: codes.created_on.millis(),
+            campaign: Id(codes.campaign_id.get()),
+            mode: mode_to_db(codes.mode),
+            max_links: codes.max_links.map(count_to_db),
+            folded,
+            texts,
+        }
+    }
+}
+
+impl QueryFragment<Pg> for InsertCodes<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT INTO promotion_codes (org_id, mode, campaign_id, created_on, max_links, folded, code) SELECT ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.org)?;
+        out.push_sql(", ");
+        out.push_bind_param::<SmallInt, _>(&self.mode)?;
+        out.push_sql(", ");
+        out.push_bind_param::<PublicId, _>(&self.campaign)?;
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&self.created_on)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Nullable<Integer>, _>(&self.max_links)?;
+        out.push_sql(", folded, code FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.folded)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.texts)?;
+        out.push_sql(") AS new (folded, code) ON CONFLICT DO NOTHING RETURNING folded");
+        Ok(())
+    }
+}
+
+impl Query for InsertCodes<'_> {
+    type SqlType = Text;
 }

@@ -1,0 +1,55 @@
+//! `Customer`, and wallets.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::{
+    campaign::PromotionMode,
+    loaders::Loaders,
+    paging::{List, list, page},
+    promotion::Promotion,
+};
+use crate::promotions::{CustomerId, PromotionService, WalletFilter};
+
+/// A customer of the organisation, owned by another graph; this one adds the customer's wallet.
+pub struct Customer(pub CustomerId);
+
+#[Object]
+impl Customer {
+    /// The customer's number.
+    async fn id(&self) -> ID {
+        self.0.get().into()
+    }
+
+    /// The customer's wallet: all promotions, newest first; those of one mode alone, and those alone that are active, or
+    /// are not. `first` is 1 to 100.
+    async fn promotions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] first: Option<i32>,
+        after: Option<String>,
+        mode: Option<PromotionMode>,
+        active: Option<bool>,
+    ) -> Result<List<Promotion>> {
+        wallet(ctx, self.0, WalletArguments { first, after, mode, active }).await
+    }
+}
+
+/// The arguments of a wallet.
+pub struct WalletArguments {
+    pub first: Option<i32>,
+    pub after: Option<String>,
+    pub mode: Option<PromotionMode>,
+    pub active: Option<bool>,
+}
+
+/// A page of a customer's wallet.
+pub async fn wallet(ctx: &Context<'_>, customer: CustomerId, arguments: WalletArguments) -> Result<List<Promotion>> {
+    let page = page(arguments.first, arguments.after.as_deref())?;
+    let now = ctx.data::<Arc<PromotionService>>()?.now();
+    let filter =
+        WalletFilter { mode: arguments.mode.map(Into::into), active: arguments.active.map(|active| (active, now)) };
+    let rows = ctx.data::<Loaders>()?.wallet(customer, filter, &page).await?;
+    Ok(list(&page, rows, |promotion| promotion.id, Promotion))
+}

@@ -1,0 +1,114 @@
+//! Codes by the million: rows that bring codes into a campaign and, where they name a customer, link them at once.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+
+use super::{
+    campaign::{Campaign, PromotionMode},
+    code::{Code, CodeKey, FoldedCode},
+    ids::{CampaignId, CustomerId, OrgId, PromotionId},
+    link::{LinkOutcome, LinkRequest},
+    refusal::Refusal,
+    repository::StoreError,
+    time::Timestamp,
+};
+
+/// Codes to add to a campaign.
+#[derive(Debug, Clone)]
+pub struct NewCodes {
+    /// The tenant.
+    pub org: OrgId,
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// The campaign's mode.
+    pub mode: PromotionMode,
+    /// When they are issued.
+    pub created_on: Timestamp,
+    /// How many customers may hold each at once; `None`: any number.
+    pub max_links: Option<u32>,
+    /// The codes.
+    pub codes: Vec<Code>,
+}
+
+impl NewCodes {
+    /// Codes for this campaign.
+    #[must_use]
+    pub fn new(campaign: &Campaign, codes: Vec<Code>, max_links: Option<u32>, now: Timestamp) -> Self {
+        Self { org: campaign.org, campaign_id: campaign.id, mode: campaign.mode, created_on: now, max_links, codes }
+    }
+
+    /// The key of one of them.
+    #[must_use]
+    pub fn key(&self, folded: FoldedCode) -> CodeKey {
+        CodeKey { org: self.org, mode: self.mode, folded }
+    }
+}
+
+/// What came of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowOutcome {
+    /// The code is new.
+    Added,
+    /// The campaign has the code already.
+    Present,
+    /// Another campaign of the organisation and mode has the code.
+    InOtherCampaign,
+    /// The code is the campaign's, but could not be linked to the row's customer.
+    NotLinked(Refusal),
+}
+
+impl NewCodes {
+    /// What the rows that name a customer ask for; not those whose code is another campaign's.
+    pub(crate) fn link_requests(
+        &self,
+        customers: &[Option<CustomerId>],
+        elsewhere: &HashSet<FoldedCode>,
+    ) -> Vec<LinkRequest> {
+        let ours = self.codes.iter().zip(customers).filter(|(code, _)| !elsewhere.contains(code.folded()));
+        ours.filter_map(|(code, customer)| {
+            customer.map(|customer_id| LinkRequest {
+                id: PromotionId::new(self.created_on),
+                key: self.key(code.folded().clone()),
+                customer_id,
+            })
+        })
+        .collect()
+    }
+
+    /// What came of each row: from the codes that were added, those that other campaigns have, and the answers to
+    /// [`NewCodes::link_requests`].
+    pub(crate) fn outcomes(
+        &self,
+        customers: &[Option<CustomerId>],
+        mut added: HashSet<FoldedCode>,
+        elsewhere: &HashSet<FoldedCode>,
+        links: Vec<LinkOutcome>,
+    ) -> Vec<RowOutcome> {
+        let mut links = links.into_iter();
+        let rows = self.codes.iter().map(Code::folded).zip(customers);
+        rows.map(|(folded, customer)| {
+            if elsewhere.contains(folded) {
+                return RowOutcome::InOtherCampaign;
+            }
+            // Of a code that stands twice among the rows, the first was added.
+            let added = added.remove(folded);
+            match customer.and_then(|_| links.next()) {
+                Some(Err(refusal)) => RowOutcome::NotLinked(refusal),
+                _ if added => RowOutcome::Added,
+                _ => RowOutcome::Present,
+            }
+        })
+        .collect()
+    }
+}
+
+/// An import under way. What was not committed when it is dropped is as if it had not been.
+#[async_trait]
+pub trait CodeImport: Send {
+    /// Adds codes, and links each to the customer that stands at its place, if one does. One outcome per code.
+    async fn add(&mut self, codes: &NewCodes, customers: &[Option<CustomerId>]) -> Result<Vec<RowOutcome>, StoreError>;
+
+    /// Makes durable what was added since the last commit.
+    async fn commit(&mut self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,218 @@
+//! The queries of lists: pages of campaigns, and pages of many parents' children. The same for both databases.
+
+use diesel::{
+    backend::Backend,
+    dsl::auto_type,
+    expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate},
+    prelude::*,
+    query_builder::{AstPass, QueryFragment, QueryId},
+    serialize::ToSql,
+    sql_types::{BigInt, Bool, HasSqlType, Text},
+};
+use uuid::Uuid;
+
+use super::{
+    pages::{InPages, KeyOfPages, Parent, ParentList},
+    queries::promotions_in_full,
+    rows::{Id, mode_to_db},
+    schema::{PublicId, campaigns, promotion_codes, promotions, redemptions},
+};
+use crate::promotions::{
+    CampaignId, CustomerId, FoldedCode, OrgId, Page, PromotionId, PromotionMode, RedemptionId, WalletFilter,
+};
+
+#[auto_type]
+fn campaigns_before(org: i64, before: Id, limit: i64) -> _ {
+    campaigns::table
+        .filter(campaigns::org_id.eq(org))
+        .filter(campaigns::id.lt(before))
+        .order(campaigns::id.desc())
+        .limit(limit)
+}
+
+/// A page of an organisation's campaigns, newest first.
+pub fn campaign_page(org: OrgId, page: &Page<CampaignId>) -> campaigns_before {
+    campaigns_before(org.get(), before(page.after.map(CampaignId::get)), page.limit.into())
+}
+
+#[auto_type]
+fn codes_after(org: i64, campaign: Parent<PublicId>, after: String, limit: i64) -> _ {
+    promotion_codes::table
+        .filter(promotion_codes::org_id.eq(org))
+        .filter(promotion_codes::campaign_id.eq(campaign))
+        .filter(promotion_codes::folded.gt(after))
+        .order(promotion_codes::folded.asc())
+        .limit(limit)
+        .select(promotion_codes::folded)
+}
+
+type CodesInPages = InPages<promotion_codes::folded, ParentList<Id>, codes_after>;
+
+#[auto_type]
+fn codes_in(org: i64, campaigns: Vec<Id>, pages: CodesInPages) -> _ {
+    promotion_codes::table
+        .filter(promotion_codes::org_id.eq(org))
+        .filter(promotion_codes::campaign_id.eq_any(campaigns))
+        .filter(pages)
+        .order(promotion_codes::folded.asc())
+}
+
+/// A page of each campaign's codes, in the order of their folded text.
+pub fn codes_of_campaigns(org: OrgId, campaigns: &[CampaignId], page: &Page<FoldedCode>) -> codes_in {
+    let campaigns: Vec<Id> = campaigns.iter().map(|id| Id(id.get())).collect();
+    // No folded text is empty, so all come after the empty one.
+    let after = page.after.as_ref().map(|folded| folded.as_str().to_owned()).unwrap_or_default();
+    let codes = codes_after(org.get(), Parent::new(), after, page.limit.into());
+    codes_in(org.get(), campaigns.clone(), promotion_codes::folded.in_pages(campaigns, codes))
+}
+
+#[auto_type]
+fn holds_after(org: i64, mode: i16, code: Parent<Text>, after: i64, limit: i64) -> _ {
+    promotions::table
+        .filter(promotions::org_id.eq(org))
+        .filter(promotions::mode.eq(mode))
+        .filter(promotions::folded.eq(code))
+        .filter(promotions::unlinked_on.is_null())
+        .filter(promotions::customer_id.gt(after))
+        .order(promotions::customer_id.asc())
+        .limit(limit)
+        .select(promotions::id)
+}
+
+type HoldsInPages = InPages<promotions::id, ParentList<String>, holds_after>;
+
+#[auto_type]
+fn holds_in(org: i64, pages: HoldsInPages) -> _ {
+    promotions_in_full().filter(promotions::org_id.eq(org)).filter(pages).order(promotions::customer_id.asc())
+}
+
+/// A page of each code's standing holds, in the order of their customers.
+pub fn holds_of_codes(org: OrgId, mode: PromotionMode, codes: &[FoldedCode], page: &Page<CustomerId>) -> holds_in {
+    let codes = codes.iter().map(|folded| folded.as_str().to_owned()).collect();
+    let after = page.after.map_or(-1, CustomerId::get);
+    let holds = holds_after(org.get(), mode_to_db(mode), Parent::new(), after, page.limit.into());
+    holds_in(org.get(), promotions::id.in_pages(codes, holds))
+}
+
+/// The modes that are wanted, as bounds.
+type Modes = (i16, i16);
+
+#[auto_type]
+fn wallet_before(
+    org: i64,
+    customer: Parent<BigInt>,
+    from_mode: i16,
+    to_mode: i16,
+    activity: Activity,
+    before: Id,
+    limit: i64,
+) -> _ {
+    promotions_in_full()
+        .filter(promotions::org_id.eq(org))
+        .filter(promotions::customer_id.eq(customer))
+        .filter(promotions::mode.ge(from_mode))
+        .filter(promotions::mode.le(to_mode))
+        .filter(activity)
+        .filter(promotions::id.lt(before))
+        .order(promotions::id.desc())
+        .limit(limit)
+        .select(promotions::id)
+}
+
+type WalletsInPages = InPages<promotions::id, ParentList<i64>, wallet_before>;
+
+#[auto_type]
+fn wallets_in(org: i64, pages: WalletsInPages) -> _ {
+    promotions_in_full().filter(promotions::org_id.eq(org)).filter(pages).order(promotions::id.desc())
+}
+
+/// A page of each customer's promotions, newest first.
+pub fn wallets(org: OrgId, customers: &[CustomerId], filter: WalletFilter, page: &Page<PromotionId>) -> wallets_in {
+    let customers = customers.iter().map(|customer| customer.get()).collect();
+    let (from, to): Modes = filter.mode.map_or((i16::MIN, i16::MAX), |mode| (mode_to_db(mode), mode_to_db(mode)));
+    let activity = Activity {
+        any: filter.active.is_none(),
+        wanted: filter.active.is_some_and(|(wanted, _)| wanted),
+        now: filter.active.map_or(0, |(_, now)| now.millis()),
+    };
+    let before = before(page.after.map(PromotionId::get));
+    let wallet = wallet_before(org.get(), Parent::new(), from, to, activity, before, page.limit.into());
+    wallets_in(org.get(), promotions::id.in_pages(customers, wallet))
+}
+
+#[auto_type]
+fn redemptions_after(org: i64, promotion: Parent<PublicId>, after: Id, limit: i64) -> _ {
+    redemptions::table
+        .filter(redemptions::org_id.eq(org))
+        .filter(redemptions::promotion_id.eq(promotion))
+        .filter(redemptions::id.gt(after))
+        .order(redemptions::id.asc())
+        .limit(limit)
+        .select(redemptions::id)
+}
+
+type RedemptionsInPages = InPages<redemptions::id, ParentList<Id>, redemptions_after>;
+
+#[auto_type]
+fn redemptions_in(org: i64, pages: RedemptionsInPages) -> _ {
+    redemptions::table.filter(redemptions::org_id.eq(org)).filter(pages).order(redemptions::id.asc())
+}
+
+/// A page of each promotion's redemptions, oldest first.
+pub fn redemptions_of_promotions(org: OrgId, promotions: &[PromotionId], page: &Page<RedemptionId>) -> redemptions_in {
+    let promotions = promotions.iter().map(|id| Id(id.get())).collect();
+    let after = Id(page.after.map_or(Uuid::nil(), RedemptionId::get));
+    let redemptions = redemptions_after(org.get(), Parent::new(), after, page.limit.into());
+    redemptions_in(org.get(), redemptions::id.in_pages(promotions, redemptions))
+}
+
+/// Ids that descend begin below the largest.
+fn before(id: Option<Uuid>) -> Id {
+    Id(id.unwrap_or(Uuid::max()))
+}
+
+/// Whether a promotion is active, or is not: what [`crate::promotions::Promotion::is_active`] says, in SQL.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub struct Activity {
+    any: bool,
+    wanted: bool,
+    now: i64,
+}
+
+impl Expression for Activity {
+    type SqlType = Bool;
+}
+
+impl<QS: ?Sized> AppearsOnTable<QS> for Activity {}
+
+impl<QS: ?Sized> SelectableExpression<QS> for Activity {}
+
+impl ValidGrouping<()> for Activity {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl<DB> QueryFragment<DB> for Activity
+where
+    DB: Backend + HasSqlType<BigInt> + HasSqlType<Bool>,
+    i64: ToSql<BigInt, DB>,
+    bool: ToSql<Bool, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("(");
+        out.push_bind_param::<Bool, _>(&self.any)?;
+        out.push_sql(
+            " OR (promotions.unlinked_on IS NULL AND promotion_codes.revoked_on IS NULL AND campaigns.active \
+             AND campaigns.valid_till >= ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.now)?;
+        out.push_sql(
+            " AND (campaigns.valid_for_days IS NULL \
+             OR promotions.created_on + CAST(campaigns.valid_for_days AS BIGINT) * 86400000 >= ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.now)?;
+        out.push_sql(")) = ");
+        out.push_bind_param::<Bool, _>(&self.wanted)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! Adding codes to PostgreSQL, and imports over a connection of their own.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::{AnsiTransactionManager, AsyncConnection, AsyncPgConnection, RunQueryDsl, TransactionManager};
+
+use super::{link::link, statements};
+use crate::{
+    promotions::{Code, CodeImport, CustomerId, FoldedCode, NewCodes, RowOutcome},
+    store::{
+        error::{OpenError, StoreResult},
+        queries,
+        schema::promotion_codes,
+    },
+};
+
+/// Adds codes. Answers with what was added.
+pub async fn add_codes(connection: &mut AsyncPgConnection, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
+    let added: Vec<String> = statements::InsertCodes::new(codes).load(connection).await?;
+    Ok(added.into_iter().map(FoldedCode::from_stored).collect())
+}
+
+/// An import, whose connection closes with it, and with the connection what was not committed.
+pub struct Import {
+    connection: AsyncPgConnection,
+    in_transaction: bool,
+}
+
+impl Import {
+    pub async fn begin(url: &str) -> Result<Self, OpenError> {
+        Ok(Self { connection: AsyncPgConnection::establish(url).await?, in_transaction: false })
+    }
+}
+
+#[async_trait]
+impl CodeImport for Import {
+    async fn add(&mut self, codes: &NewCodes, customers: &[Option<CustomerId>]) -> StoreResult<Vec<RowOutcome>> {
+        let connection = &mut self.connection;
+        if !self.in_transaction {
+            AnsiTransactionManager::begin_transaction(connection).await?;
+            self.in_transaction = true;
+        }
+        let added: HashSet<FoldedCode> = add_codes(connection, codes).await?.into_iter().collect();
+        let present: Vec<&FoldedCode> =
+            codes.codes.iter().map(Code::folded).filter(|code| !added.contains(code)).collect();
+        let elsewhere: Vec<String> = if present.is_empty() {
+            Vec::new()
+        } else {
+            queries::codes_elsewhere(codes, &present).select(promotion_codes::folded).load(connection).await?
+        };
+        let elsewhere = elsewhere.into_iter().map(FoldedCode::from_stored).collect();
+        let requests = codes.link_requests(customers, &elsewhere);
+        let links =
+            if requests.is_empty() { Vec::new() } else { link(connection, &requests, codes.created_on).await? };
+        Ok(codes.outcomes(customers, added, &elsewhere, links))
+    }
+
+    async fn commit(&mut self) -> StoreResult<()> {
+        if std::mem::take(&mut self.in_transaction) {
+            AnsiTransactionManager::commit_transaction(&mut self.connection).await?;
+        }
+        Ok(())
+    }
+}

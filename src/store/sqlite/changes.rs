@@ -1,0 +1,153 @@
+//! Changes in SQLite, each in the transaction that is open: its writer is alone, so nothing need be locked.
+
+use diesel::prelude::*;
+
+use crate::{
+    promotions::{
+        Campaign, CampaignChange, CampaignId, CodeKey, InvalidCampaign, OrgId, Promotion, PromotionCode, PromotionId,
+        RedeemDecision, RedeemOutcome, RedeemRequest, RedeemState, Redemption, RedemptionId, Timestamp, decide_redeem,
+        decide_reverse, decide_unlink,
+    },
+    store::{
+        error::StoreResult,
+        queries,
+        rows::{CampaignChanges, CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, code_key, key_columns},
+        schema::{campaigns, promotion_codes, promotions, redemptions},
+    },
+};
+
+/// Uses a promotion.
+pub fn redeem(
+    connection: &mut SqliteConnection,
+    request: &RedeemRequest,
+    now: Timestamp,
+) -> StoreResult<RedeemOutcome> {
+    let state = read_redeem_state(connection, request)?;
+    let redemption = match decide_redeem(state, request, now) {
+        Err(refusal) => return Ok(Err(refusal)),
+        Ok(RedeemDecision::Repeated(redemption)) => return Ok(Ok(redemption)),
+        Ok(RedeemDecision::New(redemption)) => redemption,
+    };
+    diesel::insert_into(redemptions::table).values(RedemptionRow::from(&redemption)).execute(connection)?;
+    diesel::update(queries::promotion(redemption.org.get(), Id(redemption.promotion_id.get())))
+        .set(promotions::redemption_count.eq(promotions::redemption_count + 1))
+        .execute(connection)?;
+    Ok(Ok(redemption))
+}
+
+fn read_redeem_state(connection: &mut SqliteConnection, request: &RedeemRequest) -> StoreResult<RedeemState> {
+    let (org, mode, folded) = key_columns(&request.key);
+    let code_exists =
+        diesel::select(diesel::dsl::exists(queries::code(org, mode, folded.clone()))).get_result(connection)?;
+    let hold: Option<Id> = queries::standing_hold(org, mode, folded, request.customer_id.get())
+        .select(promotions::id)
+        .first(connection)
+        .optional()?;
+    let hold = match hold {
+        Some(id) => read_promotion(connection, request.key.org, id)?,
+        None => None,
+    };
+    let earlier: Option<(RedemptionRow, (i16, String, i64))> =
+        queries::redemption_of_transaction(org, request.transaction_id.as_str().to_owned())
+            .select((RedemptionRow::as_select(), (promotions::mode, promotions::folded, promotions::customer_id)))
+            .first(connection)
+            .optional()?;
+    let earlier = earlier
+        .map(|(row, (mode, folded, customer))| {
+            StoreResult::Ok((row.try_into()?, code_key(org, mode, folded)?, customer.try_into()?))
+        })
+        .transpose()?;
+    Ok(RedeemState { code_exists, earlier, hold })
+}
+
+/// Gives a use back.
+pub fn reverse(
+    connection: &mut SqliteConnection,
+    org: OrgId,
+    id: RedemptionId,
+    now: Timestamp,
+) -> StoreResult<Option<Redemption>> {
+    let row: Option<RedemptionRow> =
+        queries::redemption(org.get(), Id(id.get())).select(RedemptionRow::as_select()).first(connection).optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let mut redemption = Redemption::try_from(row)?;
+    let Some(promotion) = read_promotion(connection, org, Id(redemption.promotion_id.get()))? else { return Ok(None) };
+    if let Some(release) = decide_reverse(&mut redemption, &promotion, now) {
+        diesel::update(queries::redemption(org.get(), Id(id.get())))
+            .set(redemptions::reversed_on.eq(now.millis()))
+            .execute(connection)?;
+        diesel::update(queries::promotion(org.get(), Id(promotion.id.get())))
+            .set(promotions::redemption_count.eq(promotions::redemption_count - 1))
+            .execute(connection)?;
+        if release.frees_code {
+            free_code(connection, &promotion)?;
+        }
+    }
+    Ok(Some(redemption))
+}
+
+/// Gives a hold up.
+pub fn unlink(
+    connection: &mut SqliteConnection,
+    org: OrgId,
+    id: PromotionId,
+    now: Timestamp,
+) -> StoreResult<Option<Promotion>> {
+    let Some(mut promotion) = read_promotion(connection, org, Id(id.get()))? else { return Ok(None) };
+    if let Some(release) = decide_unlink(&mut promotion, now) {
+        diesel::update(queries::promotion(org.get(), Id(id.get())))
+            .set(promotions::unlinked_on.eq(now.millis()))
+            .execute(connection)?;
+        if release.frees_code {
+            free_code(connection, &promotion)?;
+        }
+    }
+    Ok(Some(promotion))
+}
+
+fn read_promotion(connection: &mut SqliteConnection, org: OrgId, id: Id) -> StoreResult<Option<Promotion>> {
+    let row: Option<PromotionRow> = queries::promotions_by_id(org.get(), vec![id])
+        .select(PromotionRow::as_select())
+        .first(connection)
+        .optional()?;
+    row.map(TryInto::try_into).transpose()
+}
+
+fn free_code(connection: &mut SqliteConnection, promotion: &Promotion) -> StoreResult<()> {
+    let (org, mode, folded) = key_columns(&promotion.key());
+    diesel::update(queries::code(org, mode, folded))
+        .set(promotion_codes::link_count.eq(promotion_codes::link_count - 1))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Revokes a code.
+pub fn revoke(connection: &mut SqliteConnection, key: &CodeKey, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
+    let (org, mode, folded) = key_columns(key);
+    diesel::update(queries::code(org, mode, folded.clone()).filter(promotion_codes::revoked_on.is_null()))
+        .set(promotion_codes::revoked_on.eq(now.millis()))
+        .execute(connection)?;
+    let row: Option<CodeRow> =
+        queries::code(org, mode, folded).select(CodeRow::as_select()).first(connection).optional()?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// Changes a campaign.
+pub fn update_campaign(
+    connection: &mut SqliteConnection,
+    org: OrgId,
+    id: CampaignId,
+    change: &CampaignChange,
+) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
+    let query = queries::campaign(org.get(), Id(id.get()));
+    let row: Option<CampaignRow> = query.select(CampaignRow::as_select()).first(connection).optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let changed = match change.apply(row.try_into()?) {
+        Ok(changed) => changed,
+        Err(invalid) => return Ok(Some(Err(invalid))),
+    };
+    diesel::update(campaigns::table.find((org.get(), Id(id.get()))))
+        .set(CampaignChanges::from(&changed))
+        .execute(connection)?;
+    Ok(Some(Ok(changed)))
+}

@@ -1,0 +1,110 @@
+//! Adding codes to SQLite, and imports over a connection of their own.
+
+use std::{collections::HashSet, path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use diesel::{
+    connection::{AnsiTransactionManager, TransactionManager},
+    prelude::*,
+};
+
+use super::{blocking, connect, link::link};
+use crate::{
+    promotions::{Code, CodeImport, CustomerId, FoldedCode, NewCodes, RowOutcome, StoreError},
+    store::{
+        error::{OpenError, StoreResult},
+        queries,
+        rows::NewCodeRow,
+        schema::promotion_codes,
+    },
+};
+
+/// Adds codes, in the transaction that is open. Answers with what was added.
+pub fn add_codes(connection: &mut SqliteConnection, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
+    let mut added = Vec::with_capacity(codes.codes.len());
+    for code in &codes.codes {
+        let rows = diesel::insert_into(promotion_codes::table)
+            .values(NewCodeRow::new(codes, code))
+            .on_conflict_do_nothing()
+            .execute(connection)?;
+        if rows == 1 {
+            added.push(code.folded().clone());
+        }
+    }
+    Ok(added)
+}
+
+/// An import, whose connection closes with it.
+pub struct Import {
+    /// Taken while a statement runs where it may block.
+    connection: Option<SqliteConnection>,
+    in_transaction: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the import failed before")]
+struct FailedBefore;
+
+impl Import {
+    pub fn begin(path: &Path) -> Result<Self, OpenError> {
+        Ok(Self { connection: Some(connect(path)?), in_transaction: false })
+    }
+
+    async fn run<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        // After a failure the connection is gone, and what was not committed with it.
+        let Some(mut connection) = self.connection.take() else {
+            return Err(StoreError::Failed(Arc::new(FailedBefore)));
+        };
+        let (connection, result) = blocking(move || {
+            let result = work(&mut connection)?;
+            Ok((connection, result))
+        })
+        .await?;
+        self.connection = Some(connection);
+        Ok(result)
+    }
+}
+
+#[async_trait]
+impl CodeImport for Import {
+    async fn add(&mut self, codes: &NewCodes, customers: &[Option<CustomerId>]) -> StoreResult<Vec<RowOutcome>> {
+        let begins = !self.in_transaction;
+        self.in_transaction = true;
+        let (codes, customers) = (codes.clone(), customers.to_vec());
+        self.run(move |connection| {
+            if begins {
+                AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")?;
+            }
+            add_rows(connection, &codes, &customers)
+        })
+        .await
+    }
+
+    async fn commit(&mut self) -> StoreResult<()> {
+        if std::mem::take(&mut self.in_transaction) {
+            self.run(|connection| Ok(AnsiTransactionManager::commit_transaction(connection)?)).await?;
+        }
+        Ok(())
+    }
+}
+
+fn add_rows(
+    connection: &mut SqliteConnection,
+    codes: &NewCodes,
+    customers: &[Option<CustomerId>],
+) -> StoreResult<Vec<RowOutcome>> {
+    let added: HashSet<FoldedCode> = add_codes(connection, codes)?.into_iter().collect();
+    let present: Vec<&FoldedCode> = codes.codes.iter().map(Code::folded).filter(|code| !added.contains(code)).collect();
+    let elsewhere: Vec<String> = if present.is_empty() {
+        Vec::new()
+    } else {
+        queries::codes_elsewhere(codes, &present).select(promotion_codes::folded).load(connection)?
+    };
+    let elsewhere = elsewhere.into_iter().map(FoldedCode::from_stored).collect();
+    let requests = codes.link_requests(customers, &elsewhere);
+    let links = if requests.is_empty() { Vec::new() } else { link(connection, &requests, codes.created_on)? };
+    Ok(codes.outcomes(customers, added, &elsewhere, links))
+}

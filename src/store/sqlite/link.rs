@@ -1,0 +1,97 @@
+//! Linking in SQLite: point look-ups by prepared statements, which cost microseconds in-process.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use diesel::{dsl::count_star, prelude::*};
+
+use crate::{
+    promotions::{
+        Campaign, CodeKey, CodeState, LinkOutcome, LinkRequest, Promotion, PromotionCode, Timestamp, WorkingSet, decide,
+    },
+    store::{
+        error::StoreResult,
+        queries,
+        rows::{CampaignRow, CodeRow, HoldRow, Id, NewPromotionRow, key_columns},
+        schema::{promotion_codes, promotions},
+    },
+};
+
+/// Links a batch, in the transaction that is open.
+pub fn link(
+    connection: &mut SqliteConnection,
+    requests: &[LinkRequest],
+    now: Timestamp,
+) -> StoreResult<Vec<LinkOutcome>> {
+    let set = read_working_set(connection, requests)?;
+    let decisions = decide(set, requests, now);
+    for promotion in decisions.new_promotions() {
+        insert_hold(connection, promotion)?;
+    }
+    Ok(decisions.outcomes)
+}
+
+fn read_working_set(connection: &mut SqliteConnection, requests: &[LinkRequest]) -> StoreResult<WorkingSet> {
+    let mut set = WorkingSet::default();
+    let mut campaigns = HashMap::new();
+    for request in requests {
+        if !set.codes.contains_key(&request.key) {
+            let Some(code) = read_code(connection, &request.key)? else { continue };
+            let campaign = match campaigns.entry((code.org, code.campaign_id)) {
+                Entry::Occupied(entry) => Arc::clone(entry.get()),
+                Entry::Vacant(entry) => Arc::clone(entry.insert(Arc::new(read_campaign(connection, &code)?))),
+            };
+            set.codes.insert(request.key.clone(), CodeState { code, campaign, holds: HashMap::new() });
+        }
+        let Some(state) = set.codes.get_mut(&request.key) else { continue };
+        if let Some(hold) = read_hold(connection, request)? {
+            state.holds.insert(request.customer_id, hold.into_promotion(&state.code, &state.campaign)?);
+        }
+        let held_key = (request.key.org, state.campaign.id, request.customer_id);
+        if state.campaign.max_links_per_customer.is_some() && !set.held.contains_key(&held_key) {
+            let held: i64 = promotions::table
+                .filter(promotions::org_id.eq(request.key.org.get()))
+                .filter(promotions::customer_id.eq(request.customer_id.get()))
+                .filter(promotions::campaign_id.eq(Id(state.campaign.id.get())))
+                .filter(queries::counts())
+                .select(count_star())
+                .get_result(connection)?;
+            set.held.insert(held_key, u32::try_from(held)?);
+        }
+    }
+    Ok(set)
+}
+
+fn read_code(connection: &mut SqliteConnection, key: &CodeKey) -> StoreResult<Option<PromotionCode>> {
+    let (org, mode, folded) = key_columns(key);
+    let row: Option<CodeRow> =
+        queries::code(org, mode, folded).select(CodeRow::as_select()).first(connection).optional()?;
+    row.map(TryInto::try_into).transpose()
+}
+
+fn read_campaign(connection: &mut SqliteConnection, code: &PromotionCode) -> StoreResult<Campaign> {
+    let row: CampaignRow = queries::campaign(code.org.get(), Id(code.campaign_id.get()))
+        .select(CampaignRow::as_select())
+        .first(connection)?;
+    row.try_into()
+}
+
+fn read_hold(connection: &mut SqliteConnection, request: &LinkRequest) -> StoreResult<Option<HoldRow>> {
+    let (org, mode, folded) = key_columns(&request.key);
+    Ok(queries::standing_hold(org, mode, folded, request.customer_id.get())
+        .select(HoldRow::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// Writes a new hold and counts it on its code; the tables' constraints have the last word.
+fn insert_hold(connection: &mut SqliteConnection, promotion: &Promotion) -> StoreResult<()> {
+    let row = NewPromotionRow::from(promotion);
+    diesel::update(promotion_codes::table.find((row.org_id, row.mode, row.folded.as_str())))
+        .set(promotion_codes::link_count.eq(promotion_codes::link_count + 1))
+        .execute(connection)?;
+    diesel::insert_into(promotions::table).values(row).execute(connection)?;
+    Ok(())
+}
