@@ -44,7 +44,14 @@ struct Database {
         default_value = "sqlite:promolink.db",
         value_name = "URL"
     )]
-    database_url: DatabaseUrl,
+    database_url: String,
+}
+
+impl Database {
+    /// The URL, read here and not by clap, whose errors would repeat it with the password in it.
+    fn url(&self) -> anyhow::Result<DatabaseUrl> {
+        self.database_url.parse().map_err(anyhow::Error::msg)
+    }
 }
 
 impl Cli {

@@ -54,5 +54,6 @@ pub fn router(api: Api, principal: Principal) -> Router {
 
 fn span<B>(request: &Request<B>) -> tracing::Span {
     let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path())
+    // At this level the span is there for errors whatever else is logged.
+    tracing::error_span!("request", %id, method = %request.method(), path = request.uri().path())
 }

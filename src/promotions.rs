@@ -33,6 +33,6 @@ pub use redeem::{
     TransactionId, decide_redeem, decide_reverse, decide_unlink,
 };
 pub use refusal::Refusal;
-pub use repository::{Cause, PromotionRepository, StoreError};
+pub use repository::{Cause, LinkRepository, PromotionRepository, StoreError};
 pub use service::{GenerateOutcome, PromotionService};
 pub use time::{Clock, SystemClock, Timestamp};

@@ -5,6 +5,7 @@
 
 mod error;
 mod lists;
+mod log;
 mod migrations;
 mod pages;
 mod postgres;
@@ -38,8 +39,13 @@ impl FromStr for DatabaseUrl {
         }
         let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
         match path {
+            // Every connection would have a memory of its own.
+            Some(":memory:") => Err("a database in memory can't be shared; use sqlite:PATH".to_owned()),
             Some(path) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
-            _ => Err("expected sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE".to_owned()),
+            _ => {
+                Err("the database URL is neither sqlite:PATH nor postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+                    .to_owned())
+            }
         }
     }
 }
@@ -50,9 +56,14 @@ impl fmt::Display for DatabaseUrl {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Postgres(url) => {
                 let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
-                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-                // Parameters may hold a password too.
-                write!(f, "{scheme}://{}", host.split('?').next().unwrap_or(host))
+                let plain = rest.split('?').next().unwrap_or(rest);
+                let host = match plain.rsplit_once('@') {
+                    Some((_, host)) => host,
+                    // An @ further on: a parameter that holds a password, or a password that holds a question mark.
+                    None if rest.contains('@') => "***",
+                    None => plain,
+                };
+                write!(f, "{scheme}://{host}")
             }
         }
     }
@@ -66,6 +77,7 @@ impl fmt::Debug for DatabaseUrl {
 
 /// Opens the store behind a URL. Its tables must be there: see [`migrate`].
 pub async fn open(url: &DatabaseUrl) -> Result<Arc<dyn PromotionRepository>, OpenError> {
+    log::install();
     Ok(match url {
         DatabaseUrl::Sqlite(path) => Arc::new(sqlite::SqliteStore::open(path)?),
         DatabaseUrl::Postgres(url) => Arc::new(postgres::PostgresStore::open(url).await?),

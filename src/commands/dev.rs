@@ -31,7 +31,7 @@ pub async fn run(Arguments { database, listen }: Arguments) -> anyhow::Result<()
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}; --listen takes another address"))?;
-    let url = database.database_url;
+    let url = database.url()?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
     let repository = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
     let org = OrgId::try_from(demo::ORG)?;

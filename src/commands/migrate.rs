@@ -16,7 +16,7 @@ pub struct Arguments {
 }
 
 pub async fn run(Arguments { database, status }: Arguments) -> anyhow::Result<()> {
-    let url = database.database_url;
+    let url = database.url()?;
     if status {
         for migration in store::status(&url).await.with_context(|| format!("cannot read {url}"))? {
             println!("{:7} {}", if migration.applied { "applied" } else { "pending" }, migration.name);

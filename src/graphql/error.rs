@@ -133,7 +133,7 @@ pub fn code_space_too_small(too_small: &SpaceTooSmall) -> Error {
 /// The error for what broke. The cause goes to the log, once, and no further.
 pub fn broken(error: &StoreError) -> Error {
     match error {
-        StoreError::Overloaded => {
+        StoreError::Overloaded | StoreError::Contended(_) => {
             tracing::warn!(%error, "request refused");
             coded(ErrorCode::Overloaded, "The server is busy. Please try again shortly.")
         }

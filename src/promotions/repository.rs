@@ -25,12 +25,26 @@ pub enum StoreError {
     /// More waits than the server lets wait. Nothing was done; trying again later is safe.
     #[error("too many requests are waiting")]
     Overloaded,
-    /// The database can't be reached, or is busy beyond patience. Trying again is safe.
+    /// The database can't be reached. Trying again is safe.
     #[error("the database is unavailable: {0}")]
     Unavailable(#[source] Cause),
+    /// Another transaction was in the way for too long. Nothing was done; trying again is safe.
+    #[error("another transaction is in the way: {0}")]
+    Contended(#[source] Cause),
     /// The database refused a statement, or holds what it should not.
     #[error("the database failed: {0}")]
     Failed(#[source] Cause),
+}
+
+/// What linking asks of a store.
+#[async_trait]
+pub trait LinkRepository: Send + Sync + 'static {
+    /// Links a batch, of any organisations: all of it is durable when this returns, or none of it.
+    /// One outcome per request, in their order.
+    async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> Result<Vec<LinkOutcome>, StoreError>;
+
+    /// How many batches the store can usefully work on at once.
+    fn link_workers(&self) -> usize;
 }
 
 /// The store of promotions. Both databases keep the same promises; one suite of tests holds them to it.
@@ -38,11 +52,7 @@ pub enum StoreError {
 /// Every method is about one organisation, but for those whose requests name theirs. Reads answer in no particular order
 /// and leave out what there isn't, unless they say otherwise.
 #[async_trait]
-pub trait PromotionRepository: Send + Sync + 'static {
-    /// Links a batch, of any organisations: all of it is durable when this returns, or none of it.
-    /// One outcome per request, in their order.
-    async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> Result<Vec<LinkOutcome>, StoreError>;
-
+pub trait PromotionRepository: LinkRepository {
     /// Uses a promotion.
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> Result<RedeemOutcome, StoreError>;
 

@@ -14,7 +14,7 @@ use super::{
     link::{LinkOutcome, LinkRequest},
     promotion::Promotion,
     redeem::{RedeemOutcome, RedeemRequest, Redemption, TransactionId},
-    repository::{PromotionRepository, StoreError},
+    repository::{LinkRepository, PromotionRepository, StoreError},
     time::{Clock, Timestamp},
 };
 
@@ -32,13 +32,10 @@ pub struct PromotionService {
 }
 
 impl PromotionService {
-    /// Starts the service over a store, with so many link workers. Drop it, then wait for the [`Workers`], to stop.
-    pub fn start(
-        repository: Arc<dyn PromotionRepository>,
-        clock: Arc<dyn Clock>,
-        link_workers: usize,
-    ) -> (Self, Workers) {
-        let (batcher, workers) = Batcher::start(&repository, &clock, link_workers);
+    /// Starts the service over a store. Drop it, then wait for the [`Workers`], to stop.
+    pub fn start(repository: Arc<dyn PromotionRepository>, clock: Arc<dyn Clock>) -> (Self, Workers) {
+        let links: Arc<dyn LinkRepository> = repository.clone();
+        let (batcher, workers) = Batcher::start(&links, &clock);
         (Self { repository, clock, batcher }, workers)
     }
 

@@ -34,17 +34,42 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
-        // SQLite tells a lock that it waited for in vain only by this text.
-        let locked = matches!(&error, Error::DatabaseError(_, about) if about.message().contains("database is locked"));
-        let passing = matches!(
-            error,
-            Error::BrokenTransactionManager
-                | Error::DatabaseError(
-                    DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ClosedConnection,
-                    _
-                )
-        );
-        if locked || passing { Self::Unavailable(Arc::new(error)) } else { Self::Failed(Arc::new(error)) }
+        match sort(&error) {
+            Sort::Unreachable => Self::Unavailable(Arc::new(error)),
+            Sort::InTheWay => Self::Contended(Arc::new(error)),
+            Sort::Broken => Self::Failed(Arc::new(error)),
+        }
+    }
+}
+
+enum Sort {
+    Unreachable,
+    InTheWay,
+    Broken,
+}
+
+fn sort(error: &Error) -> Sort {
+    // The connection can't be used any more; a server that shuts down says so and closes it.
+    const GONE: [&str; 3] = ["terminating connection", "the database system is", "connection closed"];
+    // Another transaction was there first. Diesel has no kind for these, only the database's words.
+    const IN_THE_WAY: [&str; 5] = [
+        "canceling statement due to",
+        "deadlock detected",
+        "could not serialize",
+        "database is locked",
+        "database table is locked",
+    ];
+    match error {
+        Error::BrokenTransactionManager
+        | Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _) => {
+            Sort::Unreachable
+        }
+        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Sort::InTheWay,
+        Error::DatabaseError(_, about) if GONE.iter().any(|words| about.message().contains(words)) => Sort::Unreachable,
+        Error::DatabaseError(_, about) if IN_THE_WAY.iter().any(|words| about.message().contains(words)) => {
+            Sort::InTheWay
+        }
+        _ => Sort::Broken,
     }
 }
 

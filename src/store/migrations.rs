@@ -1,6 +1,9 @@
 //! Migrations: built into the binary, applied on demand, safe to start twice at once.
 
-use diesel::{backend::Backend, migration::MigrationSource};
+use diesel::{
+    ExpressionMethods, QueryDsl, QueryResult, SqliteConnection, backend::Backend, connection::Connection,
+    migration::MigrationSource, pg::Pg, sqlite::Sqlite,
+};
 use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -42,17 +45,66 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     }
 }
 
-/// All migrations that this version knows, oldest first, and whether the database has them.
+/// All migrations that this version knows, oldest first, and whether the database has them. Changes nothing.
 pub async fn status(url: &DatabaseUrl) -> Result<Vec<Migration>, OpenError> {
     match url {
+        // Opening it would make it.
+        DatabaseUrl::Sqlite(path) if !path.exists() => list::<Sqlite>(&SQLITE, &[]),
         DatabaseUrl::Sqlite(path) => {
             let path = path.clone();
-            tokio::task::spawn_blocking(move || list(&mut sqlite::connect(&path)?, &SQLITE)).await?
+            tokio::task::spawn_blocking(move || {
+                let applied = applied_to_sqlite(&mut SqliteConnection::establish(&path.to_string_lossy())?)?;
+                list::<Sqlite>(&SQLITE, &applied)
+            })
+            .await?
         }
         DatabaseUrl::Postgres(url) => {
-            list(&mut AsyncMigrationHarness::new(AsyncPgConnection::establish(url).await?), &POSTGRES)
+            let applied = applied_to_postgres(&mut AsyncPgConnection::establish(url).await?).await?;
+            list::<Pg>(&POSTGRES, &applied)
         }
     }
+}
+
+fn applied_to_sqlite(connection: &mut SqliteConnection) -> QueryResult<Vec<String>> {
+    use diesel::RunQueryDsl;
+
+    let journals = sqlite_tables::table.filter(sqlite_tables::name.eq(JOURNAL)).select(diesel::dsl::count_star());
+    if journals.get_result::<i64>(connection)? == 0 {
+        return Ok(Vec::new());
+    }
+    journal::table.select(journal::version).load(connection)
+}
+
+async fn applied_to_postgres(connection: &mut AsyncPgConnection) -> QueryResult<Vec<String>> {
+    use diesel_async::RunQueryDsl;
+
+    if !diesel::select(to_regclass(JOURNAL).is_not_null()).get_result::<bool>(connection).await? {
+        return Ok(Vec::new());
+    }
+    journal::table.select(journal::version).load(connection).await
+}
+
+/// Where Diesel notes what was applied.
+const JOURNAL: &str = "__diesel_schema_migrations";
+
+diesel::table! {
+    #[sql_name = "__diesel_schema_migrations"]
+    journal (version) {
+        version -> Text,
+    }
+}
+
+diesel::table! {
+    #[sql_name = "sqlite_master"]
+    sqlite_tables (name) {
+        name -> Text,
+    }
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// The table of this name, or null. Cast to text by who reads it.
+    fn to_regclass(name: diesel::sql_types::Text) -> diesel::sql_types::Nullable<diesel::sql_types::Oid>;
 }
 
 fn apply<DB: Backend>(
@@ -64,18 +116,15 @@ fn apply<DB: Backend>(
     Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
 }
 
-fn list<DB: Backend>(
-    harness: &mut impl MigrationHarness<DB>,
-    migrations: &impl MigrationSource<DB>,
-) -> Result<Vec<Migration>, OpenError> {
-    let applied = harness.applied_migrations().map_err(OpenError::Migration)?;
+fn list<DB: Backend>(migrations: &impl MigrationSource<DB>, applied: &[String]) -> Result<Vec<Migration>, OpenError> {
     let mut all = migrations.migrations().map_err(OpenError::Migration)?;
     all.sort_by_key(|migration| migration.name().to_string());
+    let known = |version: String| applied.contains(&version);
     Ok(all
         .iter()
         .map(|migration| Migration {
             name: migration.name().to_string(),
-            applied: applied.contains(&migration.name().version()),
+            applied: known(migration.name().version().to_string()),
         })
         .collect())
 }

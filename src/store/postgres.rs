@@ -1,6 +1,7 @@
 //! PostgreSQL, the production store: any number of server processes on one database.
 
 mod changes;
+mod connection;
 mod import;
 mod link;
 mod statements;
@@ -12,11 +13,12 @@ use diesel::{SelectableHelper, prelude::*};
 use diesel_async::{
     AsyncConnection, AsyncPgConnection, RunQueryDsl,
     pooled_connection::{
-        AsyncDieselConnectionManager,
+        AsyncDieselConnectionManager, ManagerConfig,
         deadpool::{Object, Pool},
     },
 };
 
+use self::connection::connect;
 use super::{
     error::{OpenError, StoreResult},
     lists, queries,
@@ -25,8 +27,8 @@ use super::{
 };
 use crate::promotions::{
     Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkOutcome,
-    LinkRequest, NewCodes, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode, PromotionRepository,
-    RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
+    LinkRepository, LinkRequest, NewCodes, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,
+    PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
 };
 
 /// Connections of one process. More make a small database slower, not faster.
@@ -52,8 +54,14 @@ struct PoolTimeout;
 impl PostgresStore {
     /// Opens the database with this URL, and makes sure that it answers.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        AsyncPgConnection::establish(url).await?;
-        let pool = Pool::builder(AsyncDieselConnectionManager::new(url)).max_size(POOL_SIZE).build()?;
+        connect(url).await?;
+        let mut config = ManagerConfig::default();
+        config.custom_setup = Box::new(|url| {
+            let url = url.to_owned();
+            Box::pin(async move { connect(&url).await })
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config(url, config);
+        let pool = Pool::builder(manager).max_size(POOL_SIZE).build()?;
         Ok(Self { url: url.to_owned(), pool })
     }
 
@@ -67,11 +75,19 @@ impl PostgresStore {
 }
 
 #[async_trait]
-impl PromotionRepository for PostgresStore {
+impl LinkRepository for PostgresStore {
     async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
         self.connection().await?.transaction(async |connection| link::link(connection, requests, now).await).await
     }
 
+    fn link_workers(&self) -> usize {
+        // One batch is decided while the other commits.
+        2
+    }
+}
+
+#[async_trait]
+impl PromotionRepository for PostgresStore {
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> StoreResult<RedeemOutcome> {
         for _ in 0..REDEEM_ATTEMPTS {
             let mut connection = self.connection().await?;

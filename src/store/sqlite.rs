@@ -25,8 +25,8 @@ use super::{
 };
 use crate::promotions::{
     Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkOutcome,
-    LinkRequest, NewCodes, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode, PromotionRepository,
-    RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
+    LinkRepository, LinkRequest, NewCodes, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,
+    PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
 };
 
 /// How long a connection waits for a lock that another process holds.
@@ -38,7 +38,7 @@ const READERS: u32 = 4;
 /// A store in one SQLite file.
 pub struct SqliteStore {
     path: PathBuf,
-    writer: Arc<Mutex<SqliteConnection>>,
+    writer: Arc<Mutex<Option<SqliteConnection>>>,
     readers: Pool<ConnectionManager<SqliteConnection>>,
 }
 
@@ -52,7 +52,7 @@ impl SqliteStore {
             .connection_timeout(BUSY_TIMEOUT)
             .connection_customizer(Box::new(Configure))
             .build(ConnectionManager::new(path.to_string_lossy()))?;
-        Ok(Self { path: path.to_owned(), writer: Arc::new(Mutex::new(writer)), readers })
+        Ok(Self { path: path.to_owned(), writer: Arc::new(Mutex::new(Some(writer))), readers })
     }
 
     /// Runs a reading closure where it may block.
@@ -69,9 +69,19 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let writer = Arc::clone(&self.writer);
-        // A panic in an earlier transaction rolled it back: the connection is sound.
-        blocking(move || writer.lock().unwrap_or_else(PoisonError::into_inner).immediate_transaction(work)).await
+        let (writer, path) = (Arc::clone(&self.writer), self.path.clone());
+        blocking(move || {
+            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+            // Taken out while it works: should the work panic, the connection goes, and its transaction with it.
+            let mut connection = match writer.take() {
+                Some(connection) => connection,
+                None => connect(&path)?,
+            };
+            let result = connection.immediate_transaction(work);
+            *writer = Some(connection);
+            result
+        })
+        .await
     }
 }
 
@@ -107,12 +117,20 @@ impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Configure {
 }
 
 #[async_trait]
-impl PromotionRepository for SqliteStore {
+impl LinkRepository for SqliteStore {
     async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
         let requests = requests.to_vec();
         self.write(move |connection| link::link(connection, &requests, now)).await
     }
 
+    fn link_workers(&self) -> usize {
+        // Its writer is alone.
+        1
+    }
+}
+
+#[async_trait]
+impl PromotionRepository for SqliteStore {
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> StoreResult<RedeemOutcome> {
         let request = request.clone();
         self.write(move |connection| changes::redeem(connection, &request, now)).await

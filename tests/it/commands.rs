@@ -28,6 +28,7 @@ on_both_databases! {
     async fn a_killed_server_loses_no_acknowledged_link(database: Database) {
         let server = Server::start(&database);
         let linked = server.link(42, "SUMMER-0001").await;
+        assert_eq!(code_of(&linked), "OK");
         server.kill();
         let server = Server::start(&database);
         assert_eq!(linked, server.link(42, "SUMMER-0001").await);
@@ -72,7 +73,7 @@ fn what_cannot_work_is_said_in_a_sentence() {
     for (arguments, expected) in [
         (&["serve"][..], "does not start without credentials"),
         (&["dev", "--listen", "0.0.0.0:0"], "loopback alone"),
-        (&["dev", "--database-url", "mysql://x"], "expected sqlite:PATH or postgres://"),
+        (&["dev", "--database-url", "mysql://x"], "neither sqlite:PATH nor postgres://"),
         (
             &["migrate", "--database-url", "sqlite:/nowhere/at/all.db"],
             "cannot bring sqlite:/nowhere/at/all.db up to date",

@@ -1,11 +1,21 @@
 //! The order of the house: who may use whom, read off the source.
 
-use std::{fs, path::Path};
+use std::{collections::HashSet, fs, path::Path};
 
-/// The layers, lowest first: each may use those before it.
-const LAYERS: [&str; 9] = ["promotions", "store", "auth", "graphql", "http", "telemetry", "app", "commands", "main"];
+/// Each layer, and those that it may use beside itself.
+const LAYERS: [(&str, &[&str]); 9] = [
+    ("promotions", &[]),
+    ("store", &["promotions"]),
+    ("auth", &["promotions"]),
+    ("graphql", &["auth", "promotions"]),
+    ("http", &["auth", "graphql", "promotions"]),
+    ("telemetry", &[]),
+    ("app", &["auth", "graphql", "http", "promotions"]),
+    ("commands", &["app", "auth", "graphql", "promotions", "store"]),
+    ("main", &["commands", "telemetry"]),
+];
 
-/// Libraries that stay in their layer.
+/// Families of libraries, by how their names begin, that stay in their layers.
 const LIBRARIES: [(&str, &[&str]); 4] = [
     ("diesel", &["store"]),
     ("async_graphql", &["graphql", "http"]),
@@ -18,20 +28,20 @@ fn dependencies_run_one_way() {
     let mut wrong = Vec::new();
     each_source(Path::new("src"), &mut |path, text| {
         let layer = layer_of(path);
-        let Some(rank) = LAYERS.iter().position(|name| *name == layer) else {
+        let Some((_, may_use)) = LAYERS.iter().find(|(name, _)| *name == layer) else {
             assert_eq!(layer, "lib", "{} is in no known layer", path.display());
             return;
         };
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-        for used in layers_used(&code) {
-            let allowed = LAYERS[..=rank].contains(&used.as_str());
-            if !allowed || layer == "store" && !["store", "promotions"].contains(&used.as_str()) {
+        for used in modules_used(&code, if layer == "main" { "promolink::" } else { "crate::" }) {
+            if used != layer && !may_use.contains(&used.as_str()) {
                 wrong.push(format!("{} uses {used}", path.display()));
             }
         }
-        for (library, layers) in LIBRARIES {
-            if !layers.contains(&layer.as_str()) && code.contains(&format!("{library}::")) {
-                wrong.push(format!("{} uses {library}", path.display()));
+        let words: HashSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        for (family, layers) in LIBRARIES {
+            if !layers.contains(&layer.as_str()) && words.iter().any(|word| word.starts_with(family)) {
+                wrong.push(format!("{} uses {family}", path.display()));
             }
         }
     });
@@ -42,18 +52,18 @@ fn dependencies_run_one_way() {
 fn hand_written_files_fit_on_a_few_screens() {
     let mut long = Vec::new();
     each_source(Path::new("src"), &mut |path, text| {
-        if text.lines().count() > 350 {
+        if text.lines().count() > 300 {
             long.push(path.display().to_string());
         }
     });
     assert!(long.is_empty(), "{long:?}");
 }
 
-/// The modules that follow `crate::`, alone or in braces.
-fn layers_used(code: &str) -> Vec<String> {
+/// The modules that follow `crate::` or another root, alone or in braces.
+fn modules_used(code: &str, root: &str) -> Vec<String> {
     let mut used = Vec::new();
-    for (start, _) in code.match_indices("crate::") {
-        let rest = &code[start + "crate::".len()..];
+    for (start, _) in code.match_indices(root) {
+        let rest = &code[start + root.len()..];
         let Some(list) = rest.strip_prefix('{') else {
             used.push(first_word(rest));
             continue;
@@ -87,7 +97,7 @@ fn first_word(text: &str) -> String {
 fn uses_are_found_in_every_form() {
     let code =
         "use crate::auth;\nuse crate::{\n    graphql::{error::x, y},\n    http,\n};\nlet a = crate::store::open();";
-    assert_eq!(layers_used(code), ["auth", "graphql", "http", "store"]);
+    assert_eq!(modules_used(code, "crate::"), ["auth", "graphql", "http", "store"]);
 }
 
 /// The first part of a file's path below `src`: `graphql.rs` and `graphql/query.rs` are both `graphql`.

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, LazyLock,
+        Arc,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -85,7 +85,7 @@ fn both_databases_agree_and_keep_every_promise() {
 
 /// Every case is an organisation of its own.
 fn next_org() -> OrgId {
-    static NEXT: LazyLock<AtomicI64> = LazyLock::new(|| AtomicI64::new(1));
+    static NEXT: AtomicI64 = AtomicI64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed).try_into().unwrap()
 }
 

@@ -60,7 +60,8 @@ CREATE TABLE promotions (
 
 -- One hold per code and customer; an unlinked one does not count.
 CREATE UNIQUE INDEX promotions_one_hold ON promotions (org_id, mode, folded, customer_id) WHERE unlinked_on IS NULL;
--- A customer's wallet in the order of linking, and what the customer holds of a campaign.
+-- A customer's wallet in the order of the ids, which begin with the moment of their making, and what the customer holds
+-- of a campaign.
 CREATE INDEX promotions_wallet ON promotions (org_id, customer_id, id);
 
 CREATE TABLE redemptions (

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use diesel::prelude::*;
-use diesel_async::{AnsiTransactionManager, AsyncConnection, AsyncPgConnection, RunQueryDsl, TransactionManager};
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, TransactionManager};
 
-use super::{link::link, statements};
+use super::{connection::connect, link::link, statements};
 use crate::{
     promotions::{Code, CodeImport, CustomerId, FoldedCode, NewCodes, RowOutcome},
     store::{
@@ -30,7 +30,7 @@ pub struct Import {
 
 impl Import {
     pub async fn begin(url: &str) -> Result<Self, OpenError> {
-        Ok(Self { connection: AsyncPgConnection::establish(url).await?, in_transaction: false })
+        Ok(Self { connection: connect(url).await?, in_transaction: false })
     }
 }
 

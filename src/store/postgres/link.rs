@@ -1,7 +1,7 @@
 //! Linking in PostgreSQL: locks first, then reads, each statement over all that the batch asks for.
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -15,7 +15,7 @@ use crate::{
     },
     store::{
         error::StoreResult,
-        rows::{CampaignRow, CodeRow, HeldKey, HoldRow, Id, code_key, into_domain},
+        rows::{CampaignRow, CodeRow, HeldKey, HoldRow, Id, code_key, corrupt, into_domain},
     },
 };
 
@@ -41,12 +41,13 @@ async fn read_working_set(connection: &mut AsyncPgConnection, requests: &[LinkRe
     let mut set = WorkingSet::default();
     let keys: BTreeSet<_> = requests.iter().map(|request| &request.key).collect();
     let locked: Vec<CodeRow> = statements::LockCodes::new(keys).load(connection).await?;
-    let mut campaigns = read_campaigns(connection, &locked).await?;
+    let campaigns = read_campaigns(connection, &locked).await?;
     for row in locked {
         let code: PromotionCode = row.try_into()?;
-        let Entry::Occupied(campaign) = campaigns.entry((code.org, code.campaign_id)) else { continue };
-        let key = code.key();
-        set.codes.insert(key, CodeState { code, campaign: Arc::clone(campaign.get()), holds: HashMap::new() });
+        let campaign =
+            campaigns.get(&(code.org, code.campaign_id)).ok_or_else(|| corrupt("a code without a campaign"))?;
+        let campaign = Arc::clone(campaign);
+        set.codes.insert(code.key(), CodeState { code, campaign, holds: HashMap::new() });
     }
 
     // After the codes, the customers whose holds are limited: all processes lock in this order, so none waits in a ring.

@@ -1,0 +1,183 @@
+//! Completes an executed response as the GraphQL specification asks (October 2021, sections 6.4.4 and 7): keys in the
+//! order of the document, and a non-null field that failed makes its parent null, up to one that may be.
+//!
+//! async-graphql 7.2 leaves such a field out, and orders keys by when they were resolved.
+
+use std::collections::{HashMap, HashSet};
+
+use async_graphql::{
+    Name, PathSegment, Response, Value,
+    indexmap::IndexMap,
+    parser::{
+        parse_schema,
+        types::{
+            BaseType, ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet, Type, TypeKind,
+            TypeSystemDefinition,
+        },
+    },
+};
+
+/// The types of the schema's fields.
+#[derive(Debug)]
+pub struct Completion {
+    fields: HashMap<Name, HashMap<Name, Type>>,
+}
+
+impl Completion {
+    /// Reads the types off the schema's own text.
+    pub fn new(sdl: &str) -> Result<Self, async_graphql::parser::Error> {
+        let mut fields = HashMap::new();
+        for definition in parse_schema(sdl)?.definitions {
+            if let TypeSystemDefinition::Type(definition) = definition
+                && let TypeKind::Object(object) = definition.node.kind
+            {
+                let types = object.fields.into_iter().map(|field| (field.node.name.node, field.node.ty.node));
+                fields.insert(definition.node.name.node, types.collect());
+            }
+        }
+        Ok(Self { fields })
+    }
+
+    /// Completes the response to an operation of a document.
+    pub fn complete(&self, document: &ExecutableDocument, operation: Option<&str>, response: &mut Response) {
+        let operation = document
+            .operations
+            .iter()
+            .find(|(name, _)| operation.is_none_or(|wanted| name.is_some_and(|name| name.as_str() == wanted)));
+        let Some((_, operation)) = operation else { return };
+        let root = match operation.node.ty {
+            async_graphql::parser::types::OperationType::Mutation => "Mutation",
+            _ => "Query",
+        };
+        let failed =
+            response.errors.iter().flat_map(|error| (1..=error.path.len()).map(|end| path(&error.path[..end])));
+        let mut walk = Walk { schema: self, document, failed: failed.collect(), at: String::new() };
+        let data = std::mem::take(&mut response.data);
+        response.data = walk.object(root, &[&operation.node.selection_set.node], data).unwrap_or_default();
+    }
+}
+
+/// A path as text: `.name` and `.0` in turn.
+fn path(segments: &[PathSegment]) -> String {
+    let mut text = String::new();
+    for segment in segments {
+        text.push('.');
+        match segment {
+            PathSegment::Field(name) => text.push_str(name),
+            PathSegment::Index(index) => text.push_str(&index.to_string()),
+        }
+    }
+    text
+}
+
+struct Walk<'a> {
+    schema: &'a Completion,
+    document: &'a ExecutableDocument,
+    /// Where errors are, and all that contains them.
+    failed: HashSet<String>,
+    at: String,
+}
+
+/// The fields that are selected for one key: the first, and all their selections.
+type Selected<'a> = (&'a Field, Vec<&'a SelectionSet>);
+
+impl<'a> Walk<'a> {
+    /// The value of a type, or `None` where it may not be null but is.
+    fn value(&mut self, ty: &Type, selections: &[&'a SelectionSet], value: Value) -> Option<Value> {
+        let completed = match (&ty.base, value) {
+            (BaseType::List(item), Value::List(items)) => self.list(item, selections, items),
+            // An object all of whose fields failed was made null, like one that has none.
+            (BaseType::Named(name), value @ (Value::Object(_) | Value::Null))
+                if self.schema.fields.contains_key(name) && !(value == Value::Null && ty.nullable) =>
+            {
+                self.object(name, selections, value)
+            }
+            (_, Value::Null) => None,
+            (_, value) => Some(value),
+        };
+        if ty.nullable { Some(completed.unwrap_or(Value::Null)) } else { completed }
+    }
+
+    fn list(&mut self, item: &Type, selections: &[&'a SelectionSet], items: Vec<Value>) -> Option<Value> {
+        let completed = items
+            .into_iter()
+            .enumerate()
+            .map(|(index, value)| self.below(&index.to_string(), |walk| walk.value(item, selections, value)));
+        completed.collect::<Option<Vec<_>>>().map(Value::List)
+    }
+
+    fn object(&mut self, type_name: &str, selections: &[&'a SelectionSet], value: Value) -> Option<Value> {
+        let schema = self.schema;
+        let (mut values, Some(types)) = (fields_of(value), schema.fields.get(type_name)) else { return None };
+        let mut selected = IndexMap::new();
+        for selection in selections {
+            self.collect(type_name, selection, &mut selected);
+        }
+        let mut completed = IndexMap::with_capacity(selected.len());
+        for (key, (field, selections)) in selected {
+            let value = values.swap_remove(&key);
+            let ty = types.get(&field.name.node);
+            let value = self.below(&key, |walk| match (value, ty) {
+                (Some(value), Some(ty)) => Some(walk.value(ty, &selections, value)),
+                // Introspection is the library's own.
+                (Some(value), None) => Some(Some(value)),
+                (None, Some(ty)) if walk.failed.contains(&walk.at) => Some(ty.nullable.then_some(Value::Null)),
+                // Skipped by a directive.
+                (None, _) => None,
+            });
+            if let Some(value) = value {
+                completed.insert(key, value?);
+            }
+        }
+        Some(Value::Object(completed))
+    }
+
+    /// Collects the fields of a selection set in the order of the document, through its fragments.
+    fn collect(&self, type_name: &str, set: &'a SelectionSet, selected: &mut IndexMap<Name, Selected<'a>>) {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    let key = field.node.response_key().node.clone();
+                    let (_, selections) = selected.entry(key).or_insert_with(|| (&field.node, Vec::new()));
+                    selections.push(&field.node.selection_set.node);
+                }
+                Selection::FragmentSpread(spread) => {
+                    if let Some(fragment) = self.document.fragments.get(&spread.node.fragment_name.node) {
+                        let FragmentDefinition { type_condition, selection_set, .. } = &fragment.node;
+                        if self.applies(&type_condition.node.on.node, type_name) {
+                            self.collect(type_name, &selection_set.node, selected);
+                        }
+                    }
+                }
+                Selection::InlineFragment(fragment) => {
+                    let condition = fragment.node.type_condition.as_ref();
+                    if condition.is_none_or(|condition| self.applies(&condition.node.on.node, type_name)) {
+                        self.collect(type_name, &fragment.node.selection_set.node, selected);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a fragment on a type is for objects of another: validation saw to it that what is no object type
+    /// includes it.
+    fn applies(&self, condition: &str, type_name: &str) -> bool {
+        condition == type_name || !self.schema.fields.contains_key(condition)
+    }
+
+    fn below<T>(&mut self, segment: &str, work: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.at.len();
+        self.at.push('.');
+        self.at.push_str(segment);
+        let result = work(self);
+        self.at.truncate(length);
+        result
+    }
+}
+
+fn fields_of(value: Value) -> IndexMap<Name, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => IndexMap::new(),
+    }
+}

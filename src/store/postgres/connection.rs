@@ -1,0 +1,24 @@
+//! How connections to PostgreSQL are set, whatever the server's or the database's defaults are.
+
+use diesel::ConnectionResult;
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+
+/// What the promises rest on, and bounds on what one session can do to another.
+///
+/// - Each statement sees what was committed before it: what is read after a lock is what the lock protects.
+/// - What was acknowledged is on disk. A setting stronger than `on` is left alone.
+/// - Nobody waits for a row longer than a second, and no transaction of ours can be left open by a server that is gone.
+const SETTINGS: &str = "
+    SET default_transaction_isolation = 'read committed';
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+    SET lock_timeout = '1s';
+    SET statement_timeout = '30s';
+    SET idle_in_transaction_session_timeout = '30s';
+";
+
+/// Connects.
+pub async fn connect(url: &str) -> ConnectionResult<AsyncPgConnection> {
+    let mut connection = AsyncPgConnection::establish(url).await?;
+    connection.batch_execute(SETTINGS).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}

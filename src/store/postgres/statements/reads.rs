@@ -1,0 +1,194 @@
+//! What linking locks and reads.
+
+use std::collections::BTreeSet;
+
+use diesel::{
+    pg::Pg,
+    prelude::*,
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
+    sql_types::{Array, BigInt},
+};
+
+use super::{CodeKeys, query_id};
+use crate::{
+    promotions::{CodeKey, LinkRequest, OrgId},
+    store::{
+        rows::{CodeRow, HeldKey, HoldColumns, Id},
+        schema::{PublicId, campaigns, promotion_codes},
+    },
+};
+
+query_id!(LockCodes, ReadHolds);
+
+/// Locks codes against other links, in the order of their keys, and reads them as they are under the lock.
+#[derive(Debug)]
+pub struct LockCodes<'a>(CodeKeys<'a>);
+
+impl<'a> LockCodes<'a> {
+    pub fn new(keys: BTreeSet<&'a CodeKey>) -> Self {
+        Self(keys.into_iter().collect())
+    }
+}
+
+impl QueryFragment<Pg> for LockCodes<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT c.org_id, c.mode, c.folded, c.code, c.campaign_id, c.created_on, c.revoked_on, c.max_links, \
+             c.link_count FROM unnest(",
+        );
+        self.0.bind(&mut out)?;
+        // Not FOR UPDATE: no key changes, so rows that refer to the code need not wait.
+        out.push_sql(
+            ") AS wanted (org_id, mode, folded) JOIN promotion_codes c USING (org_id, mode, folded) \
+             ORDER BY c.org_id, c.mode, c.folded FOR NO KEY UPDATE OF c",
+        );
+        Ok(())
+    }
+}
+
+impl Query for LockCodes<'_> {
+    type SqlType = promotion_codes::SqlType;
+}
+
+/// Reads the campaigns of codes.
+#[derive(Debug, QueryId)]
+pub struct ReadCampaigns {
+    orgs: Vec<i64>,
+    ids: Vec<Id>,
+}
+
+impl ReadCampaigns {
+    pub fn new(codes: &[CodeRow]) -> Self {
+        let keys: BTreeSet<_> = codes.iter().map(|code| (code.org_id, code.campaign_id.0)).collect();
+        let (orgs, ids) = keys.into_iter().map(|(org, id)| (org, Id(id))).unzip();
+        Self { orgs, ids }
+    }
+}
+
+impl QueryFragment<Pg> for ReadCampaigns {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT c.org_id, c.id, c.name, c.mode, c.active, c.created_on, c.redeemable_from, c.valid_till, \
+             c.valid_for_days, c.max_links_per_customer, c.max_redemptions_per_link FROM unnest(",
+        );
+        out.push_bind_param::<Array<BigInt>, _>(&self.orgs)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<PublicId>, _>(&self.ids)?;
+        out.push_sql(") AS wanted (org_id, id) JOIN campaigns c USING (org_id, id)");
+        Ok(())
+    }
+}
+
+impl Query for ReadCampaigns {
+    type SqlType = campaigns::SqlType;
+}
+
+/// Reads the holds that the asking customers have on the codes they ask for.
+#[derive(Debug)]
+pub struct ReadHolds<'a> {
+    codes: CodeKeys<'a>,
+    customers: Vec<i64>,
+}
+
+impl<'a> ReadHolds<'a> {
+    pub fn new(requests: &'a [LinkRequest]) -> Self {
+        Self {
+            codes: requests.iter().map(|request| &request.key).collect(),
+            customers: requests.iter().map(|request| request.customer_id.get()).collect(),
+        }
+    }
+}
+
+impl QueryFragment<Pg> for ReadHolds<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT p.org_id, p.mode, p.folded, p.customer_id, p.id, p.created_on, p.redemption_count FROM unnest(",
+        );
+        self.codes.bind(&mut out)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.customers)?;
+        out.push_sql(
+            ") AS asked (org_id, mode, folded, customer_id) \
+             JOIN promotions p USING (org_id, mode, folded, customer_id) WHERE p.unlinked_on IS NULL",
+        );
+        Ok(())
+    }
+}
+
+impl Query for ReadHolds<'_> {
+    type SqlType = HoldColumns;
+}
+
+/// Takes advisory locks, in one order, until the end of the transaction: for what may have no row to lock yet. Two
+/// things that share a number only wait for each other.
+#[derive(Debug, QueryId)]
+pub struct AdvisoryLocks(Vec<i64>);
+
+impl AdvisoryLocks {
+    /// Locks what customers hold of campaigns.
+    pub fn customers(customers: &BTreeSet<HeldKey>) -> Self {
+        let locks: BTreeSet<i64> = customers.iter().map(lock_number).collect();
+        Self(locks.into_iter().collect())
+    }
+
+    /// Locks an organisation.
+    pub fn organisation(org: OrgId) -> Self {
+        Self(vec![org.get()])
+    }
+}
+
+/// The same in every process and version, as it must be.
+fn lock_number((org, campaign, customer): &HeldKey) -> i64 {
+    // Multiplying by the golden ratio's bits spreads neighbouring ids (Knuth, TAOCP 6.4).
+    const SPREAD: i64 = 0x9e37_79b9_7f4a_7c15_u64.cast_signed();
+    let (high, low) = campaign.get().as_u64_pair();
+    ((high ^ low).cast_signed() ^ org.get()).wrapping_mul(SPREAD).rotate_left(31) ^ customer.get().wrapping_mul(SPREAD)
+}
+
+impl QueryFragment<Pg> for AdvisoryLocks {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT pg_advisory_xact_lock(number) FROM unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&self.0)?;
+        out.push_sql(") AS number");
+        Ok(())
+    }
+}
+
+/// Counts how many codes of a campaign customers hold, or have used up. Who holds none is left out.
+#[derive(Debug, QueryId)]
+pub struct CountHeld {
+    orgs: Vec<i64>,
+    campaigns: Vec<Id>,
+    customers: Vec<i64>,
+}
+
+impl CountHeld {
+    pub fn new(held: &BTreeSet<HeldKey>) -> Self {
+        Self {
+            orgs: held.iter().map(|(org, ..)| org.get()).collect(),
+            campaigns: held.iter().map(|(_, campaign, _)| Id(campaign.get())).collect(),
+            customers: held.iter().map(|(.., customer)| customer.get()).collect(),
+        }
+    }
+}
+
+impl QueryFragment<Pg> for CountHeld {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT p.org_id, p.campaign_id, p.customer_id, count(*) FROM unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&self.orgs)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<PublicId>, _>(&self.campaigns)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.customers)?;
+        out.push_sql(
+            ") AS asked (org_id, campaign_id, customer_id) \
+             JOIN promotions p USING (org_id, campaign_id, customer_id) \
+             WHERE p.unlinked_on IS NULL OR p.redemption_count > 0 GROUP BY p.org_id, p.campaign_id, p.customer_id",
+        );
+        Ok(())
+    }
+}
+
+impl Query for CountHeld {
+    type SqlType = (BigInt, PublicId, BigInt, BigInt);
+}

@@ -1,0 +1,151 @@
+//! What linking and importing write.
+
+use diesel::{
+    pg::Pg,
+    prelude::*,
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
+    sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text},
+};
+
+use super::{CodeKeys, query_id};
+use crate::{
+    promotions::{NewCodes, Promotion},
+    store::{
+        rows::{Id, count_to_db, mode_to_db},
+        schema::PublicId,
+    },
+};
+
+query_id!(InsertPromotions, CountLinks, InsertCodes);
+
+/// Writes new promotions.
+#[derive(Debug)]
+pub struct InsertPromotions<'a> {
+    codes: CodeKeys<'a>,
+    ids: Vec<Id>,
+    campaigns: Vec<Id>,
+    customers: Vec<i64>,
+    created_on: Vec<i64>,
+}
+
+impl<'a> InsertPromotions<'a> {
+    pub fn new(promotions: &[&'a Promotion]) -> Self {
+        Self {
+            codes: code_keys(promotions),
+            ids: promotions.iter().map(|promotion| Id(promotion.id.get())).collect(),
+            campaigns: promotions.iter().map(|promotion| Id(promotion.campaign.id.get())).collect(),
+            customers: promotions.iter().map(|promotion| promotion.customer_id.get()).collect(),
+            created_on: promotions.iter().map(|promotion| promotion.created_on.millis()).collect(),
+        }
+    }
+}
+
+fn code_keys<'a>(promotions: &[&'a Promotion]) -> CodeKeys<'a> {
+    CodeKeys {
+        orgs: promotions.iter().map(|promotion| promotion.campaign.org.get()).collect(),
+        modes: promotions.iter().map(|promotion| mode_to_db(promotion.campaign.mode)).collect(),
+        folded: promotions.iter().map(|promotion| promotion.code.folded().as_str()).collect(),
+    }
+}
+
+impl QueryFragment<Pg> for InsertPromotions<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT INTO promotions (org_id, mode, folded, id, campaign_id, customer_id, created_on) \
+             SELECT * FROM unnest(",
+        );
+        self.codes.bind(&mut out)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<PublicId>, _>(&self.ids)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<PublicId>, _>(&self.campaigns)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.created_on)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// Counts new promotions on their codes, which may repeat; the tables' constraints have the last word.
+#[derive(Debug)]
+pub struct CountLinks<'a>(CodeKeys<'a>);
+
+impl<'a> CountLinks<'a> {
+    pub fn new(promotions: &[&'a Promotion]) -> Self {
+        Self(code_keys(promotions))
+    }
+}
+
+impl QueryFragment<Pg> for CountLinks<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "UPDATE promotion_codes c SET link_count = c.link_count + linked.times FROM \
+             (SELECT org_id, mode, folded, count(*)::integer AS times FROM unnest(",
+        );
+        self.0.bind(&mut out)?;
+        out.push_sql(
+            ") AS new (org_id, mode, folded) GROUP BY org_id, mode, folded) AS linked \
+             WHERE c.org_id = linked.org_id AND c.mode = linked.mode AND c.folded = linked.folded",
+        );
+        Ok(())
+    }
+}
+
+/// Adds codes to a campaign, but those that are there. Answers with the folded texts of the new ones.
+#[derive(Debug)]
+pub struct InsertCodes<'a> {
+    org: i64,
+    created_on: i64,
+    campaign: Id,
+    mode: i16,
+    max_links: Option<i32>,
+    /// In order, so that two imports of the same codes wait for each other in one direction.
+    folded: Vec<&'a str>,
+    texts: Vec<&'a str>,
+}
+
+impl<'a> InsertCodes<'a> {
+    pub fn new(codes: &'a NewCodes) -> Self {
+        let mut texts: Vec<_> = codes.codes.iter().map(|code| (code.folded().as_str(), code.text())).collect();
+        texts.sort_unstable();
+        let (folded, texts) = texts.into_iter().unzip();
+        Self {
+            org: codes.org.get(),
+            created_on: codes.created_on.millis(),
+            campaign: Id(codes.campaign_id.get()),
+            mode: mode_to_db(codes.mode),
+            max_links: codes.max_links.map(count_to_db),
+            folded,
+            texts,
+        }
+    }
+}
+
+impl QueryFragment<Pg> for InsertCodes<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT INTO promotion_codes (org_id, mode, campaign_id, created_on, max_links, folded, code) SELECT ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.org)?;
+        out.push_sql(", ");
+        out.push_bind_param::<SmallInt, _>(&self.mode)?;
+        out.push_sql(", ");
+        out.push_bind_param::<PublicId, _>(&self.campaign)?;
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&self.created_on)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Nullable<Integer>, _>(&self.max_links)?;
+        out.push_sql(", folded, code FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.folded)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.texts)?;
+        out.push_sql(") AS new (folded, code) ON CONFLICT DO NOTHING RETURNING folded");
+        Ok(())
+    }
+}
+
+impl Query for InsertCodes<'_> {
+    type SqlType = Text;
+}

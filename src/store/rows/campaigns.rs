@@ -1,0 +1,87 @@
+//! Rows of `campaigns`.
+
+use diesel::prelude::*;
+
+use super::{Id, count_to_db, mode_from_db, mode_to_db};
+use crate::{
+    promotions::{Campaign, StoreError, Timestamp},
+    store::schema::campaigns,
+};
+
+/// A row of `campaigns`.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = campaigns)]
+pub struct CampaignRow {
+    org_id: i64,
+    id: Id,
+    name: String,
+    mode: i16,
+    active: bool,
+    created_on: i64,
+    redeemable_from: i64,
+    valid_till: i64,
+    valid_for_days: Option<i32>,
+    max_links_per_customer: Option<i32>,
+    max_redemptions_per_link: i32,
+}
+
+impl From<&Campaign> for CampaignRow {
+    fn from(campaign: &Campaign) -> Self {
+        Self {
+            org_id: campaign.org.get(),
+            id: Id(campaign.id.get()),
+            name: campaign.name.clone(),
+            mode: mode_to_db(campaign.mode),
+            active: campaign.active,
+            created_on: campaign.created_on.millis(),
+            redeemable_from: campaign.redeemable_from.millis(),
+            valid_till: campaign.valid_till.millis(),
+            valid_for_days: campaign.valid_for_days.map(count_to_db),
+            max_links_per_customer: campaign.max_links_per_customer.map(count_to_db),
+            max_redemptions_per_link: count_to_db(campaign.max_redemptions_per_link),
+        }
+    }
+}
+
+impl TryFrom<CampaignRow> for Campaign {
+    type Error = StoreError;
+
+    fn try_from(row: CampaignRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            org: row.org_id.try_into()?,
+            id: row.id.0.into(),
+            name: row.name,
+            mode: mode_from_db(row.mode)?,
+            active: row.active,
+            created_on: Timestamp::from_millis(row.created_on),
+            redeemable_from: Timestamp::from_millis(row.redeemable_from),
+            valid_till: Timestamp::from_millis(row.valid_till),
+            valid_for_days: row.valid_for_days.map(TryInto::try_into).transpose()?,
+            max_links_per_customer: row.max_links_per_customer.map(TryInto::try_into).transpose()?,
+            max_redemptions_per_link: row.max_redemptions_per_link.try_into()?,
+        })
+    }
+}
+
+/// What may change of a campaign.
+#[derive(Debug, AsChangeset)]
+#[diesel(table_name = campaigns, treat_none_as_null = true)]
+pub struct CampaignChanges {
+    name: String,
+    active: bool,
+    redeemable_from: i64,
+    valid_till: i64,
+    max_links_per_customer: Option<i32>,
+}
+
+impl From<&Campaign> for CampaignChanges {
+    fn from(campaign: &Campaign) -> Self {
+        Self {
+            name: campaign.name.clone(),
+            active: campaign.active,
+            redeemable_from: campaign.redeemable_from.millis(),
+            valid_till: campaign.valid_till.millis(),
+            max_links_per_customer: campaign.max_links_per_customer.map(count_to_db),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Rows of `promotions`.
+
+use std::sync::Arc;
+
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Integer, SmallInt, Text},
+};
+
+use super::{CampaignRow, Id, mode_to_db};
+use crate::{
+    promotions::{Campaign, CampaignId, Code, CustomerId, OrgId, Promotion, PromotionCode, StoreError, Timestamp},
+    store::schema::{PublicId, promotion_codes, promotions},
+};
+
+/// A row of `promotions` as it is written.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = promotions)]
+pub struct NewPromotionRow {
+    pub org_id: i64,
+    pub id: Id,
+    pub mode: i16,
+    pub folded: String,
+    pub campaign_id: Id,
+    pub customer_id: i64,
+    pub created_on: i64,
+}
+
+impl From<&Promotion> for NewPromotionRow {
+    fn from(promotion: &Promotion) -> Self {
+        Self {
+            org_id: promotion.campaign.org.get(),
+            id: Id(promotion.id.get()),
+            mode: mode_to_db(promotion.campaign.mode),
+            folded: promotion.code.folded().as_str().to_owned(),
+            campaign_id: Id(promotion.campaign.id.get()),
+            customer_id: promotion.customer_id.get(),
+            created_on: promotion.created_on.millis(),
+        }
+    }
+}
+
+/// A standing hold, as the link rules look at it. Its code and campaign are known already.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = promotions)]
+pub struct HoldRow {
+    pub org_id: i64,
+    pub mode: i16,
+    pub folded: String,
+    pub customer_id: i64,
+    pub id: Id,
+    pub created_on: i64,
+    pub redemption_count: i32,
+}
+
+/// The columns of [`HoldRow`].
+pub type HoldColumns = (BigInt, SmallInt, Text, BigInt, PublicId, BigInt, Integer);
+
+impl HoldRow {
+    /// The hold as a promotion of this code.
+    pub fn into_promotion(self, code: &PromotionCode, campaign: &Arc<Campaign>) -> Result<Promotion, StoreError> {
+        Ok(Promotion {
+            id: self.id.0.into(),
+            customer_id: self.customer_id.try_into()?,
+            code: code.code.clone(),
+            created_on: Timestamp::from_millis(self.created_on),
+            unlinked_on: None,
+            revoked: code.revoked_on.is_some(),
+            redemption_count: self.redemption_count.try_into()?,
+            campaign: Arc::clone(campaign),
+        })
+    }
+}
+
+/// A promotion with what its code and its campaign say of it: see `promotions_in_full` in the queries.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = promotions)]
+pub struct PromotionRow {
+    id: Id,
+    customer_id: i64,
+    created_on: i64,
+    unlinked_on: Option<i64>,
+    redemption_count: i32,
+    #[diesel(select_expression = promotion_codes::code)]
+    code: String,
+    folded: String,
+    #[diesel(select_expression = promotion_codes::revoked_on)]
+    revoked_on: Option<i64>,
+    #[diesel(embed)]
+    campaign: CampaignRow,
+}
+
+impl TryFrom<PromotionRow> for Promotion {
+    type Error = StoreError;
+
+    fn try_from(row: PromotionRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.id.0.into(),
+            customer_id: row.customer_id.try_into()?,
+            code: Code::from_stored(row.code, row.folded),
+            created_on: Timestamp::from_millis(row.created_on),
+            unlinked_on: row.unlinked_on.map(Timestamp::from_millis),
+            revoked: row.revoked_on.is_some(),
+            redemption_count: row.redemption_count.try_into()?,
+            campaign: Arc::new(row.campaign.try_into()?),
+        })
+    }
+}
+
+/// Who holds how many codes of a campaign: organisation, campaign, customer.
+pub type HeldKey = (OrgId, CampaignId, CustomerId);
