@@ -30,13 +30,13 @@ pub async fn run(
         // Nobody listens if the server has ended by itself.
         let _ = ending.send(());
     };
-    let server = axum::serve(listener, router).with_graceful_shutdown(shutdown).into_future();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown).into_future();
     let patience = async {
         let _ = ended.await;
         time::sleep(SHUTDOWN_GRACE).await;
     };
-    let served = tokio::select! {
-        served = server => served,
+    let result = tokio::select! {
+        result = serving => result,
         () = patience => {
             tracing::warn!("connections are still open after {} seconds; ending without them", SHUTDOWN_GRACE.as_secs());
             Ok(())
@@ -46,5 +46,5 @@ pub async fn run(
     if time::timeout(SHUTDOWN_GRACE, workers.finished()).await.is_err() {
         tracing::warn!("ending while links are still under way");
     }
-    served
+    result
 }

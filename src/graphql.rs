@@ -66,7 +66,9 @@ impl Api {
 
 /// The response to a document that can't be executed.
 fn request_failed(mut errors: Vec<ServerError>, code: &str) -> Response {
-    errors.iter_mut().for_each(|error| mark(error, code));
+    for error in &mut errors {
+        mark(error, code);
+    }
     Response::from_errors(errors)
 }
 

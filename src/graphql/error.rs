@@ -126,7 +126,7 @@ pub fn refused(refusal: Refusal) -> Error {
 }
 
 /// The error for a pattern with too few codes in it.
-pub fn code_space_too_small(too_small: &SpaceTooSmall) -> Error {
+pub fn code_space_too_small(too_small: SpaceTooSmall) -> Error {
     coded(ErrorCode::CodeSpaceTooSmall, too_small.to_string())
 }
 

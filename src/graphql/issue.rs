@@ -60,7 +60,7 @@ pub async fn generate_promotion_codes(
     let campaign = campaign_of(ctx, &input.campaign_id).await?;
     let service = ctx.data::<Arc<PromotionService>>()?;
     let generated = service.generate(&campaign, &pattern, count, max_links).await.map_err(|error| broken(&error))?;
-    let codes = generated.map_err(|too_small| code_space_too_small(&too_small))?;
+    let codes = generated.map_err(code_space_too_small)?;
     let codes = codes.iter().map(|code| code.text().to_owned()).collect();
     Ok(GeneratePromotionCodesResult { campaign: Campaign(Arc::new(campaign)), codes })
 }

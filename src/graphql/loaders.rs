@@ -8,6 +8,10 @@ use std::{collections::HashMap, fmt::Debug, future::Future, hash::Hash, marker::
 
 use async_graphql::Error;
 use dataloader::{BatchFn, non_cached::Loader};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
 
 use self::kinds::{
     Campaigns, CodesOfCampaign, HoldsOfCode, PageKey, Pages, Promotions, RedemptionsOfPromotion, Wallet,
@@ -34,10 +38,33 @@ trait Kind: Send + 'static {
     ) -> impl Future<Output = Result<HashMap<Self::Key, Self::Value>, StoreError>> + Send;
 }
 
-/// What is found for a key. All keys of a batch share its failure, which is logged once.
-type Found<K> = Result<Option<<K as Kind>::Value>, Error>;
+/// What is found for the keys of a batch, or that reading them failed, which is logged once.
+type Found<K> = Result<Arc<HashMap<<K as Kind>::Key, <K as Kind>::Value>>, Error>;
 
-type KindLoader<K> = Loader<<K as Kind>::Key, Found<K>, Batch<K>>;
+/// The reading of a batch, for all who wait for it.
+struct Read<K: Kind>(Shared<BoxFuture<'static, Found<K>>>);
+
+impl<K: Kind> Clone for Read<K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// A loader whose values are the reading of their batch, which all wait for together. Were it to wait itself, it would
+/// let its callers go one by one, too late to share a batch of the next level.
+struct KindLoader<K: Kind>(Loader<K::Key, Read<K>, Batch<K>>);
+
+impl<K: Kind> KindLoader<K> {
+    fn new(service: &Arc<PromotionService>, org: OrgId) -> Self {
+        let batch = Batch { service: Arc::clone(service), org, kind: PhantomData };
+        Self(Loader::new(batch).with_max_batch_size(WHOLE_LEVEL))
+    }
+
+    async fn load(&self, key: K::Key) -> Result<Option<K::Value>, Error> {
+        let found = self.0.load(key.clone()).await.0.await?;
+        Ok(found.get(&key).cloned())
+    }
+}
 
 struct Batch<K> {
     service: Arc<PromotionService>,
@@ -45,15 +72,15 @@ struct Batch<K> {
     kind: PhantomData<K>,
 }
 
-impl<K: Kind> BatchFn<K::Key, Found<K>> for Batch<K> {
-    async fn load(&mut self, keys: &[K::Key]) -> HashMap<K::Key, Found<K>> {
-        match K::read(&self.service, self.org, keys).await {
-            Ok(mut found) => keys.iter().map(|key| (key.clone(), Ok(found.remove(key)))).collect(),
-            Err(error) => {
-                let error = broken(&error);
-                keys.iter().map(|key| (key.clone(), Err(error.clone()))).collect()
-            }
-        }
+impl<K: Kind> BatchFn<K::Key, Read<K>> for Batch<K> {
+    async fn load(&mut self, keys: &[K::Key]) -> HashMap<K::Key, Read<K>> {
+        let (service, org, wanted) = (Arc::clone(&self.service), self.org, keys.to_vec());
+        let read = async move {
+            let found = K::read(&service, org, &wanted).await;
+            found.map(Arc::new).map_err(|error| broken(&error))
+        };
+        let read = Read(read.boxed().shared());
+        keys.iter().map(|key| (key.clone(), read.clone())).collect()
     }
 }
 
@@ -71,12 +98,12 @@ impl Loaders {
     /// New loaders for a request.
     pub fn new(service: &Arc<PromotionService>, org: OrgId) -> Self {
         Self {
-            campaigns: loader(service, org),
-            promotions: loader(service, org),
-            codes_of_campaign: loader(service, org),
-            holds_of_code: loader(service, org),
-            wallet: loader(service, org),
-            redemptions_of_promotion: loader(service, org),
+            campaigns: KindLoader::new(service, org),
+            promotions: KindLoader::new(service, org),
+            codes_of_campaign: KindLoader::new(service, org),
+            holds_of_code: KindLoader::new(service, org),
+            wallet: KindLoader::new(service, org),
+            redemptions_of_promotion: KindLoader::new(service, org),
         }
     }
 
@@ -131,9 +158,4 @@ impl Loaders {
         let found = self.redemptions_of_promotion.load(PageKey { parent, filter: (), page: page.clone() }).await;
         Ok(found?.unwrap_or_default())
     }
-}
-
-fn loader<K: Kind>(service: &Arc<PromotionService>, org: OrgId) -> KindLoader<K> {
-    let batch = Batch { service: Arc::clone(service), org, kind: PhantomData };
-    Loader::new(batch).with_max_batch_size(WHOLE_LEVEL)
 }

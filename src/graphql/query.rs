@@ -52,7 +52,6 @@ impl Query {
 
     /// A customer's wallet: all promotions, newest first; those of one mode alone, and those alone that are active, or
     /// are not. `first` is 1 to 100. Not named customer: that root field belongs to the graph that owns customers.
-    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
     async fn customer_promotions(
         &self,
         ctx: &Context<'_>,

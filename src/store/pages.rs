@@ -122,7 +122,7 @@ pub struct InPages<Key, Parents, Query> {
 pub trait KeyOfPages: Column + Sized {
     /// Whether the key is on the page of one of the parents. The page selects this column alone.
     fn in_pages<P: ParentValue, Page>(self, parents: Vec<P>, page: Page) -> InPages<Self, ParentList<P>, Page> {
-        let json = serde_json::Value::from_iter(parents.iter().map(ParentValue::to_json)).to_string();
+        let json = parents.iter().map(ParentValue::to_json).collect::<serde_json::Value>().to_string();
         InPages { key: self, parents: ParentList { values: parents, json }, page }
     }
 }

@@ -13,7 +13,7 @@ use diesel::{SelectableHelper, prelude::*};
 use diesel_async::{
     AsyncConnection, AsyncPgConnection, RunQueryDsl,
     pooled_connection::{
-        AsyncDieselConnectionManager, ManagerConfig,
+        AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
         deadpool::{Object, Pool},
     },
 };
@@ -56,6 +56,8 @@ impl PostgresStore {
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         connect(url).await?;
         let mut config = ManagerConfig::default();
+        // Asks only whether the connection is closed, which costs no round trip.
+        config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = Box::new(|url| {
             let url = url.to_owned();
             Box::pin(async move { connect(&url).await })

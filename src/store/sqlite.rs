@@ -50,6 +50,8 @@ impl SqliteStore {
             .max_size(READERS)
             .min_idle(Some(1))
             .connection_timeout(BUSY_TIMEOUT)
+            // A file does not go away between two statements.
+            .test_on_check_out(false)
             .connection_customizer(Box::new(Configure))
             .build(ConnectionManager::new(path.to_string_lossy()))?;
         Ok(Self { path: path.to_owned(), writer: Arc::new(Mutex::new(Some(writer))), readers })

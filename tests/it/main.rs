@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test takes for granted it unwraps")]
 
+mod campaigns;
 mod commands;
 mod house;
 mod link;
 mod properties;
 mod races;
+mod redeem;
+mod responses;
 mod schema;
+mod sessions;
 mod support;
+mod wallet;

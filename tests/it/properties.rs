@@ -1,34 +1,32 @@
-//! Both databases, driven by the same random operations: they agree with each other, and keep every promise.
+//! Both databases and a model, driven by the same random operations: they agree with each other.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+mod model;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicUsize, Ordering},
 };
 
 use promolink::promotions::{
-    Campaign, CampaignId, Code, CodeKey, CustomerId, LinkOutcome, LinkRequest, OrgId, PromotionCode, PromotionId,
-    PromotionMode, PromotionRepository, Refusal, Timestamp,
+    Campaign, CampaignChange, CampaignId, Code, CodeKey, LinkRequest, OrgId, Page, PromotionCode, PromotionId,
+    PromotionMode, PromotionRepository, RedeemRequest, RedemptionId, Refusal, Timestamp, TransactionId, WalletFilter,
 };
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use uuid::Uuid;
 
+use self::model::{Model, Terms};
 use crate::support::Database;
 
 const START: i64 = 1_800_000_000_000;
 const HOUR: i64 = 3_600_000;
+const CUSTOMERS: i64 = 4;
 
 /// A campaign with one code per entry of `codes`: its `maxLinks`, and whether it is revoked.
 #[derive(Debug, Clone)]
 struct Plan {
-    active: bool,
-    valid_for_hours: i64,
-    max_links_per_customer: Option<u32>,
+    terms: Terms,
     codes: Vec<(Option<u32>, bool)>,
 }
 
@@ -36,104 +34,265 @@ struct Plan {
 enum Operation {
     /// Customers ask for codes, together.
     Link(Vec<(i64, usize)>),
+    Redeem {
+        customer: i64,
+        code: usize,
+        transaction: u8,
+    },
+    /// One of the holds that there are, counted from anywhere.
+    Unlink(usize),
+    /// One of the uses that there are.
+    Reverse(usize),
+    Revoke(usize),
+    Switch {
+        campaign: usize,
+        active: bool,
+    },
+    Extend {
+        campaign: usize,
+        hours: i64,
+    },
     Wait {
         hours: i64,
     },
 }
 
+fn limit() -> impl Strategy<Value = Option<u32>> {
+    prop_oneof![Just(None), (1..4_u32).prop_map(Some)]
+}
+
 fn plans() -> impl Strategy<Value = Vec<Plan>> {
-    let limit = || prop_oneof![Just(None), (1..4_u32).prop_map(Some)];
-    let plan = (
-        proptest::bool::weighted(0.8),
-        1..40_i64,
+    let terms = (
+        proptest::bool::weighted(0.9),
+        5..60_i64,
+        prop_oneof![2 => Just(None), 1 => Just(Some(1))],
+        prop_oneof![3 => Just(0), 1 => 1..10_i64],
         limit(),
-        proptest::collection::vec((limit(), proptest::bool::weighted(0.1)), 1..5),
+        1..3_u32,
     );
-    proptest::collection::vec(
-        plan.prop_map(|(active, valid_for_hours, max_links_per_customer, codes)| Plan {
+    let terms =
+        terms.prop_map(|(active, valid, valid_for_days, wait, max_links_per_customer, max_redemptions)| Terms {
             active,
-            valid_for_hours,
+            valid_till: START + valid * HOUR,
+            valid_for_days,
+            redeemable_from: START + wait.min(valid) * HOUR,
             max_links_per_customer,
-            codes,
-        }),
-        1..4,
-    )
+            max_redemptions,
+        });
+    let codes = proptest::collection::vec((limit(), proptest::bool::weighted(0.1)), 1..5);
+    proptest::collection::vec((terms, codes).prop_map(|(terms, codes)| Plan { terms, codes }), 1..4)
 }
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
-    // One code number more than there can be codes: some do not exist.
-    let links = proptest::collection::vec((0..4_i64, 0..13_usize), 1..12).prop_map(Operation::Link);
-    proptest::collection::vec(
-        prop_oneof![4 => links, 1 => (1..10_i64).prop_map(|hours| Operation::Wait { hours })],
-        1..20,
-    )
+    // More code numbers than most cases have codes: some do not exist.
+    let links = proptest::collection::vec((0..CUSTOMERS, 0..7_usize), 1..12).prop_map(Operation::Link);
+    let redeem = (0..CUSTOMERS, 0..7_usize, 0..20_u8).prop_map(|(customer, code, transaction)| Operation::Redeem {
+        customer,
+        code,
+        transaction,
+    });
+    let operation = prop_oneof![
+        6 => links,
+        6 => redeem,
+        2 => any::<usize>().prop_map(Operation::Unlink),
+        2 => any::<usize>().prop_map(Operation::Reverse),
+        1 => (0..7_usize).prop_map(Operation::Revoke),
+        1 => (0..3_usize, any::<bool>()).prop_map(|(campaign, active)| Operation::Switch { campaign, active }),
+        1 => (0..3_usize, 20..90_i64).prop_map(|(campaign, hours)| Operation::Extend { campaign, hours }),
+        2 => (1..10_i64).prop_map(|hours| Operation::Wait { hours }),
+    ];
+    proptest::collection::vec(operation, 1..30)
 }
 
 #[test]
-fn both_databases_agree_and_keep_every_promise() {
+fn both_databases_do_as_the_model_does() {
     let databases = [Database::sqlite(), Database::postgres()];
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let stores = databases.each_ref().map(|database| runtime.block_on(database.open()));
+    let granted = AtomicUsize::new(0);
     let mut runner = TestRunner::new(Config { cases: 96, failure_persistence: None, ..Config::default() });
     runner
         .run(&(plans(), operations()), |(plans, operations)| {
-            runtime.block_on(run(&stores, &plans, &operations));
+            let case = runtime.block_on(Case::begin(&stores, &plans));
+            granted.fetch_add(runtime.block_on(case.run(&operations)), Ordering::Relaxed);
             Ok(())
         })
         .unwrap();
+    let granted = granted.into_inner();
+    assert!(granted > 300, "only {granted} links and redemptions were granted in all");
 }
 
-/// Every case is an organisation of its own.
+/// A case, which is an organisation of its own in both stores.
+struct Case<'a> {
+    stores: &'a [Arc<dyn PromotionRepository>; 2],
+    org: OrgId,
+    campaigns: Vec<Campaign>,
+    model: Model,
+    now: i64,
+}
+
+/// Runs the same on both stores, which must answer alike.
+macro_rules! both {
+    ($case:ident, $store:ident => $call:expr) => {{
+        let $store = &$case.stores[0];
+        let first = $call.await.unwrap();
+        let $store = &$case.stores[1];
+        let second = $call.await.unwrap();
+        assert_eq!(first, second, "the databases disagree");
+        first
+    }};
+}
+
+impl<'a> Case<'a> {
+    async fn begin(stores: &'a [Arc<dyn PromotionRepository>; 2], plans: &[Plan]) -> Self {
+        let org = next_org();
+        let (campaigns, codes) = lay_out(org, plans);
+        for store in stores {
+            assert!(store.seed(org, &campaigns, &codes).await.unwrap());
+        }
+        let mut model = Model::default();
+        for (number, plan) in plans.iter().enumerate() {
+            model.campaigns.push(plan.terms.clone());
+            let codes = plan.codes.iter();
+            model.codes.extend(codes.map(|(max_links, revoked)| model::Code {
+                campaign: number,
+                max_links: *max_links,
+                revoked: *revoked,
+            }));
+        }
+        Self { stores, org, campaigns, model, now: START }
+    }
+
+    /// Runs the operations. Answers with how many were granted.
+    async fn run(mut self, operations: &[Operation]) -> usize {
+        for operation in operations {
+            self.step(operation).await;
+            self.compare().await;
+        }
+        self.model.holds.len() + self.model.uses.len()
+    }
+
+    async fn step(&mut self, operation: &Operation) {
+        let now = Timestamp::from_millis(self.now);
+        match operation {
+            Operation::Wait { hours } => self.now += hours * HOUR,
+            Operation::Link(wishes) => {
+                let requests: Vec<LinkRequest> =
+                    wishes.iter().map(|(customer, code)| request(self.org, *customer, *code, now)).collect();
+                let outcomes = both!(self, store => store.link(&requests, now));
+                for ((request, (customer, code)), outcome) in requests.iter().zip(wishes).zip(outcomes) {
+                    let expected = self.model.link(request.id, *code, *customer, self.now);
+                    assert_eq!(outcome.map(|promotion| promotion.id), expected);
+                }
+            }
+            Operation::Redeem { customer, code, transaction } => {
+                let transaction = format!("order-{transaction}");
+                let request = RedeemRequest {
+                    id: RedemptionId::new(now),
+                    key: key(self.org, *code),
+                    customer_id: (*customer).try_into().unwrap(),
+                    transaction_id: TransactionId::parse(&transaction).unwrap(),
+                };
+                let outcome = both!(self, store => store.redeem(&request, now));
+                let expected = self.model.redeem(request.id, (*code, *customer), &transaction, self.now);
+                assert_eq!(outcome.map(|redemption| redemption.id), expected);
+            }
+            Operation::Unlink(any) if !self.model.holds.is_empty() => {
+                let number = any % self.model.holds.len();
+                let id = self.model.holds[number].id;
+                assert!(both!(self, store => store.unlink(self.org, id, now)).unwrap().unlinked_on.is_some());
+                self.model.unlink(number);
+            }
+            Operation::Reverse(any) if !self.model.uses.is_empty() => {
+                let number = any % self.model.uses.len();
+                let id = self.model.uses[number].id;
+                assert!(both!(self, store => store.reverse(self.org, id, now)).unwrap().reversed_on.is_some());
+                self.model.reverse(number);
+            }
+            Operation::Unlink(_) | Operation::Reverse(_) => {}
+            Operation::Revoke(code) => {
+                let found = both!(self, store => store.revoke(&key(self.org, *code), now));
+                assert_eq!(found.is_some(), *code < self.model.codes.len());
+                if let Some(code) = self.model.codes.get_mut(*code) {
+                    code.revoked = true;
+                }
+            }
+            Operation::Switch { campaign, active } => {
+                let change = CampaignChange { active: Some(*active), ..CampaignChange::default() };
+                if self.change(*campaign, &change).await {
+                    self.model.campaigns[*campaign].active = *active;
+                }
+            }
+            Operation::Extend { campaign, hours } => {
+                let till = START + hours * HOUR;
+                let valid_till = Some(Timestamp::from_millis(till));
+                if self.change(*campaign, &CampaignChange { valid_till, ..CampaignChange::default() }).await {
+                    self.model.campaigns[*campaign].valid_till = till;
+                }
+            }
+        }
+    }
+
+    async fn change(&self, campaign: usize, change: &CampaignChange) -> bool {
+        let Some(campaign) = self.campaigns.get(campaign) else { return false };
+        both!(self, store => store.update_campaign(self.org, campaign.id, change)).unwrap().is_ok()
+    }
+
+    /// Compares what is stored with the model.
+    async fn compare(&self) {
+        let folded: Vec<_> = (0..self.model.codes.len()).map(|code| key(self.org, code).folded).collect();
+        for store in self.stores {
+            let codes = store.codes(self.org, PromotionMode::Discount, &folded).await.unwrap();
+            assert_eq!(codes.len(), folded.len());
+            for code in codes {
+                let number = folded.iter().position(|folded| folded == code.code.folded()).unwrap();
+                assert_eq!(code.link_count as usize, self.model.links(number), "of code {number}");
+            }
+        }
+        let customers: Vec<_> = (0..CUSTOMERS).map(|customer| customer.try_into().unwrap()).collect();
+        let (filter, page) = (WalletFilter { mode: None, active: None }, Page { after: None, limit: 1000 });
+        let mut stored: Vec<_> = both!(self, store => store.wallets(self.org, &customers, filter, &page))
+            .into_iter()
+            .map(|promotion| (promotion.id, promotion.unlinked_on.is_none(), promotion.redemption_count))
+            .collect();
+        let mut expected: Vec<_> = self.model.holds.iter().map(|hold| (hold.id, hold.standing, hold.uses)).collect();
+        stored.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(stored, expected);
+
+        // The wallet's filter is the domain's rule in SQL.
+        let now = Timestamp::from_millis(self.now);
+        for wanted in [true, false] {
+            let filter = WalletFilter { mode: None, active: Some((wanted, now)) };
+            let found = both!(self, store => store.wallets(self.org, &customers, filter, &page));
+            assert!(found.iter().all(|promotion| promotion.is_active(now) == wanted));
+        }
+    }
+}
+
 fn next_org() -> OrgId {
     static NEXT: AtomicI64 = AtomicI64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed).try_into().unwrap()
 }
 
-async fn run(stores: &[Arc<dyn PromotionRepository>; 2], plans: &[Plan], operations: &[Operation]) {
-    let org = next_org();
-    let (campaigns, codes) = lay_out(org, plans);
-    for store in stores {
-        assert!(store.seed(org, &campaigns, &codes).await.unwrap());
-    }
-    let mut now = Timestamp::from_millis(START);
-    let mut holds: HashMap<(usize, i64), PromotionId> = HashMap::new();
-    for operation in operations {
-        match operation {
-            Operation::Wait { hours } => now = Timestamp::from_millis(now.millis() + hours * HOUR),
-            Operation::Link(wishes) => {
-                let requests: Vec<LinkRequest> =
-                    wishes.iter().map(|(customer, number)| request(org, *customer, *number, now)).collect();
-                let [ours, theirs] =
-                    [stores[0].link(&requests, now).await.unwrap(), stores[1].link(&requests, now).await.unwrap()];
-                assert_eq!(ours, theirs, "the databases disagree");
-                for ((customer, number), outcome) in wishes.iter().zip(&ours) {
-                    check(&mut holds, (*number, *customer), outcome);
-                }
-            }
-        }
-        check_limits(&campaigns, &codes, &holds);
-    }
-    check_what_is_stored(stores, org, &codes, &holds).await;
-}
-
 fn lay_out(org: OrgId, plans: &[Plan]) -> (Vec<Campaign>, Vec<PromotionCode>) {
     let start = Timestamp::from_millis(START);
     let (mut campaigns, mut codes) = (Vec::new(), Vec::new());
-    for plan in plans {
+    for Plan { terms, codes: planned } in plans {
         let campaign = Campaign {
             org,
             id: CampaignId::new(start),
             name: "Random".to_owned(),
             mode: PromotionMode::Discount,
-            active: plan.active,
+            active: terms.active,
             created_on: start,
-            redeemable_from: start,
-            valid_till: Timestamp::from_millis(START + plan.valid_for_hours * HOUR),
-            valid_for_days: None,
-            max_links_per_customer: plan.max_links_per_customer,
-            max_redemptions_per_link: 1,
+            redeemable_from: Timestamp::from_millis(terms.redeemable_from),
+            valid_till: Timestamp::from_millis(terms.valid_till),
+            valid_for_days: terms.valid_for_days,
+            max_links_per_customer: terms.max_links_per_customer,
+            max_redemptions_per_link: terms.max_redemptions,
         };
-        for (max_links, revoked) in &plan.codes {
+        for (max_links, revoked) in planned {
             codes.push(PromotionCode {
                 org,
                 mode: campaign.mode,
@@ -150,76 +309,29 @@ fn lay_out(org: OrgId, plans: &[Plan]) -> (Vec<Campaign>, Vec<PromotionCode>) {
     (campaigns, codes)
 }
 
-fn request(org: OrgId, customer: i64, number: usize, now: Timestamp) -> LinkRequest {
-    let folded = Code::parse(&format!("code-{number}")).unwrap().into_folded();
-    let key = CodeKey { org, mode: PromotionMode::Discount, folded };
-    LinkRequest { id: PromotionId::new(now), key, customer_id: customer.try_into().unwrap() }
+fn key(org: OrgId, code: usize) -> CodeKey {
+    let folded = Code::parse(&format!("code-{code}")).unwrap().into_folded();
+    CodeKey { org, mode: PromotionMode::Discount, folded }
 }
 
-/// A repeat has the first answer; a refusal is never given to who holds the code.
-fn check(holds: &mut HashMap<(usize, i64), PromotionId>, hold: (usize, i64), outcome: &LinkOutcome) {
-    match outcome {
-        Ok(promotion) => assert_eq!(*holds.entry(hold).or_insert(promotion.id), promotion.id, "a retry differs"),
-        Err(refusal) => assert!(!holds.contains_key(&hold), "{refusal:?} for a hold that stands"),
-    }
-}
-
-fn check_limits(campaigns: &[Campaign], codes: &[PromotionCode], holds: &HashMap<(usize, i64), PromotionId>) {
-    for (number, code) in codes.iter().enumerate() {
-        let holders = holds.keys().filter(|(of, _)| *of == number).count();
-        assert!(code.max_links.is_none_or(|max_links| holders <= max_links as usize), "a code has too many holders");
-        assert!(holders == 0 || code.revoked_on.is_none(), "a revoked code was linked");
-    }
-    for campaign in campaigns {
-        for customer in 0..4 {
-            let held = holds.keys().filter(|(number, of)| *of == customer && codes[*number].campaign_id == campaign.id);
-            let held = held.count();
-            assert!(
-                campaign.max_links_per_customer.is_none_or(|limit| held <= limit as usize),
-                "a customer has too many"
-            );
-            assert!(held == 0 || campaign.active, "a code of an inactive campaign was linked");
-        }
-    }
-}
-
-async fn check_what_is_stored(
-    stores: &[Arc<dyn PromotionRepository>; 2],
-    org: OrgId,
-    codes: &[PromotionCode],
-    holds: &HashMap<(usize, i64), PromotionId>,
-) {
-    let ids: Vec<PromotionId> = holds.values().copied().collect();
-    let folded: Vec<_> = codes.iter().map(|code| code.code.folded().clone()).collect();
-    for store in stores {
-        let found = store.codes(org, PromotionMode::Discount, &folded).await.unwrap();
-        assert_eq!(found.len(), codes.len());
-        for code in found {
-            let number = codes.iter().position(|issued| issued.code == code.code).unwrap();
-            let holders = holds.keys().filter(|(of, _)| *of == number).count();
-            assert_eq!(code.link_count as usize, holders, "a count differs from the holds");
-        }
-        let promotions = store.promotions(org, &ids).await.unwrap();
-        let found: HashSet<(String, CustomerId, Uuid)> = promotions
-            .iter()
-            .map(|promotion| (promotion.code.folded().as_str().to_owned(), promotion.customer_id, promotion.id.get()))
-            .collect();
-        let expected = holds
-            .iter()
-            .map(|((number, customer), id)| (format!("code-{number}"), (*customer).try_into().unwrap(), id.get()))
-            .collect();
-        assert_eq!(found, expected, "what was acknowledged is not what is stored");
-    }
+fn request(org: OrgId, customer: i64, code: usize, now: Timestamp) -> LinkRequest {
+    LinkRequest { id: PromotionId::new(now), key: key(org, code), customer_id: customer.try_into().unwrap() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_organisation_never_sees_anothers_codes() {
     for database in [Database::sqlite(), Database::postgres()] {
         let store = database.open().await;
-        let plan =
-            Plan { active: true, valid_for_hours: 9, max_links_per_customer: None, codes: vec![(Some(1), false)] };
+        let terms = Terms {
+            active: true,
+            valid_till: START + HOUR,
+            valid_for_days: None,
+            redeemable_from: START,
+            max_links_per_customer: None,
+            max_redemptions: 1,
+        };
         let (ours, theirs) = (next_org(), next_org());
-        let (campaigns, codes) = lay_out(ours, &[plan]);
+        let (campaigns, codes) = lay_out(ours, &[Plan { terms, codes: vec![(Some(1), false)] }]);
         store.seed(ours, &campaigns, &codes).await.unwrap();
         let now = Timestamp::from_millis(START);
         assert_eq!(store.link(&[request(theirs, 1, 0, now)], now).await.unwrap(), [Err(Refusal::CodeNotFound)]);
@@ -227,6 +339,11 @@ async fn one_organisation_never_sees_anothers_codes() {
         assert_eq!(store.promotions(theirs, &[linked.id]).await.unwrap(), []);
         assert_eq!(store.campaigns(theirs, &[linked.campaign.id]).await.unwrap(), []);
         assert_eq!(store.codes(theirs, linked.campaign.mode, &[linked.code.folded().clone()]).await.unwrap(), []);
+        assert_eq!(store.unlink(theirs, linked.id, now).await.unwrap(), None);
+        assert_eq!(store.revoke(&key(theirs, 0), now).await.unwrap(), None);
+        let filter = WalletFilter { mode: None, active: None };
+        let page = Page { after: None, limit: 10 };
+        assert_eq!(store.wallets(theirs, &[linked.customer_id], filter, &page).await.unwrap(), []);
         assert_eq!(store.promotions(ours, &[linked.id]).await.unwrap(), [linked]);
     }
 }

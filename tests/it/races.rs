@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use tokio::task::JoinSet;
+
 use crate::support::{Database, Server, campaign, code_of, on_both_databases};
 
 on_both_databases! {
@@ -10,6 +12,47 @@ on_both_databases! {
         let servers = [Arc::new(Server::start(&database))];
         assert_eq!(race(&servers, "ONE").await, counts([("OK", 1), ("CODE_ALREADY_LINKED", 499)]));
         assert_eq!(race(&servers, "HUNDRED").await, counts([("OK", 100), ("LINK_LIMIT_REACHED", 400)]));
+    }
+
+    async fn a_hundred_redeem_one_use_at_once(database: Database) {
+        database.seed(&[campaign("Race").code("SAME", None).code("DIFFERENT", None)]).await;
+        let server = Arc::new(Server::start(&database));
+        for code in ["SAME", "DIFFERENT"] {
+            assert_eq!(code_of(&server.link(1, code).await), "OK");
+        }
+        let redeem = |code: &'static str, transaction: String| {
+            let server = Arc::clone(&server);
+            async move { server.redeem(1, code, &transaction).await }
+        };
+        let same = (0..100).map(|_| redeem("SAME", "order".to_owned())).collect::<JoinSet<_>>().join_all().await;
+        assert_eq!(code_of(&same[0]), "OK");
+        assert!(same.iter().all(|answer| *answer == same[0]), "a hundred equal answers");
+
+        let different = (0..100).map(|number| redeem("DIFFERENT", format!("order-{number}")));
+        let mut outcomes = BTreeMap::new();
+        for answer in different.collect::<JoinSet<_>>().join_all().await {
+            *outcomes.entry(code_of(&answer).to_owned()).or_default() += 1;
+        }
+        assert_eq!(outcomes, counts([("OK", 1), ("REDEMPTION_LIMIT_REACHED", 99)]));
+    }
+
+    async fn one_transaction_id_redeems_one_of_many_promotions(database: Database) {
+        database.seed(&[(0..50).fold(campaign("Race"), |race, number| race.code(&format!("R-{number}"), None))]).await;
+        let server = Arc::new(Server::start(&database));
+        let mut racers = JoinSet::new();
+        for number in 0..50 {
+            let server = Arc::clone(&server);
+            racers.spawn(async move {
+                let code = format!("R-{number}");
+                assert_eq!(code_of(&server.link(1, &code).await), "OK");
+                code_of(&server.redeem(1, &code, "order").await).to_owned()
+            });
+        }
+        let mut outcomes = BTreeMap::new();
+        for outcome in racers.join_all().await {
+            *outcomes.entry(outcome).or_default() += 1;
+        }
+        assert_eq!(outcomes, counts([("OK", 1), ("TRANSACTION_ID_REUSED", 49)]));
     }
 
     async fn a_customer_limit_holds_in_a_race_for_different_codes(database: Database) {
@@ -45,7 +88,7 @@ async fn race_of_one_customer(servers: &[Arc<Server>]) -> BTreeMap<String, usize
 }
 
 async fn outcomes(servers: &[Arc<Server>], request: impl Fn(usize) -> (usize, String)) -> BTreeMap<String, usize> {
-    let mut racers = tokio::task::JoinSet::new();
+    let mut racers = JoinSet::new();
     for number in 0..500 {
         let server = Arc::clone(&servers[number % servers.len()]);
         let (customer, code) = request(number);

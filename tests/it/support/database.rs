@@ -54,6 +54,27 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Runs statements beside the server.
+    pub async fn run(&self, statements: &str) {
+        self.session().await.run(statements).await;
+    }
+
+    /// A session of one's own on the PostgreSQL database.
+    pub async fn session(&self) -> Session {
+        Session(AsyncPgConnection::establish(&self.url).await.unwrap())
+    }
+}
+
+/// A session on a PostgreSQL database.
+pub struct Session(AsyncPgConnection);
+
+impl Session {
+    pub async fn run(&mut self, statements: &str) {
+        self.0.batch_execute(statements).await.unwrap();
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         if let Kind::Postgres { name } = &self.kind {

@@ -1,11 +1,13 @@
 //! The server as a process of its own, and a client for it.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
 };
 
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use super::Database;
 
@@ -22,23 +24,52 @@ pub struct Server {
     pub greeting: String,
     pub address: String,
     client: reqwest::Client,
+    log: NamedTempFile,
 }
 
 impl Server {
     pub fn start(database: &Database) -> Self {
+        Self::start_logging(database, "warn")
+    }
+
+    /// Starts a server that logs what `RUST_LOG` says.
+    pub fn start_logging(database: &Database, what: &str) -> Self {
+        let log = NamedTempFile::new().unwrap();
         let mut process = program()
             .args(["dev", "--listen", "127.0.0.1:0", "--database-url", &database.url])
+            .env("RUST_LOG", what)
             .stdout(Stdio::piped())
+            .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
         let mut greeting = String::new();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         while !greeting.contains("Ctrl-C") {
-            assert_ne!(output.read_line(&mut greeting).unwrap(), 0, "the server ended at once");
+            let read = output.read_line(&mut greeting).unwrap();
+            assert_ne!(read, 0, "the server ended at once: {}", fs::read_to_string(log.path()).unwrap());
         }
         let (_, rest) = greeting.split_once("API       http://").unwrap();
         let address = rest.split('/').next().unwrap().to_owned();
-        Self { process, greeting, address, client: reqwest::Client::new() }
+        Self { process, greeting, address, client: reqwest::Client::new(), log }
+    }
+
+    /// What the server has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    /// Runs an operation that must succeed, and answers with its data.
+    pub async fn data(&self, query: &str, variables: Value) -> Value {
+        let mut response = self.execute(query, variables).await;
+        assert_eq!(response["errors"], Value::Null, "{response:#}");
+        response["data"].take()
+    }
+
+    /// Redeems a discount code. Answers with the response.
+    pub async fn redeem(&self, customer_id: i64, code: &str, transaction_id: &str) -> Value {
+        let input =
+            json!({ "customerId": customer_id, "code": code, "mode": "DISCOUNT", "transactionId": transaction_id });
+        self.execute(REDEEM, json!({ "input": input })).await
     }
 
     /// The address of a path.
@@ -81,6 +112,10 @@ const LINK: &str = "mutation($input: LinkPromotionCodeInput!) {
     linkPromotionCode(input: $input) {
         id orgId promotionId promotionName code customerId active createdOn validTill mode redeemableFrom state
     }
+}";
+
+const REDEEM: &str = "mutation($input: RedeemPromotionInput!) {
+    redeemPromotion(input: $input) { id transactionId redeemedOn reversedOn promotion { id state } }
 }";
 
 /// What came of a link: `OK`, or the error code.

@@ -1,0 +1,88 @@
+//! The form of responses: what the GraphQL specification asks of them, and how failures are told.
+
+use serde_json::{Value, json};
+
+use crate::support::{Database, Server, campaign, code_of, on_both_databases};
+
+on_both_databases! {
+    async fn keys_come_in_the_order_of_the_document(database: Database) {
+        database.seed(&[campaign("Spring").code("A", None).code("B", None)]).await;
+        let server = Server::start(&database);
+        let query = "query($no: Boolean = false) {
+            codes: promotionCodes(codes: [\"a\"], mode: DISCOUNT) { campaign { name id } ...rest code no: code @include(if: $no) }
+            campaigns { __typename nodes { codes { nodes { code } } name } }
+            __typename
+        }
+        fragment rest on PromotionCode { linkCount campaign { mode } ... on PromotionCode { mode } }";
+        let body = json!({ "query": query }).to_string();
+        let request = reqwest::Client::new().post(server.url("/graphql")).header("content-type", "application/json");
+        let text = request.body(body).send().await.unwrap().text().await.unwrap();
+        let keys = ["codes", "campaign", "name", "id", "mode", "linkCount", "mode", "code", "campaigns", "__typename", "nodes", "codes", "nodes", "code", "code", "name", "__typename"];
+        let mut rest = text.as_str();
+        for key in keys {
+            let quoted = format!("\"{key}\":");
+            let at = rest.find(&quoted).unwrap_or_else(|| panic!("{key} is not where it should be: {text}"));
+            rest = &rest[at + quoted.len()..];
+        }
+        assert!(!text.contains("\"no\""), "{text}");
+    }
+
+    async fn a_failed_field_that_may_not_be_null_makes_its_parent_null(database: Database) {
+        database.seed(&[campaign("Spring").code("A", None)]).await;
+        let server = Server::start(&database);
+        let fails = "codes(first: 0) { nodes { code } }";
+        let response = server.execute(&format!("{{ campaigns {{ nodes {{ name {fails} }} }} }}"), Value::Null).await;
+        assert_eq!((&response["data"], code_of(&response)), (&Value::Null, "INVALID_INPUT"));
+        let query = format!("{{ promotionCodes(codes: [\"a\"], mode: DISCOUNT) {{ code campaign {{ {fails} }} }} }}");
+        let response = server.execute(&query, Value::Null).await;
+        assert_eq!(response["data"], json!({ "promotionCodes": [null] }), "the item may be null");
+        assert_eq!(response["errors"][0]["path"], json!(["promotionCodes", 0, "campaign", "codes"]));
+        let query = "{ promotion(id: \"x\") { id } campaigns { nodes { name } } }";
+        let response = server.execute(query, Value::Null).await;
+        assert_eq!(response["data"], json!({ "promotion": null, "campaigns": { "nodes": [{ "name": "Spring" }] } }));
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_executed_has_a_code_too() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    for (query, variables, expected) in [
+        ("{ promotion(", json!({}), "GRAPHQL_PARSE_FAILED"),
+        ("{ nothing }", json!({}), "GRAPHQL_VALIDATION_FAILED"),
+        (
+            "query($mode: PromotionMode!) { promotionCodes(codes: [], mode: $mode) { code } }",
+            json!({ "mode": "NOPE" }),
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
+        (
+            "query($first: Int) { campaigns(first: $first) { nodes { id } } }",
+            json!({ "first": 99_999_999_999_i64 }),
+            "INVALID_INPUT",
+        ),
+    ] {
+        let response = server.execute(query, variables).await;
+        assert_eq!((code_of(&response), &response["data"]), (expected, &Value::Null), "{query}: {response:#}");
+        assert_eq!(response["errors"][0]["extensions"]["retryable"], false);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_is_masked_and_logged_once_under_the_requests_id() {
+    let database = Database::postgres();
+    let server = Server::start(&database);
+    database.run("ALTER TABLE redemptions RENAME TO elsewhere").await;
+    let query = "{ promotionCodes(codes: [\"WELCOME\", \"HELLO\"], mode: DISCOUNT) { promotions { nodes { id } } } }";
+    assert_eq!(code_of(&server.execute(query, Value::Null).await), "OK");
+    database.run("ALTER TABLE campaigns RENAME TO elsewhere_too").await;
+    let body =
+        json!({ "query": "{ promotionCodes(codes: [\"WELCOME\", \"HELLO\"], mode: DISCOUNT) { campaign { id } } }" });
+    let request = reqwest::Client::new().post(server.url("/graphql")).header("x-request-id", "my-request");
+    let answer = request.json(&body).send().await.unwrap();
+    assert_eq!(answer.headers()["x-request-id"], "my-request");
+    let text = answer.text().await.unwrap();
+    assert!(text.contains("\"INTERNAL\"") && !text.contains("relation"), "{text}");
+    let log = server.log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("my-request") && lines[0].contains("campaigns"), "{log}");
+}

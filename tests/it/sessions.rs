@@ -1,0 +1,66 @@
+//! What other sessions and the settings of a PostgreSQL database can't do to the promises.
+
+use std::time::Duration;
+
+use crate::support::{Database, Server, campaign, code_of};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_code_holds_up_nobody_elses_link() {
+    let database = Database::postgres();
+    let codes =
+        (0..20).fold(campaign("Spring").code("LOCKED", None), |campaign, n| campaign.code(&format!("FREE-{n}"), None));
+    database.seed(&[codes]).await;
+    let server = Server::start(&database);
+    let mut session = database.session().await;
+    session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded = 'locked' FOR UPDATE").await;
+
+    let waits = server.link(1, "LOCKED");
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        for number in 0..20 {
+            assert_eq!(code_of(&server.link(1, &format!("FREE-{number}")).await), "OK");
+        }
+    };
+    let (waited, ()) = tokio::join!(waits, others);
+    assert_eq!(code_of(&waited), "OVERLOADED");
+    assert_eq!(waited["errors"][0]["extensions"]["retryable"], true);
+    session.run("ROLLBACK").await;
+    assert_eq!(code_of(&server.link(1, "LOCKED").await), "OK");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_databases_defaults_do_not_weaken_the_promises() {
+    let database = Database::postgres();
+    let limited = campaign("One each").with(|campaign| campaign.max_links_per_customer = Some(1));
+    database.seed(&[(0..40).fold(limited, |campaign, n| campaign.code(&format!("L-{n}"), Some(1)))]).await;
+    let name = database.url.rsplit('/').next().unwrap().to_owned();
+    database.run(&format!("ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")).await;
+    database.run(&format!("ALTER DATABASE {name} SET synchronous_commit = off")).await;
+    let servers = [Server::start(&database), Server::start(&database)];
+    for customer in 0..10 {
+        let links = (0..4).map(|n| {
+            let code = format!("L-{}", customer * 4 + n);
+            let server = &servers[n % 2];
+            async move { code_of(&server.link(customer, &code).await).to_owned() }
+        });
+        let outcomes = futures_util::future::join_all(links).await;
+        assert_eq!(outcomes.iter().filter(|outcome| *outcome == "OK").count(), 1, "{outcomes:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_under_way_when_its_connection_is_cut_can_be_retried() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
+    let server = Server::start(&database);
+    let mut session = database.session().await;
+    session.run("BEGIN; SELECT 1 FROM promotion_codes FOR UPDATE").await;
+    let cut = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        database.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").await;
+    };
+    let (response, ()) = tokio::join!(server.link(1, "LOCKED"), cut);
+    assert_eq!(code_of(&response), "OVERLOADED");
+    session.run("ROLLBACK").await;
+    assert_eq!(code_of(&server.link(1, "LOCKED").await), "OK");
+}
