@@ -1,5 +1,6 @@
 //! The command line. Each command is a file with its arguments and what it does.
 
+mod codes;
 mod dev;
 mod migrate;
 mod schema;
@@ -29,6 +30,9 @@ enum Command {
     Serve(serve::Arguments),
     /// Bring the database's tables up to date, or list the migrations
     Migrate(migrate::Arguments),
+    /// Generate, import and export promotion codes by the million
+    #[command(subcommand)]
+    Codes(codes::Command),
     /// Print the GraphQL schema
     Schema,
 }
@@ -61,6 +65,7 @@ impl Cli {
             Command::Dev(arguments) => dev::run(arguments).await,
             Command::Serve(arguments) => serve::run(&arguments),
             Command::Migrate(arguments) => migrate::run(arguments).await,
+            Command::Codes(command) => codes::run(command).await,
             Command::Schema => schema::run(),
         }
     }

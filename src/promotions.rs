@@ -22,7 +22,7 @@ mod time;
 pub use batcher::Workers;
 pub use campaign::{Campaign, CampaignChange, InvalidCampaign, MAX_LIMIT, PromotionMode};
 pub use code::{Code, CodeKey, FoldedCode, InvalidCode, MAX_CODE_CHARS, PromotionCode};
-pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall};
+pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall, add_generated, check_space};
 pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId, RedemptionId};
 pub use import::{CodeImport, NewCodes, RowOutcome};
 pub use link::{CodeState, Decisions, LinkOutcome, LinkRequest, WorkingSet, decide};

@@ -1,12 +1,23 @@
 //! New codes by pattern, from the operating system's random source.
 
-use super::code::{Code, InvalidCode, MAX_CODE_CHARS};
+use std::{collections::HashSet, sync::Arc};
+
+use super::{
+    campaign::Campaign,
+    code::{Code, FoldedCode, InvalidCode, MAX_CODE_CHARS},
+    import::NewCodes,
+    repository::{PromotionRepository, StoreError},
+    time::Timestamp,
+};
 
 /// Characters that nobody mistakes for another: no 0 and O, no 1, I and L.
 pub const ALPHABET: &[u8; 31] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
 
 /// So many possible codes must there be for each that exists, lest codes be guessed.
 pub const SPARSENESS: u128 = 10_000;
+
+/// More codes than any table holds: a pattern with so much room needs no counting of what is there.
+const BEYOND_COUNTING: u128 = 10_000_000_000;
 
 /// What a generated code looks like: each `#` becomes a random character, the rest stands as it is.
 #[derive(Debug, Clone)]
@@ -111,6 +122,41 @@ impl Characters {
             }
         }
     }
+}
+
+/// Whether the pattern has room for so many more codes in a campaign.
+pub async fn check_space(
+    repository: &dyn PromotionRepository,
+    campaign: &Campaign,
+    pattern: &Pattern,
+    count: u64,
+) -> Result<Result<(), SpaceTooSmall>, StoreError> {
+    let count = u128::from(count);
+    if pattern.capacity().saturating_sub(count) > BEYOND_COUNTING {
+        return Ok(Ok(()));
+    }
+    let interesting = u64::try_from(pattern.capacity()).unwrap_or(u64::MAX);
+    let present = repository.count_codes(campaign.org, campaign.id, interesting).await?;
+    Ok(pattern.fits(u128::from(present) + count))
+}
+
+/// Adds so many new codes to a campaign. That the pattern has room for them was checked.
+pub async fn add_generated(
+    repository: &dyn PromotionRepository,
+    campaign: &Campaign,
+    pattern: &Pattern,
+    count: usize,
+    max_links: Option<u32>,
+    now: Timestamp,
+) -> Result<Vec<Code>, StoreError> {
+    let mut codes = Vec::with_capacity(count);
+    while codes.len() < count {
+        let tried = pattern.generate(count - codes.len()).map_err(|error| StoreError::Failed(Arc::new(error)))?;
+        let new = NewCodes::new(campaign, tried, max_links, now);
+        let mut added: HashSet<FoldedCode> = repository.add_codes(&new).await?.into_iter().collect();
+        codes.extend(new.codes.into_iter().filter(|code| added.remove(code.folded())));
+    }
+    Ok(codes)
 }
 
 #[cfg(test)]

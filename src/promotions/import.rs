@@ -55,7 +55,12 @@ pub enum RowOutcome {
     /// Another campaign of the organisation and mode has the code.
     InOtherCampaign,
     /// The code is the campaign's, but could not be linked to the row's customer.
-    NotLinked(Refusal),
+    NotLinked {
+        /// Whether the code is new.
+        added: bool,
+        /// Why it could not be linked.
+        refusal: Refusal,
+    },
 }
 
 impl NewCodes {
@@ -94,7 +99,7 @@ impl NewCodes {
             // Of a code that stands twice among the rows, the first was added.
             let added = added.remove(folded);
             match customer.and_then(|_| links.next()) {
-                Some(Err(refusal)) => RowOutcome::NotLinked(refusal),
+                Some(Err(refusal)) => RowOutcome::NotLinked { added, refusal },
                 _ if added => RowOutcome::Added,
                 _ => RowOutcome::Present,
             }

@@ -8,7 +8,7 @@ use super::{
     batcher::{Batcher, Workers},
     campaign::{Campaign, CampaignChange, InvalidCampaign, PromotionMode},
     code::{Code, CodeKey, FoldedCode, PromotionCode},
-    generate::{Pattern, SpaceTooSmall},
+    generate::{Pattern, SpaceTooSmall, add_generated, check_space},
     ids::{CampaignId, CustomerId, OrgId, PromotionId, RedemptionId},
     import::NewCodes,
     link::{LinkOutcome, LinkRequest},
@@ -17,9 +17,6 @@ use super::{
     repository::{LinkRepository, PromotionRepository, StoreError},
     time::{Clock, Timestamp},
 };
-
-/// More codes than any table holds: a pattern with so much room needs no counting of what is there.
-const BEYOND_COUNTING: u128 = 10_000_000_000;
 
 /// The new codes, or why the pattern won't do.
 pub type GenerateOutcome = Result<Vec<Code>, SpaceTooSmall>;
@@ -129,44 +126,10 @@ impl PromotionService {
         count: usize,
         max_links: Option<u32>,
     ) -> Result<GenerateOutcome, StoreError> {
-        if let Err(too_small) = self.check_space(campaign, pattern, count).await? {
+        if let Err(too_small) = check_space(&*self.repository, campaign, pattern, count as u64).await? {
             return Ok(Err(too_small));
         }
-        self.generate_unchecked(campaign, pattern, count, max_links).await.map(Ok)
-    }
-
-    /// Whether the pattern has room for so many more codes in a campaign.
-    pub async fn check_space(
-        &self,
-        campaign: &Campaign,
-        pattern: &Pattern,
-        count: usize,
-    ) -> Result<Result<(), SpaceTooSmall>, StoreError> {
-        let count = count as u128;
-        if pattern.capacity().saturating_sub(count) > BEYOND_COUNTING {
-            return Ok(Ok(()));
-        }
-        let interesting = u64::try_from(pattern.capacity()).unwrap_or(u64::MAX);
-        let present = self.repository.count_codes(campaign.org, campaign.id, interesting).await?;
-        Ok(pattern.fits(u128::from(present) + count))
-    }
-
-    /// Generates codes for a pattern that has room.
-    pub async fn generate_unchecked(
-        &self,
-        campaign: &Campaign,
-        pattern: &Pattern,
-        count: usize,
-        max_links: Option<u32>,
-    ) -> Result<Vec<Code>, StoreError> {
-        let mut codes = Vec::with_capacity(count);
-        while codes.len() < count {
-            let tried = pattern.generate(count - codes.len()).map_err(|error| StoreError::Failed(Arc::new(error)))?;
-            let new = NewCodes::new(campaign, tried, max_links, self.now());
-            let mut added: HashSet<FoldedCode> = self.repository.add_codes(&new).await?.into_iter().collect();
-            codes.extend(new.codes.into_iter().filter(|code| added.remove(code.folded())));
-        }
-        Ok(codes)
+        add_generated(&*self.repository, campaign, pattern, count, max_links, self.now()).await.map(Ok)
     }
 
     /// What sets and lists are read from.

@@ -1,4 +1,7 @@
 //! The queries of lists: pages of campaigns, and pages of many parents' children. The same for both databases.
+//!
+//! What is on the pages comes in no order: asked for one, a planner may rather read a whole index in it than sort a few
+//! rows. [`sorted`] sorts them.
 
 use diesel::{
     backend::Backend,
@@ -12,13 +15,14 @@ use diesel::{
 use uuid::Uuid;
 
 use super::{
+    error::StoreResult,
     pages::{InPages, KeyOfPages, Parent, ParentList},
     queries::promotions_in_full,
-    rows::{Id, mode_to_db},
+    rows::{Id, into_domain, mode_to_db},
     schema::{PublicId, campaigns, promotion_codes, promotions, redemptions},
 };
 use crate::promotions::{
-    CampaignId, CustomerId, FoldedCode, OrgId, Page, PromotionId, PromotionMode, RedemptionId, WalletFilter,
+    CampaignId, CustomerId, FoldedCode, OrgId, Page, PromotionId, PromotionMode, RedemptionId, StoreError, WalletFilter,
 };
 
 #[auto_type]
@@ -54,7 +58,6 @@ fn codes_in(org: i64, campaigns: Vec<Id>, pages: CodesInPages) -> _ {
         .filter(promotion_codes::org_id.eq(org))
         .filter(promotion_codes::campaign_id.eq_any(campaigns))
         .filter(pages)
-        .order(promotion_codes::folded.asc())
 }
 
 /// A page of each campaign's codes, in the order of their folded text.
@@ -83,7 +86,7 @@ type HoldsInPages = InPages<promotions::id, ParentList<String>, holds_after>;
 
 #[auto_type]
 fn holds_in(org: i64, pages: HoldsInPages) -> _ {
-    promotions_in_full().filter(promotions::org_id.eq(org)).filter(pages).order(promotions::customer_id.asc())
+    promotions_in_full().filter(promotions::org_id.eq(org)).filter(pages)
 }
 
 /// A page of each code's standing holds, in the order of their customers.
@@ -123,7 +126,7 @@ type WalletsInPages = InPages<promotions::id, ParentList<i64>, wallet_before>;
 
 #[auto_type]
 fn wallets_in(org: i64, pages: WalletsInPages) -> _ {
-    promotions_in_full().filter(promotions::org_id.eq(org)).filter(pages).order(promotions::id.desc())
+    promotions_in_full().filter(promotions::org_id.eq(org)).filter(pages)
 }
 
 /// A page of each customer's promotions, newest first.
@@ -155,7 +158,7 @@ type RedemptionsInPages = InPages<redemptions::id, ParentList<Id>, redemptions_a
 
 #[auto_type]
 fn redemptions_in(org: i64, pages: RedemptionsInPages) -> _ {
-    redemptions::table.filter(redemptions::org_id.eq(org)).filter(pages).order(redemptions::id.asc())
+    redemptions::table.filter(redemptions::org_id.eq(org)).filter(pages)
 }
 
 /// A page of each promotion's redemptions, oldest first.
@@ -215,4 +218,14 @@ where
         out.push_sql(")");
         Ok(())
     }
+}
+
+/// Turns rows into what the domain knows, in the order of a key.
+pub fn sorted<Row, Thing, Key: Ord>(rows: Vec<Row>, key: impl Fn(&Thing) -> Key) -> StoreResult<Vec<Thing>>
+where
+    Thing: TryFrom<Row, Error = StoreError>,
+{
+    let mut things: Vec<Thing> = into_domain(rows)?;
+    things.sort_by_key(key);
+    Ok(things)
 }

@@ -163,11 +163,13 @@ where
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.key.walk_ast(out.reborrow())?;
-        out.push_sql(" IN (SELECT page.key FROM unnest(");
+        // An array is made once and looked up in the index. Given the query itself, a planner without statistics, as
+        // after a bulk load, runs it again for each row of the table.
+        out.push_sql(" = ANY (ARRAY(SELECT page.key FROM unnest(");
         out.push_bind_param::<Array<P::Sql>, _>(&self.parents.values)?;
         out.push_sql(") AS parent (value) CROSS JOIN LATERAL (");
         self.page.walk_ast(out.reborrow())?;
-        out.push_sql(") AS page (key))");
+        out.push_sql(") AS page (key)))");
         Ok(())
     }
 }

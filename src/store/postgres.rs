@@ -6,7 +6,7 @@ mod import;
 mod link;
 mod statements;
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use diesel::{SelectableHelper, prelude::*};
@@ -191,7 +191,10 @@ impl PromotionRepository for PostgresStore {
         page: &Page<FoldedCode>,
     ) -> StoreResult<Vec<PromotionCode>> {
         let query = lists::codes_of_campaigns(org, campaigns, page);
-        into_domain(query.select(CodeRow::as_select()).load(&mut self.connection().await?).await?)
+        lists::sorted(
+            query.select(CodeRow::as_select()).load(&mut self.connection().await?).await?,
+            |code: &PromotionCode| code.code.folded().clone(),
+        )
     }
 
     async fn holds_of_codes(
@@ -202,7 +205,10 @@ impl PromotionRepository for PostgresStore {
         page: &Page<CustomerId>,
     ) -> StoreResult<Vec<Promotion>> {
         let query = lists::holds_of_codes(org, mode, codes, page);
-        into_domain(query.select(PromotionRow::as_select()).load(&mut self.connection().await?).await?)
+        lists::sorted(
+            query.select(PromotionRow::as_select()).load(&mut self.connection().await?).await?,
+            |promotion: &Promotion| promotion.customer_id,
+        )
     }
 
     async fn wallets(
@@ -213,7 +219,10 @@ impl PromotionRepository for PostgresStore {
         page: &Page<PromotionId>,
     ) -> StoreResult<Vec<Promotion>> {
         let query = lists::wallets(org, customers, filter, page);
-        into_domain(query.select(PromotionRow::as_select()).load(&mut self.connection().await?).await?)
+        lists::sorted(
+            query.select(PromotionRow::as_select()).load(&mut self.connection().await?).await?,
+            |promotion: &Promotion| Reverse(promotion.id),
+        )
     }
 
     async fn redemptions_of_promotions(
@@ -223,6 +232,9 @@ impl PromotionRepository for PostgresStore {
         page: &Page<RedemptionId>,
     ) -> StoreResult<Vec<Redemption>> {
         let query = lists::redemptions_of_promotions(org, promotions, page);
-        into_domain(query.select(RedemptionRow::as_select()).load(&mut self.connection().await?).await?)
+        lists::sorted(
+            query.select(RedemptionRow::as_select()).load(&mut self.connection().await?).await?,
+            |redemption: &Redemption| redemption.id,
+        )
     }
 }

@@ -5,6 +5,7 @@ mod import;
 mod link;
 
 use std::{
+    cmp::Reverse,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -227,7 +228,12 @@ impl PromotionRepository for SqliteStore {
         page: &Page<FoldedCode>,
     ) -> StoreResult<Vec<PromotionCode>> {
         let query = lists::codes_of_campaigns(org, campaigns, page);
-        self.read(move |connection| into_domain(query.select(CodeRow::as_select()).load(connection)?)).await
+        self.read(move |connection| {
+            lists::sorted(query.select(CodeRow::as_select()).load(connection)?, |code: &PromotionCode| {
+                code.code.folded().clone()
+            })
+        })
+        .await
     }
 
     async fn holds_of_codes(
@@ -238,7 +244,12 @@ impl PromotionRepository for SqliteStore {
         page: &Page<CustomerId>,
     ) -> StoreResult<Vec<Promotion>> {
         let query = lists::holds_of_codes(org, mode, codes, page);
-        self.read(move |connection| into_domain(query.select(PromotionRow::as_select()).load(connection)?)).await
+        self.read(move |connection| {
+            lists::sorted(query.select(PromotionRow::as_select()).load(connection)?, |promotion: &Promotion| {
+                promotion.customer_id
+            })
+        })
+        .await
     }
 
     async fn wallets(
@@ -249,7 +260,12 @@ impl PromotionRepository for SqliteStore {
         page: &Page<PromotionId>,
     ) -> StoreResult<Vec<Promotion>> {
         let query = lists::wallets(org, customers, filter, page);
-        self.read(move |connection| into_domain(query.select(PromotionRow::as_select()).load(connection)?)).await
+        self.read(move |connection| {
+            lists::sorted(query.select(PromotionRow::as_select()).load(connection)?, |promotion: &Promotion| {
+                Reverse(promotion.id)
+            })
+        })
+        .await
     }
 
     async fn redemptions_of_promotions(
@@ -259,6 +275,11 @@ impl PromotionRepository for SqliteStore {
         page: &Page<RedemptionId>,
     ) -> StoreResult<Vec<Redemption>> {
         let query = lists::redemptions_of_promotions(org, promotions, page);
-        self.read(move |connection| into_domain(query.select(RedemptionRow::as_select()).load(connection)?)).await
+        self.read(move |connection| {
+            lists::sorted(query.select(RedemptionRow::as_select()).load(connection)?, |redemption: &Redemption| {
+                redemption.id
+            })
+        })
+        .await
     }
 }

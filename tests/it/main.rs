@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test takes for granted it unwraps")]
 
 mod campaigns;
+mod codes;
 mod commands;
 mod house;
 mod link;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use diesel::prelude::*;
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, TransactionManager};
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection, TransactionManager};
 
 use super::{connection::connect, link::link, statements};
 use crate::{
@@ -22,6 +22,9 @@ pub async fn add_codes(connection: &mut AsyncPgConnection, codes: &NewCodes) -> 
     Ok(added.into_iter().map(FoldedCode::from_stored).collect())
 }
 
+/// Nobody waits for an answer, and the file may come slowly.
+const PATIENCE: &str = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '5min'";
+
 /// An import, whose connection closes with it, and with the connection what was not committed.
 pub struct Import {
     connection: AsyncPgConnection,
@@ -30,7 +33,9 @@ pub struct Import {
 
 impl Import {
     pub async fn begin(url: &str) -> Result<Self, OpenError> {
-        Ok(Self { connection: connect(url).await?, in_transaction: false })
+        let mut connection = connect(url).await?;
+        connection.batch_execute(PATIENCE).await?;
+        Ok(Self { connection, in_transaction: false })
     }
 }
 

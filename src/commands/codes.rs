@@ -1,0 +1,98 @@
+//! `promolink codes`: promotion codes by the million. Each subcommand streams, so that none needs more memory for more
+//! codes.
+
+mod export;
+mod generate;
+mod import;
+mod progress;
+mod rejects;
+mod rows;
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Subcommand};
+use uuid::Uuid;
+
+use super::Database;
+use crate::{
+    promotions::{Campaign, CampaignId, MAX_LIMIT, OrgId, OutOfRange, PromotionRepository},
+    store::{self, DatabaseUrl},
+};
+
+/// Codes that go to the database in one transaction.
+const BATCH: usize = 5_000;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Generate codes for a campaign, and list them as CSV
+    #[command(after_help = generate::EXAMPLES)]
+    Generate(generate::Arguments),
+    /// Import the codes of a CSV file into a campaign, and link them where the file names customers
+    #[command(after_help = import::EXAMPLES)]
+    Import(import::Arguments),
+    /// Write a campaign's codes and who holds them to standard output, as CSV
+    #[command(after_help = export::EXAMPLES)]
+    Export(export::Arguments),
+}
+
+pub async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Generate(arguments) => generate::run(arguments).await,
+        Command::Import(arguments) => import::run(arguments).await,
+        Command::Export(arguments) => export::run(arguments).await,
+    }
+}
+
+/// Whose codes, and where they are.
+#[derive(Debug, Args)]
+struct Target {
+    #[command(flatten)]
+    database: Database,
+    /// The organisation that the campaign belongs to
+    #[arg(long, value_name = "NUMBER", value_parser = parse_org)]
+    org: OrgId,
+    /// The campaign's id
+    #[arg(long, value_name = "UUID")]
+    campaign: Uuid,
+}
+
+impl Target {
+    /// Opens the database, and finds the campaign.
+    async fn open(self) -> anyhow::Result<(Arc<dyn PromotionRepository>, Campaign)> {
+        let url = self.database.url()?;
+        // To open a file of SQLite's would make it.
+        if let DatabaseUrl::Sqlite(path) = &url {
+            ensure!(path.exists(), "there is no database {url}: run `promolink migrate` to make one");
+        }
+        let migrations = store::status(&url).await.with_context(|| format!("cannot open {url}"))?;
+        ensure!(
+            migrations.iter().all(|migration| migration.applied),
+            "the tables of {url} are missing or out of date: run `promolink migrate`"
+        );
+        let repository = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
+        let found = repository.campaigns(self.org, &[CampaignId::from(self.campaign)]).await;
+        match found.with_context(|| format!("cannot read {url}"))?.pop() {
+            Some(campaign) => Ok((repository, campaign)),
+            None => bail!("organisation {} has no campaign {}", self.org.get(), self.campaign),
+        }
+    }
+}
+
+/// How many customers may link a code. No `Option` of its own, which would make the argument itself optional.
+#[derive(Debug, Clone, Copy)]
+struct MaxLinks(Option<u32>);
+
+fn parse_max_links(text: &str) -> Result<MaxLinks, String> {
+    if text == "none" {
+        return Ok(MaxLinks(None));
+    }
+    match text.parse() {
+        Ok(number) if (1..=MAX_LIMIT).contains(&number) => Ok(MaxLinks(Some(number))),
+        _ => Err(format!("a number from 1 to {MAX_LIMIT}, or none, is wanted")),
+    }
+}
+
+fn parse_org(text: &str) -> Result<OrgId, OutOfRange> {
+    text.parse::<i64>().map_err(|_| OutOfRange)?.try_into()
+}

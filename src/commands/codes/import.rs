@@ -1,0 +1,187 @@
+//! `promolink codes import`: the codes of a CSV file into a campaign.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    thread,
+};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use clap::Args;
+use tokio::sync::mpsc;
+
+use super::{
+    MaxLinks, Target, parse_max_links,
+    progress::{Progress, Total},
+    rejects::{Rejected, Rejects},
+    rows::{Batch, Rows},
+};
+use crate::{
+    commands::serve::shutdown_signal,
+    promotions::{Campaign, Clock, CodeImport, NewCodes, RowOutcome, SystemClock},
+};
+
+pub const EXAMPLES: &str = "\
+Example:
+  promolink codes import codes.csv --org 1 \\
+    --campaign 0190b5a0-0000-7000-8000-000000000001 --rejects bad.csv
+
+where codes.csv is, for instance:
+  code,customer_id
+  SUMMER-K7QX,42
+  SUMMER-M2WA,
+
+The header is required, and so is its column `code`. Where a row has a `customer_id`, the code is linked to that \
+customer at once, under the same rules as in the API; a code whose link is refused is in the campaign all the same. \
+Other columns are ignored.
+
+Bad rows are reported with their line, and make the exit code 1. Rows are kept in batches of 5,000, so after an \
+interruption run the same command again: codes that are there already stay as they are. With --all-or-nothing, one \
+transaction takes the whole file, and others wait for it: on SQLite all who write, on PostgreSQL those who link or \
+add the same codes.";
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The CSV file; - is standard input
+    file: PathBuf,
+    #[command(flatten)]
+    target: Target,
+    /// How many customers may link each new code: a number, or `none` for any number
+    #[arg(long, default_value = "1", value_name = "NUMBER", value_parser = parse_max_links)]
+    max_links: MaxLinks,
+    /// A file to list the bad rows in, as CSV with the columns line, code and reason; it is replaced if it is there.
+    /// Without it, the first 20 are shown
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Keep nothing if any row is bad
+    #[arg(long)]
+    all_or_nothing: bool,
+}
+
+pub async fn run(Arguments { file, target, max_links, rejects, all_or_nothing }: Arguments) -> anyhow::Result<()> {
+    let (input, total) = open(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let rows = Rows::open(input).with_context(|| format!("cannot import {}", file.display()))?;
+    let (repository, campaign) = target.open().await?;
+    let mut rejects = Rejects::create(rejects.as_deref(), &file)?;
+    let import = repository.import().await.context("cannot begin the import")?;
+
+    let mut run = Run { import, campaign, max_links, all_or_nothing, tally: Tally::default() };
+    let mut progress = Progress::start(total, "rows");
+    let result = run.all(rows, &mut rejects, &mut progress).await;
+    let seconds = progress.finish().as_secs_f32();
+    rejects.show();
+    let Tally { rows, added, present, linked } = run.tally;
+    let bad = rejects.count();
+    let result = if all_or_nothing {
+        result.context("nothing was changed")?;
+        ensure!(bad == 0, "{bad} of {rows} rows were rejected, so nothing was changed");
+        run.import.commit().await.context("cannot keep the rows")?;
+        Ok(())
+    } else {
+        result.with_context(|| format!("stopped after {rows} rows; what was added is kept"))
+    };
+    eprintln!(
+        "codes added: {added}, there already: {present}, linked to the customers of their rows: {linked}; rows \
+         rejected: {bad}; in {seconds:.1} s"
+    );
+    result?;
+    ensure!(bad == 0, "{bad} of {rows} rows were rejected; the others are kept");
+    Ok(())
+}
+
+fn open(file: &Path) -> io::Result<(Box<dyn Read + Send>, Total)> {
+    if file == Path::new("-") {
+        return Ok((Box::new(io::stdin()), Total::Unknown));
+    }
+    let file = File::open(file)?;
+    let about = file.metadata()?;
+    Ok((Box::new(file), if about.is_file() { Total::Bytes(about.len()) } else { Total::Unknown }))
+}
+
+/// What has come of the rows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    rows: u64,
+    added: u64,
+    present: u64,
+    linked: u64,
+}
+
+struct Run {
+    import: Box<dyn CodeImport>,
+    campaign: Campaign,
+    max_links: MaxLinks,
+    all_or_nothing: bool,
+    tally: Tally,
+}
+
+impl Run {
+    /// Imports all rows, a batch after the other.
+    async fn all(&mut self, mut rows: Rows, rejects: &mut Rejects, progress: &mut Progress) -> anyhow::Result<()> {
+        // Reading may block for ever, so it has a thread of its own, which nothing waits for but the end of the rows.
+        let (sender, mut batches) = mpsc::channel(1);
+        let reader = thread::spawn(move || -> anyhow::Result<()> {
+            while let Some(batch) = rows.batch()? {
+                if sender.blocking_send(batch).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        let mut interrupted = tokio::spawn(shutdown_signal());
+        loop {
+            let batch = tokio::select! {
+                biased;
+                _ = &mut interrupted => bail!("interrupted"),
+                batch = batches.recv() => batch,
+            };
+            let Some(batch) = batch else { break };
+            let bytes = batch.bytes;
+            rejects.take(self.batch(batch).await?)?;
+            progress.update(self.tally.rows, bytes);
+        }
+        reader.join().map_err(|_| anyhow!("the reader of the file failed"))?.context("cannot read the file")
+    }
+
+    /// Imports a batch. Answers with its rejected rows, in the order of their lines.
+    async fn batch(&mut self, batch: Batch) -> anyhow::Result<Vec<Rejected>> {
+        let rows = batch.len() as u64;
+        let Batch { lines, codes, customers, mut bad, .. } = batch;
+        let mut tally = Tally { rows: self.tally.rows + rows, ..self.tally };
+        if !codes.is_empty() {
+            let new = NewCodes::new(&self.campaign, codes, self.max_links.0, SystemClock.now());
+            let outcomes = self.import.add(&new, &customers).await?;
+            if !self.all_or_nothing {
+                self.import.commit().await?;
+            }
+            for (((line, code), customer), outcome) in lines.into_iter().zip(new.codes).zip(customers).zip(outcomes) {
+                if let Some(reason) = tally.count(outcome, customer.is_some()) {
+                    bad.push(Rejected { line, code: code.text().to_owned(), reason });
+                }
+            }
+        }
+        self.tally = tally;
+        bad.sort_unstable_by_key(|row| row.line);
+        Ok(bad)
+    }
+}
+
+impl Tally {
+    /// Counts a row. Answers with what is wrong with it, if something is.
+    fn count(&mut self, outcome: RowOutcome, names_customer: bool) -> Option<String> {
+        match outcome {
+            RowOutcome::Added | RowOutcome::NotLinked { added: true, .. } => self.added += 1,
+            RowOutcome::Present | RowOutcome::NotLinked { added: false, .. } => self.present += 1,
+            RowOutcome::InOtherCampaign => {}
+        }
+        match outcome {
+            RowOutcome::InOtherCampaign => Some("another campaign has this code".to_owned()),
+            RowOutcome::NotLinked { refusal, .. } => Some(format!("the code is there, but was not linked: {refusal}")),
+            RowOutcome::Added | RowOutcome::Present => {
+                self.linked += u64::from(names_customer);
+                None
+            }
+        }
+    }
+}
