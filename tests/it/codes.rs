@@ -188,7 +188,7 @@ on_both_databases! {
 
     async fn a_code_with_thousands_of_holders_is_exported_whole(database: Database) {
         let shop = Shop::open(&database, campaign("Summer").code("AAA", Some(1)).code("ZZZ", Some(1))).await;
-        let rows: String = (0..2_500).map(|customer| format!("HOT,{customer}\n")).collect();
+        let rows = (0..2_500).map(|customer| format!("HOT,{customer}\n")).collect::<Vec<_>>().concat();
         let file = shop.file("codes.csv", format!("code,customer_id\n{rows}ZZZ,1\n").as_bytes());
         shop.succeeds("import", &[&file, "--max-links", "none"]);
         let exported = shop.export();
@@ -233,7 +233,7 @@ on_both_databases! {
             (&shop.file("blank.csv", b"\r\n\n"), "is empty"),
             (&shop.file("headless.csv", b"A\nB\n"), "no column `code`, but `a`"),
             (&shop.file("excel.csv", b"code;customer_id\nA;1\n"), "columns are separated by commas"),
-            (&shop.file("endless.csv", &[b"code,note\nA,\"".as_slice(), &[b'x'; 3 << 20]].concat()), "at line 2"),
+            (&shop.file("endless.csv", &[b"code,note\nA,\"".to_vec(), vec![b'x'; 3 << 20]].concat()), "at line 2"),
         ] {
             let errors = shop.fails("import", &[file]);
             assert!(errors.contains(expected), "{file}: {errors}");
@@ -335,7 +335,8 @@ impl<'a> Shop<'a> {
 
 /// A file of so many different codes that name no customer.
 fn numbered(count: usize) -> String {
-    "code,customer_id\n".to_owned() + &(0..count).map(|number| format!("NUMBER-{number},\n")).collect::<String>()
+    "code,customer_id\n".to_owned()
+        + &(0..count).map(|number| format!("NUMBER-{number},\n")).collect::<Vec<_>>().concat()
 }
 
 fn records(csv: &str) -> Vec<Row> {
