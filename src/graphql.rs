@@ -49,6 +49,10 @@ impl Api {
             Err(error) => return request_failed(vec![error], "GRAPHQL_PARSE_FAILED"),
         };
         let operation = request.operation_name.clone();
+        if let Some(key) = Completion::repeated_change(&document, operation.as_deref()) {
+            let message = format!("The mutation selects \"{key}\" more than once; give each an alias.");
+            return request_failed(vec![ServerError::new(message, None)], "GRAPHQL_VALIDATION_FAILED");
+        }
         let loaders = Loaders::new(&self.service, principal.org);
         let mut response = self.schema.execute(request.data(principal).data(loaders)).await;
         // An error that is about no field is about the document: nothing was executed.

@@ -9,7 +9,7 @@ use axum::{
     Router,
     http::{HeaderName, Request, StatusCode},
     response::Redirect,
-    routing::get,
+    routing::{get, post},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -42,7 +42,7 @@ pub fn router(api: Api, principal: Principal) -> Router {
     Router::new()
         .route("/", get(async || Redirect::temporary("/graphiql")))
         .route("/graphiql", get(graphiql::page))
-        .route("/graphql", get(graphql::execute).post(graphql::execute))
+        .route("/graphql", post(graphql::execute))
         .with_state(Shared { api, principal })
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))

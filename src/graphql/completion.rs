@@ -11,8 +11,8 @@ use async_graphql::{
     parser::{
         parse_schema,
         types::{
-            BaseType, ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet, Type, TypeKind,
-            TypeSystemDefinition,
+            BaseType, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
+            SelectionSet, Type, TypeKind, TypeSystemDefinition,
         },
     },
 };
@@ -38,23 +38,62 @@ impl Completion {
         Ok(Self { fields })
     }
 
+    /// A field of a mutation that is selected more than once under one key: by the specification it is one field, but
+    /// the library would execute it each time.
+    pub fn repeated_change(document: &ExecutableDocument, operation: Option<&str>) -> Option<Name> {
+        let operation = chosen(document, operation).filter(|operation| operation.ty == OperationType::Mutation)?;
+        first_repeated(document, &operation.selection_set.node, &mut HashSet::new())
+    }
+
     /// Completes the response to an operation of a document.
     pub fn complete(&self, document: &ExecutableDocument, operation: Option<&str>, response: &mut Response) {
-        let operation = document
-            .operations
-            .iter()
-            .find(|(name, _)| operation.is_none_or(|wanted| name.is_some_and(|name| name.as_str() == wanted)));
-        let Some((_, operation)) = operation else { return };
-        let root = match operation.node.ty {
-            async_graphql::parser::types::OperationType::Mutation => "Mutation",
+        let Some(operation) = chosen(document, operation) else { return };
+        let root = match operation.ty {
+            OperationType::Mutation => "Mutation",
             _ => "Query",
         };
         let failed =
             response.errors.iter().flat_map(|error| (1..=error.path.len()).map(|end| path(&error.path[..end])));
         let mut walk = Walk { schema: self, document, failed: failed.collect(), at: String::new() };
         let data = std::mem::take(&mut response.data);
-        response.data = walk.object(root, &[&operation.node.selection_set.node], data).unwrap_or_default();
+        response.data = walk.object(root, &[&operation.selection_set.node], data).unwrap_or_default();
     }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Seen {
+    Field,
+    Fragment,
+}
+
+/// The first key, or the first fragment, that comes a second time; there the search ends, also where fragments that
+/// nobody has validated yet go round in a ring.
+fn first_repeated<'a>(
+    document: &'a ExecutableDocument,
+    set: &'a SelectionSet,
+    seen: &mut HashSet<(Seen, &'a Name)>,
+) -> Option<Name> {
+    set.items.iter().find_map(|selection| match &selection.node {
+        Selection::Field(field) => {
+            let key = &field.node.response_key().node;
+            (!seen.insert((Seen::Field, key))).then(|| key.clone())
+        }
+        Selection::FragmentSpread(spread) => {
+            let name = &spread.node.fragment_name.node;
+            if !seen.insert((Seen::Fragment, name)) {
+                return Some(name.clone());
+            }
+            let fragment = document.fragments.get(name)?;
+            first_repeated(document, &fragment.node.selection_set.node, seen)
+        }
+        Selection::InlineFragment(fragment) => first_repeated(document, &fragment.node.selection_set.node, seen),
+    })
+}
+
+/// The operation of a document that has this name, or the only one.
+fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
+    let is_it = |of: Option<&Name>| name.is_none_or(|wanted| of.is_some_and(|name| name.as_str() == wanted));
+    document.operations.iter().find(|(name, _)| is_it(*name)).map(|(_, operation)| &operation.node)
 }
 
 /// A path as text: `.name` and `.0` in turn.
@@ -111,7 +150,7 @@ impl<'a> Walk<'a> {
         let (mut values, Some(types)) = (fields_of(value), schema.fields.get(type_name)) else { return None };
         let mut selected = IndexMap::new();
         for selection in selections {
-            self.collect(type_name, selection, &mut selected);
+            self.collect(type_name, selection, &mut selected, &mut HashSet::new());
         }
         let mut completed = IndexMap::with_capacity(selected.len());
         for (key, (field, selections)) in selected {
@@ -133,7 +172,13 @@ impl<'a> Walk<'a> {
     }
 
     /// Collects the fields of a selection set in the order of the document, through its fragments.
-    fn collect(&self, type_name: &str, set: &'a SelectionSet, selected: &mut IndexMap<Name, Selected<'a>>) {
+    fn collect(
+        &self,
+        type_name: &str,
+        set: &'a SelectionSet,
+        selected: &mut IndexMap<Name, Selected<'a>>,
+        visited: &mut HashSet<&'a str>,
+    ) {
         for selection in &set.items {
             match &selection.node {
                 Selection::Field(field) => {
@@ -142,17 +187,20 @@ impl<'a> Walk<'a> {
                     selections.push(&field.node.selection_set.node);
                 }
                 Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = self.document.fragments.get(&spread.node.fragment_name.node) {
+                    let name = &spread.node.fragment_name.node;
+                    if let Some(fragment) = self.document.fragments.get(name)
+                        && visited.insert(name)
+                    {
                         let FragmentDefinition { type_condition, selection_set, .. } = &fragment.node;
                         if self.applies(&type_condition.node.on.node, type_name) {
-                            self.collect(type_name, &selection_set.node, selected);
+                            self.collect(type_name, &selection_set.node, selected, visited);
                         }
                     }
                 }
                 Selection::InlineFragment(fragment) => {
                     let condition = fragment.node.type_condition.as_ref();
                     if condition.is_none_or(|condition| self.applies(&condition.node.on.node, type_name)) {
-                        self.collect(type_name, &fragment.node.selection_set.node, selected);
+                        self.collect(type_name, &fragment.node.selection_set.node, selected, visited);
                     }
                 }
             }

@@ -1,7 +1,5 @@
 //! `Customer`, and wallets.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, ID, Object, Result};
 
 use super::{
@@ -10,7 +8,7 @@ use super::{
     paging::{List, list, page},
     promotion::Promotion,
 };
-use crate::promotions::{CustomerId, PromotionService, WalletFilter};
+use crate::promotions::{CustomerId, WalletFilter};
 
 /// A customer of the organisation, owned by another graph; this one adds the customer's wallet.
 pub struct Customer(pub CustomerId);
@@ -47,9 +45,8 @@ pub struct WalletArguments {
 /// A page of a customer's wallet.
 pub async fn wallet(ctx: &Context<'_>, customer: CustomerId, arguments: WalletArguments) -> Result<List<Promotion>> {
     let page = page(arguments.first, arguments.after.as_deref())?;
-    let now = ctx.data::<Arc<PromotionService>>()?.now();
-    let filter =
-        WalletFilter { mode: arguments.mode.map(Into::into), active: arguments.active.map(|active| (active, now)) };
-    let rows = ctx.data::<Loaders>()?.wallet(customer, filter, &page).await?;
+    let loaders = ctx.data::<Loaders>()?;
+    let active = arguments.active.map(|active| (active, loaders.now()));
+    let rows = loaders.wallet(customer, WalletFilter { mode: arguments.mode.map(Into::into), active }, &page).await?;
     Ok(list(&page, rows, |promotion| promotion.id, Promotion))
 }

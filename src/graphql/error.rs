@@ -15,7 +15,8 @@ pub type Nullable<T> = Option<Result<T, Error>>;
 /// argument or input field that is wrong.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// A value is malformed or out of range; the extension `field` names it. Nothing was changed.
+    /// A value is malformed or out of range; the extension `field` names it. The field at the error's `path` did nothing;
+    /// where that is below a mutation's field, the mutation itself was done.
     InvalidInput,
     /// The organisation has no such code in this mode.
     CodeNotFound,

@@ -19,7 +19,7 @@ use self::kinds::{
 use super::error::broken;
 use crate::promotions::{
     Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,
-    PromotionService, Redemption, RedemptionId, StoreError, WalletFilter,
+    PromotionService, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
 };
 
 /// More parents than a response can have: a level is never split.
@@ -86,6 +86,7 @@ impl<K: Kind> BatchFn<K::Key, Read<K>> for Batch<K> {
 
 /// The loaders of one request, which see one organisation.
 pub struct Loaders {
+    now: Timestamp,
     campaigns: KindLoader<Campaigns>,
     promotions: KindLoader<Promotions>,
     codes_of_campaign: KindLoader<Pages<CodesOfCampaign>>,
@@ -98,6 +99,7 @@ impl Loaders {
     /// New loaders for a request.
     pub fn new(service: &Arc<PromotionService>, org: OrgId) -> Self {
         Self {
+            now: service.now(),
             campaigns: KindLoader::new(service, org),
             promotions: KindLoader::new(service, org),
             codes_of_campaign: KindLoader::new(service, org),
@@ -105,6 +107,11 @@ impl Loaders {
             wallet: KindLoader::new(service, org),
             redemptions_of_promotion: KindLoader::new(service, org),
         }
+    }
+
+    /// The moment of the request: what depends on the time is asked for alike by all parents, and so together.
+    pub const fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// The campaign with this id.

@@ -73,8 +73,8 @@ impl Mutation {
     }
 
     /// Generates codes for a campaign, from the operating system's random source. There must be 10,000 possible codes
-    /// for each of the campaign's, lest they be guessed; else it fails with CODE_SPACE_TOO_SMALL, which says what would
-    /// do. Fails too with INVALID_INPUT and NOT_FOUND.
+    /// for each that begins like the pattern, new or there already, lest they be guessed; else it fails with
+    /// CODE_SPACE_TOO_SMALL, which says what would do. Fails too with INVALID_INPUT and NOT_FOUND.
     async fn generate_promotion_codes(
         &self,
         ctx: &Context<'_>,

@@ -73,6 +73,12 @@ impl Pattern {
         capacity(self.random)
     }
 
+    /// What all of its codes begin with, folded: what stands before the first `#`.
+    fn beginning(&self) -> String {
+        let literal = self.text.split('#').next().unwrap_or_default();
+        Code::parse(literal).map(|code| code.folded().as_str().to_owned()).unwrap_or_default()
+    }
+
     /// Checks that so many codes, with those that there are, fit.
     pub fn fits(&self, codes: u128) -> Result<(), SpaceTooSmall> {
         if codes <= self.capacity() {
@@ -124,7 +130,8 @@ impl Characters {
     }
 }
 
-/// Whether the pattern has room for so many more codes in a campaign.
+/// Whether the pattern has room for so many more codes. Those count that begin like it, of any campaign of the mode:
+/// they can be guessed, and collided with, alike.
 pub async fn check_space(
     repository: &dyn PromotionRepository,
     campaign: &Campaign,
@@ -136,7 +143,7 @@ pub async fn check_space(
         return Ok(Ok(()));
     }
     let interesting = u64::try_from(pattern.capacity()).unwrap_or(u64::MAX);
-    let present = repository.count_codes(campaign.org, campaign.id, interesting).await?;
+    let present = repository.count_codes(campaign.org, campaign.mode, &pattern.beginning(), interesting).await?;
     Ok(pattern.fits(u128::from(present) + count))
 }
 

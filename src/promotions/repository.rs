@@ -100,8 +100,14 @@ pub trait PromotionRepository: LinkRepository {
     /// The campaigns with these ids.
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<Campaign>, StoreError>;
 
-    /// How many codes a campaign has, counting no further than `at_most`.
-    async fn count_codes(&self, org: OrgId, campaign: CampaignId, at_most: u64) -> Result<u64, StoreError>;
+    /// How many codes of a mode begin with this folded text, counting no further than `at_most`.
+    async fn count_codes(
+        &self,
+        org: OrgId,
+        mode: PromotionMode,
+        beginning: &str,
+        at_most: u64,
+    ) -> Result<u64, StoreError>;
 
     /// A page of the organisation's campaigns, newest first.
     async fn campaign_page(&self, org: OrgId, page: &Page<CampaignId>) -> Result<Vec<Campaign>, StoreError>;

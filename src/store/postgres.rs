@@ -174,8 +174,8 @@ impl PromotionRepository for PostgresStore {
         into_domain(query.select(CampaignRow::as_select()).load(&mut self.connection().await?).await?)
     }
 
-    async fn count_codes(&self, org: OrgId, campaign: CampaignId, at_most: u64) -> StoreResult<u64> {
-        let query = queries::count_codes(org, campaign, at_most);
+    async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {
+        let query = queries::count_codes(org, mode, beginning, at_most);
         Ok(u64::try_from(query.get_result::<i64>(&mut self.connection().await?).await?)?)
     }
 

@@ -12,7 +12,7 @@ use super::{
     rows::{Id, mode_to_db},
     schema::{campaigns, promotion_codes, promotions, redemptions},
 };
-use crate::promotions::{CampaignId, FoldedCode, NewCodes, OrgId};
+use crate::promotions::{FoldedCode, NewCodes, OrgId, PromotionMode};
 
 /// Every promotion beside its code and campaign, to be narrowed by the caller.
 #[auto_type]
@@ -126,16 +126,21 @@ impl<Q> Query for Counted<Q> {
 
 impl<Q, Connection> RunQueryDsl<Connection> for Counted<Q> {}
 
-/// How many codes a campaign has, counted no further than so many.
-pub fn count_codes(org: OrgId, campaign: CampaignId, at_most: u64) -> Counted<some_codes> {
-    Counted(some_codes(org.get(), Id(campaign.get()), i64::try_from(at_most).unwrap_or(i64::MAX)))
+/// How many codes of a mode begin with a folded text, counted no further than so many.
+pub fn count_codes(org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> Counted<some_codes> {
+    // Texts are compared byte by byte, and no character comes after this one.
+    let end = format!("{beginning}{}", char::MAX);
+    let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
+    Counted(some_codes(org.get(), mode_to_db(mode), beginning.to_owned(), end, at_most))
 }
 
 #[auto_type]
-fn some_codes(org: i64, campaign: Id, at_most: i64) -> _ {
+fn some_codes(org: i64, mode: i16, beginning: String, end: String, at_most: i64) -> _ {
     promotion_codes::table
         .filter(promotion_codes::org_id.eq(org))
-        .filter(promotion_codes::campaign_id.eq(campaign))
+        .filter(promotion_codes::mode.eq(mode))
+        .filter(promotion_codes::folded.ge(beginning))
+        .filter(promotion_codes::folded.le(end))
         .limit(at_most)
         .select(promotion_codes::folded)
 }

@@ -211,8 +211,8 @@ impl PromotionRepository for SqliteStore {
         self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
     }
 
-    async fn count_codes(&self, org: OrgId, campaign: CampaignId, at_most: u64) -> StoreResult<u64> {
-        let query = queries::count_codes(org, campaign, at_most);
+    async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {
+        let query = queries::count_codes(org, mode, beginning, at_most);
         self.read(move |connection| Ok(u64::try_from(query.get_result::<i64>(connection)?)?)).await
     }
 

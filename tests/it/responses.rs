@@ -44,6 +44,45 @@ on_both_databases! {
 }
 
 #[tokio::test]
+async fn a_mutation_is_executed_once_or_not_at_all() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let create = "createCampaign(input: { name: \"Twice\", mode: DISCOUNT, validTill: 4000000000000 })";
+    for document in [
+        format!("mutation {{ {create} {{ id }} {create} {{ name }} }}"),
+        format!("mutation {{ ...f ...f }} fragment f on Mutation {{ {create} {{ id }} }}"),
+        format!("mutation {{ a: {create} {{ id }} ... on Mutation {{ a: {create} {{ name }} }} }}"),
+        "mutation { ...f } fragment f on Mutation { ...g } fragment g on Mutation { ...f }".to_owned(),
+    ] {
+        let response = server.execute(&document, Value::Null).await;
+        assert_eq!(code_of(&response), "GRAPHQL_VALIDATION_FAILED", "{document}");
+    }
+    let campaigns = server.data("{ campaigns { nodes { name } } }", Value::Null).await;
+    assert!(!campaigns.to_string().contains("Twice"), "{campaigns:#}");
+}
+
+#[tokio::test]
+async fn only_a_json_post_is_executed() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let create =
+        "mutation { createCampaign(input: { name: \"Forged\", mode: DISCOUNT, validTill: 4000000000000 }) { id } }";
+    let body = json!({ "query": create }).to_string();
+    let client = reqwest::Client::new();
+    let post = |content_type: &str| {
+        client.post(server.url("/graphql")).header("content-type", content_type).body(body.clone()).send()
+    };
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
+        assert_eq!(post(content_type).await.unwrap().status(), 415, "{content_type}");
+    }
+    let get = client.get(server.url("/graphql?query=%7B__typename%7D")).send().await.unwrap();
+    assert_eq!(get.status(), 405);
+    assert_eq!(post("application/json; charset=utf-8").await.unwrap().status(), 200);
+    let names = server.data("{ campaigns { nodes { name } } }", Value::Null).await.to_string();
+    assert_eq!(names.matches("Forged").count(), 1, "{names}");
+}
+
+#[tokio::test]
 async fn a_document_that_cannot_be_executed_has_a_code_too() {
     let database = Database::sqlite();
     let server = Server::start(&database);

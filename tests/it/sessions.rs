@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::support::{Database, Server, campaign, code_of};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,6 +28,34 @@ async fn a_locked_code_holds_up_nobody_elses_link() {
     assert_eq!(waited["errors"][0]["extensions"]["retryable"], true);
     session.run("ROLLBACK").await;
     assert_eq!(code_of(&server.link(1, "LOCKED").await), "OK");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locked_codes_among_many_hold_up_neither_their_batch_nor_others() {
+    let database = Database::postgres();
+    let codes =
+        (0..500).fold(campaign("Spring").code("STRANGER", None), |campaign, n| campaign.code(&format!("C-{n}"), None));
+    database.seed(&[codes]).await;
+    let server = Server::start(&database);
+    let mut session = database.session().await;
+    session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded LIKE 'c-%77' FOR UPDATE").await;
+
+    let query = "mutation($input: [LinkPromotionCodeInput!]!) { linkPromotionCodes(input: $input) { error { code } } }";
+    let link = |n: usize| json!({ "customerId": 1, "code": format!("C-{n}"), "mode": "DISCOUNT" });
+    let input: Vec<Value> = (0..500).map(link).collect();
+    let many = async { server.data(query, json!({ "input": input })).await };
+    let strangers = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        for customer in 0..20 {
+            assert_eq!(code_of(&server.link(customer, "STRANGER").await), "OK");
+        }
+        // Only now, with all strangers served, are the codes given up.
+        session.run("ROLLBACK").await;
+    };
+    let (answer, ()) = tokio::join!(many, strangers);
+    let results = answer["linkPromotionCodes"].as_array().unwrap();
+    let mut free = results.iter().enumerate().filter(|(n, _)| n % 100 != 77);
+    assert!(free.all(|(_, result)| result["error"].is_null()), "{answer:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

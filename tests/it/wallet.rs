@@ -97,7 +97,7 @@ on_both_databases! {
 
         let (count, data) = statements(
             "{ campaigns { nodes { codes(first: 100) { nodes {
-                code campaign { name } promotions { nodes { customerId customer { promotions(first: 1) { nodes { code } } } } }
+                code campaign { name } promotions { nodes { customerId customer { promotions(first: 1, active: false) { nodes { code } } } } }
             } } } } }",
         )
         .await;

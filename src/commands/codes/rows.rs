@@ -1,9 +1,10 @@
 //! Reads the rows of a CSV file of codes, and tells of each bad one on which line it is.
 
-use std::io::{Chain, Read, Take};
+use std::io::{Chain, Cursor, Read, Take};
 
 use anyhow::{bail, ensure};
 use csv::{ByteRecord, ReaderBuilder, Terminator};
+use uuid::{NoContext, Timestamp, Uuid};
 
 use super::{BATCH, rejects::Rejected};
 use crate::promotions::{Code, CustomerId};
@@ -11,17 +12,16 @@ use crate::promotions::{Code, CustomerId};
 /// A row that is longer than this is none: somewhere a quote was left open. It bounds the memory that a row takes.
 const MAX_ROW_BYTES: u64 = 1 << 20;
 
-/// What is read after the end of the file. As a row of its own it shows that the file ended well; inside a row, that a
-/// quote was left open.
-const TAIL: &[u8] = b"\n\0\n";
-
 /// The file, to the bound of a row, and then the tail.
-type Input = Chain<Take<Box<dyn Read + Send>>, &'static [u8]>;
+type Input = Chain<Take<Box<dyn Read + Send>>, Cursor<Vec<u8>>>;
 
 /// The rows of a file.
 pub struct Rows {
     // Lines end with \n alone, and a \r before it counts as blank: the reader's other ways lose count of the lines.
     reader: csv::Reader<Input>,
+    /// What is read after the end of the file, and in no file, since it is new each time. As a row of its own it shows
+    /// that the file ended well; inside a row, that a quote was left open.
+    tail: Vec<u8>,
     columns: Columns,
     record: ByteRecord,
 }
@@ -66,12 +66,13 @@ enum Step {
 impl Rows {
     /// Reads the header.
     pub fn open(input: Box<dyn Read + Send>) -> anyhow::Result<Self> {
+        let tail = format!("\n{}\n", Uuid::new_v7(Timestamp::now(NoContext))).into_bytes();
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .terminator(Terminator::Any(b'\n'))
-            .from_reader(input.take(MAX_ROW_BYTES).chain(TAIL));
-        let mut rows = Self { reader, columns: Columns::default(), record: ByteRecord::new() };
+            .from_reader(input.take(MAX_ROW_BYTES).chain(Cursor::new(tail.clone())));
+        let mut rows = Self { reader, tail, columns: Columns::default(), record: ByteRecord::new() };
         let Step::Row { .. } = rows.step()? else { bail!("it is empty, or its header leaves a quote open") };
         let header: Vec<String> =
             rows.record.iter().map(|name| String::from_utf8_lossy(name).trim().to_lowercase()).collect();
@@ -116,11 +117,11 @@ impl Rows {
             file.set_limit(MAX_ROW_BYTES);
             let inner = self.record.as_slice().split(|byte| *byte == b'\n').skip(1).count() as u64;
             let last = self.record.iter().next_back().unwrap_or_default();
-            let open = last.ends_with(TAIL);
+            let open = last.ends_with(&self.tail);
             let line = end - inner - u64::from(!open);
             ensure!(!too_long, "its row at line {line} is longer than a mebibyte: is a quote left open?");
             match (self.record.len(), last) {
-                (1, b"\0") => return Ok(Step::End),
+                (1, last) if last == self.tail.trim_ascii() => return Ok(Step::End),
                 // A blank line, which the reader skips where no \r ends it.
                 (1, b"\r") => {}
                 _ if open => return Ok(Step::OpenQuote { line }),

@@ -186,7 +186,7 @@ pub async fn update_campaign(
 ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
     let query = queries::campaign(org.get(), Id(id.get()));
     let row: Option<CampaignRow> =
-        query.select(CampaignRow::as_select()).for_no_key_update().first(connection).await.optional()?;
+        query.select(CampaignRow::as_select()).for_update().first(connection).await.optional()?;
     let Some(row) = row else { return Ok(None) };
     let changed = match change.apply(row.try_into()?) {
         Ok(changed) => changed,

@@ -7,11 +7,11 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 ///
 /// - Each statement sees what was committed before it: what is read after a lock is what the lock protects.
 /// - What was acknowledged is on disk. A setting stronger than `on` is left alone.
-/// - Nobody waits for a row longer than a second, and no transaction of ours can be left open by a server that is gone.
+/// - Nobody waits for a row many times longer than a batch of links takes, and no transaction of ours can be left open by a server that is gone.
 const SETTINGS: &str = "
     SET default_transaction_isolation = 'read committed';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-    SET lock_timeout = '1s';
+    SET lock_timeout = '250ms';
     SET statement_timeout = '30s';
     SET idle_in_transaction_session_timeout = '30s';
 ";

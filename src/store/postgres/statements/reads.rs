@@ -50,7 +50,8 @@ impl Query for LockCodes<'_> {
     type SqlType = promotion_codes::SqlType;
 }
 
-/// Reads the campaigns of codes.
+/// Reads the campaigns of codes, and keeps them as they are: a limit that is set while links are under way waits for
+/// them, and counts them.
 #[derive(Debug, QueryId)]
 pub struct ReadCampaigns {
     orgs: Vec<i64>,
@@ -74,7 +75,7 @@ impl QueryFragment<Pg> for ReadCampaigns {
         out.push_bind_param::<Array<BigInt>, _>(&self.orgs)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<PublicId>, _>(&self.ids)?;
-        out.push_sql(") AS wanted (org_id, id) JOIN campaigns c USING (org_id, id)");
+        out.push_sql(") AS wanted (org_id, id) JOIN campaigns c USING (org_id, id) FOR KEY SHARE OF c");
         Ok(())
     }
 }
@@ -137,12 +138,18 @@ impl AdvisoryLocks {
     }
 }
 
-/// The same in every process and version, as it must be.
+/// So many locks at most does one transaction take, of the some thousands that the server has room for.
+const LOCKS: u64 = 2048;
+
+/// The same in every process and version, as it must be. Customers that share a number only wait for each other.
 fn lock_number((org, campaign, customer): &HeldKey) -> i64 {
     // Multiplying by the golden ratio's bits spreads neighbouring ids (Knuth, TAOCP 6.4).
-    const SPREAD: i64 = 0x9e37_79b9_7f4a_7c15_u64.cast_signed();
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
     let (high, low) = campaign.get().as_u64_pair();
-    ((high ^ low).cast_signed() ^ org.get()).wrapping_mul(SPREAD).rotate_left(31) ^ customer.get().wrapping_mul(SPREAD)
+    let of_campaign = (high ^ low ^ org.get().cast_unsigned()).wrapping_mul(SPREAD);
+    let mixed = (of_campaign ^ customer.get().cast_unsigned()).wrapping_mul(SPREAD);
+    // Below zero, where no organisation's number is.
+    -1 - (mixed >> 32).wrapping_rem(LOCKS).cast_signed()
 }
 
 impl QueryFragment<Pg> for AdvisoryLocks {

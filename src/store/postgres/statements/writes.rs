@@ -109,7 +109,8 @@ pub struct InsertCodes<'a> {
 impl<'a> InsertCodes<'a> {
     pub fn new(codes: &'a NewCodes) -> Self {
         let mut texts: Vec<_> = codes.codes.iter().map(|code| (code.folded().as_str(), code.text())).collect();
-        texts.sort_unstable();
+        // Of two spellings of one code the first is kept, as on SQLite.
+        texts.sort_by_key(|(folded, _)| *folded);
         let (folded, texts) = texts.into_iter().unzip();
         Self {
             org: codes.org.get(),
