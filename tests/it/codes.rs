@@ -114,6 +114,14 @@ on_both_databases! {
         assert_eq!(kept, [["GOOD-1", ""], ["GOOD-2", "42"], ["GOOD-4", "43"]]);
     }
 
+    async fn a_row_of_nothing_but_a_control_character_ends_no_file(database: Database) {
+        let shop = Shop::open(&database, campaign("Summer")).await;
+        let file = shop.file("codes.csv", b"code\nA\n\0\n\0\nB\nC\n");
+        let errors = shop.fails("import", &[&file]);
+        assert!(errors.contains("line 3: ") && errors.contains("line 4: "), "{errors}");
+        assert!(errors.contains("codes added: 3") && errors.contains("rejected: 2"), "{errors}");
+    }
+
     async fn the_first_bad_rows_are_shown_where_no_file_takes_them(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let file = shop.file("codes.csv", format!("code,customer_id\n{}", "A,x\n".repeat(25)).as_bytes());
