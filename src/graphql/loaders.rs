@@ -12,6 +12,7 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
+use tokio::task::unconstrained;
 
 use self::kinds::{
     Campaigns, CodesOfCampaign, HoldsOfCode, PageKey, Pages, Promotions, RedemptionsOfPromotion, Wallet,
@@ -24,6 +25,11 @@ use crate::promotions::{
 
 /// More parents than a response can have: a level is never split.
 const WHOLE_LEVEL: usize = 1_000_000;
+
+/// How many turns of its task a batch waits for more keys. In a turn the library lets two fields of each object and two
+/// items of each list go on, so that a level of a thousand parents takes some hundreds; a turn costs a fraction of a
+/// microsecond.
+const TURNS: usize = 512;
 
 /// A kind of thing that is read by key, many at once.
 trait Kind: Send + 'static {
@@ -57,11 +63,12 @@ struct KindLoader<K: Kind>(Loader<K::Key, Read<K>, Batch<K>>);
 impl<K: Kind> KindLoader<K> {
     fn new(service: &Arc<PromotionService>, org: OrgId) -> Self {
         let batch = Batch { service: Arc::clone(service), org, kind: PhantomData };
-        Self(Loader::new(batch).with_max_batch_size(WHOLE_LEVEL))
+        Self(Loader::new(batch).with_max_batch_size(WHOLE_LEVEL).with_yield_count(TURNS))
     }
 
     async fn load(&self, key: K::Key) -> Result<Option<K::Value>, Error> {
-        let found = self.0.load(key.clone()).await.0.await?;
+        // Unconstrained: tokio would make some of a large level wait for its next turn, and miss the batch.
+        let found = unconstrained(self.0.load(key.clone())).await.0.await?;
         Ok(found.get(&key).cloned())
     }
 }

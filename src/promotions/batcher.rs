@@ -27,7 +27,10 @@ const MAX_BATCH: usize = 512;
 
 /// How many batches of a worker may be in the slow lane: taken apart to find the codes in them that another transaction
 /// has locked, while the worker goes on with the others.
-const SLOW_LANE: usize = 2;
+const SLOW_LANE: usize = 3;
+
+/// How often a link is tried there, alone, before its caller is told to try again later.
+const LONE_ATTEMPTS: usize = 3;
 
 /// The way in: puts a request into the queue and waits for its answer.
 pub struct Batcher {
@@ -87,7 +90,7 @@ async fn work(repository: Arc<dyn LinkRepository>, clock: Arc<dyn Clock>, jobs: 
             Err(StoreError::Failed(_)) if requests.len() > 1 => {
                 answer_all(answers, link_in_parts(&*repository, &*clock, &requests).await);
             }
-            Err(error @ StoreError::Contended(_)) if requests.len() > 1 => {
+            Err(error @ StoreError::Contended(_)) => {
                 let Ok(place) = Arc::clone(&slow_lane).try_acquire_owned() else {
                     answer_all(answers, requests.iter().map(|_| Err(error.clone())));
                     continue;
@@ -132,7 +135,13 @@ async fn link_in_parts(
     let mut answers = Vec::with_capacity(requests.len());
     let mut parts = vec![requests];
     while let Some(part) = parts.pop() {
-        match link_once(repository, clock, part).await {
+        let mut linked = link_once(repository, clock, part).await;
+        for _ in 1..LONE_ATTEMPTS {
+            if part.len() == 1 && matches!(linked, Err(StoreError::Contended(_))) {
+                linked = link_once(repository, clock, part).await;
+            }
+        }
+        match linked {
             Ok(outcomes) => answers.extend(outcomes.into_iter().map(Ok)),
             Err(StoreError::Failed(_) | StoreError::Contended(_)) if part.len() > 1 => {
                 let (first, second) = part.split_at(part.len() / 2);

@@ -31,8 +31,8 @@ use crate::promotions::{
     PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
 };
 
-/// Connections of one process. More make a small database slower, not faster.
-const POOL_SIZE: usize = 8;
+/// Connections of one process: two for link workers, six that they may have waiting for locks, and some for the rest.
+const POOL_SIZE: usize = 12;
 
 /// How long a request waits for a connection.
 const POOL_WAIT: Duration = Duration::from_secs(5);

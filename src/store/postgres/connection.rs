@@ -11,7 +11,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 const SETTINGS: &str = "
     SET default_transaction_isolation = 'read committed';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-    SET lock_timeout = '250ms';
+    SET lock_timeout = '500ms';
     SET statement_timeout = '30s';
     SET idle_in_transaction_session_timeout = '30s';
 ";
