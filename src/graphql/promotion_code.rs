@@ -57,7 +57,7 @@ impl PromotionCode {
         self.0.max_links
     }
 
-    /// How many customers hold this code.
+    /// How many holds count against maxLinks: those that stand, and those that were redeemed and given up since.
     async fn link_count(&self) -> u32 {
         self.0.link_count
     }

@@ -134,7 +134,7 @@ pub struct PromotionCode {
     pub revoked_on: Option<Timestamp>,
     /// How many customers may hold it at once; `None`: any number.
     pub max_links: Option<u32>,
-    /// How many customers hold it.
+    /// How many holds count against that: those that stand, and those that were redeemed and given up since.
     pub link_count: u32,
 }
 

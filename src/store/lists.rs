@@ -97,9 +97,6 @@ pub fn holds_of_codes(org: OrgId, mode: PromotionMode, codes: &[FoldedCode], pag
     holds_in(org.get(), promotions::id.in_pages(codes, holds))
 }
 
-/// The modes that are wanted, as bounds.
-type Modes = (i16, i16);
-
 #[auto_type]
 fn wallet_before(
     org: i64,
@@ -132,7 +129,7 @@ fn wallets_in(org: i64, pages: WalletsInPages) -> _ {
 /// A page of each customer's promotions, newest first.
 pub fn wallets(org: OrgId, customers: &[CustomerId], filter: WalletFilter, page: &Page<PromotionId>) -> wallets_in {
     let customers = customers.iter().map(|customer| customer.get()).collect();
-    let (from, to): Modes = filter.mode.map_or((i16::MIN, i16::MAX), |mode| (mode_to_db(mode), mode_to_db(mode)));
+    let (from, to) = filter.mode.map_or((i16::MIN, i16::MAX), |mode| (mode_to_db(mode), mode_to_db(mode)));
     let activity = Activity {
         any: filter.active.is_none(),
         wanted: filter.active.is_some_and(|(wanted, _)| wanted),

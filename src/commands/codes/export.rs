@@ -27,7 +27,7 @@ The columns:
   created_on    when it was issued, in milliseconds since 1970-01-01 (UTC)
   revoked       true or false
   max_links     how many customers may hold it at once; empty: any number
-  link_count    how many do
+  link_count    how many do, or have used it up
   customer_id   who holds it
   promotion_id  the id of that hold: `id` of a Promotion in the API
   linked_on     when it was linked, likewise

@@ -38,8 +38,8 @@ Other columns are ignored.
 
 Bad rows are reported with their line, and make the exit code 1. Rows are kept in batches of 5,000, so after an \
 interruption run the same command again: codes that are there already stay as they are. With --all-or-nothing, one \
-transaction takes the whole file, and others wait for it: on SQLite all who write, on PostgreSQL those who link or \
-add the same codes.";
+transaction takes the whole file. While it lasts, others wait, and after some seconds are told to try again: on \
+SQLite all who write, on PostgreSQL those who link or add the same codes.";
 
 #[derive(Debug, Args)]
 pub struct Arguments {

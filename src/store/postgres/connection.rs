@@ -6,8 +6,9 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 /// What the promises rest on, and bounds on what one session can do to another.
 ///
 /// - Each statement sees what was committed before it: what is read after a lock is what the lock protects.
-/// - What was acknowledged is on disk. A setting stronger than `on` is left alone.
-/// - Nobody waits for a row many times longer than a batch of links takes, and no transaction of ours can be left open by a server that is gone.
+/// - What was acknowledged is on disk. All settings but `off` see to that, and are left alone.
+/// - Nobody waits for a row many times longer than a batch of links takes, and no transaction of ours can be left open
+///   by a server that is gone.
 const SETTINGS: &str = "
     SET default_transaction_isolation = 'read committed';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
