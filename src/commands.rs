@@ -2,13 +2,23 @@
 
 mod codes;
 mod dev;
+mod key;
 mod migrate;
 mod schema;
 mod serve;
+mod wire;
 
+use std::{env, net::SocketAddr};
+
+use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
+use tokio::net::TcpListener;
 
-use crate::store::DatabaseUrl;
+use crate::{
+    auth::Secret,
+    promotions::{OrgId, OutOfRange},
+    store::{self, DatabaseUrl, Store},
+};
 
 /// Promolink links promotion codes to customers, over GraphQL.
 ///
@@ -27,9 +37,13 @@ enum Command {
     /// Run a server to try: loopback only, demo data, no credentials (the default)
     Dev(dev::Arguments),
     /// Run the server in production
-    Serve(serve::Arguments),
+    #[command(after_help = serve::notes())]
+    Serve(Box<serve::Arguments>),
     /// Bring the database's tables up to date, or list the migrations
     Migrate(migrate::Arguments),
+    /// Make, list and revoke the API keys of organisations
+    #[command(subcommand)]
+    Key(key::Command),
     /// Generate, import and export promotion codes by the million
     #[command(subcommand)]
     Codes(codes::Command),
@@ -40,22 +54,56 @@ enum Command {
 /// Where the data is.
 #[derive(Debug, Args)]
 struct Database {
-    /// The database: sqlite:PATH or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`
+    /// The database: sqlite:PATH or `postgres://USER@HOST:PORT/DATABASE`. With a password in it, only by the variable
     #[arg(
         long,
-        env = "DATABASE_URL",
+        env = DATABASE_VARIABLE,
         hide_env_values = true,
         default_value = "sqlite:promolink.db",
         value_name = "URL"
     )]
-    database_url: String,
+    database_url: Secret,
 }
+
+/// Where the database's URL is looked for, if no argument has it.
+const DATABASE_VARIABLE: &str = "DATABASE_URL";
 
 impl Database {
     /// The URL, read here and not by clap, whose errors would repeat it with the password in it.
     fn url(&self) -> anyhow::Result<DatabaseUrl> {
-        self.database_url.parse().map_err(anyhow::Error::msg)
+        let text = self.database_url.expose();
+        let url: DatabaseUrl = text.parse().map_err(anyhow::Error::msg)?;
+        ensure!(
+            !url.has_password() || env::var(DATABASE_VARIABLE).is_ok_and(|variable| variable == text),
+            "other users of the machine can read arguments: set {DATABASE_VARIABLE} instead to a URL with a password"
+        );
+        Ok(url)
     }
+
+    /// Opens a database that is there and up to date.
+    async fn open(&self) -> anyhow::Result<(DatabaseUrl, Store)> {
+        let url = self.url()?;
+        // To open a file of SQLite's would make it.
+        if let DatabaseUrl::Sqlite(path) = &url {
+            ensure!(path.exists(), "there is no database {url}: run `promolink migrate` to make one");
+        }
+        let migrations = store::status(&url).await.with_context(|| format!("cannot open {url}"))?;
+        ensure!(
+            migrations.iter().all(|migration| migration.applied),
+            "the tables of {url} are missing or out of date: run `promolink migrate`"
+        );
+        let store = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
+        Ok((url, store))
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listening = TcpListener::bind(address).await;
+    listening.with_context(|| format!("cannot listen on {address}; --listen takes another address"))
+}
+
+fn parse_org(text: &str) -> Result<OrgId, OutOfRange> {
+    text.parse::<i64>().map_err(|_| OutOfRange)?.try_into()
 }
 
 impl Cli {
@@ -63,8 +111,9 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command.unwrap_or(Command::Dev(self.dev)) {
             Command::Dev(arguments) => dev::run(arguments).await,
-            Command::Serve(arguments) => serve::run(&arguments),
+            Command::Serve(arguments) => serve::run(*arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
+            Command::Key(command) => key::run(command).await,
             Command::Codes(command) => codes::run(command).await,
             Command::Schema => schema::run(),
         }

@@ -1,59 +1,141 @@
 //! The wire: routes, the layers that every request passes through, and the pages.
 
+mod credentials;
 mod graphiql;
 mod graphql;
+mod origin;
+mod serve;
 
-use std::time::Duration;
+use std::{iter::once, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{HeaderName, Request, StatusCode},
+    body::Body,
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, Request,
+        header::{
+            AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+        },
+    },
+    middleware,
     response::Redirect,
-    routing::{get, post},
+    routing::get,
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
-    limit::RequestBodyLimitLayer,
+    compression::CompressionLayer,
+    cors::{AllowHeaders, CorsLayer},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
-    timeout::TimeoutLayer,
+    sensitive_headers::SetSensitiveRequestHeadersLayer,
+    set_header::SetResponseHeaderLayer,
     trace::TraceLayer,
 };
 
-use crate::{auth::Principal, graphql::Api};
+pub use self::{origin::Origin, serve::serve};
+use crate::{
+    auth::{Authenticator, Limiter},
+    graphql::Api,
+};
 
-/// The largest request body, in bytes: room for 500 links in one call, twice over.
-const MAX_BODY: usize = 256 * 1024;
-
-/// How long a request may take. A link that is under way by then still happens; its retry finds it.
+/// How long a request may take once it is read.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a browser may keep the answer to "may I?".
+const PREFLIGHT_AGE: Duration = Duration::from_hours(1);
+
+/// The longest request id that is taken from a caller, in bytes: trace ids and UUIDs fit well.
+const MAX_REQUEST_ID: usize = 128;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the routes share.
 #[derive(Clone)]
-struct Shared {
-    api: Api,
-    principal: Principal,
+pub struct Shared {
+    /// The schema over the service.
+    pub api: Api,
+    /// Who lets callers in.
+    pub authenticator: Arc<Authenticator>,
+    /// Who counts what they do.
+    pub limiter: Arc<Limiter>,
 }
 
-/// The routes of the server: every caller is this principal.
-pub fn router(api: Api, principal: Principal) -> Router {
+/// What an operator may choose.
+#[derive(Debug, Default)]
+pub struct WireSettings {
+    /// Whether there is a GraphiQL page.
+    pub graphiql: bool,
+    /// The origins whose pages may call the API.
+    pub origins: Vec<Origin>,
+    /// Whether callers must know the server by a name of this machine's own.
+    pub local_names_only: bool,
+}
+
+/// The routes of the server.
+pub fn router(shared: Shared, settings: WireSettings) -> Router {
+    let endpoint = get(graphql::get).post(graphql::post);
+    let mut routes = Router::new()
+        .route("/graphql", endpoint)
+        // Answers are one caller's, and no page: nothing in them is to be run or framed.
+        .layer(always(CACHE_CONTROL, "no-store"))
+        .layer(always(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"));
+    if !settings.origins.is_empty() {
+        routes = routes.layer(cors(settings.origins));
+    }
+    if settings.graphiql {
+        let page = get(graphiql::page);
+        routes = routes.route("/", get(async || Redirect::temporary("/graphiql"))).route("/graphiql", page);
+    }
+    if settings.local_names_only {
+        routes = routes.layer(middleware::from_fn(origin::local_names_only));
+    }
     // The layers stand in the order in which a response passes them: the request id is set before all else.
-    Router::new()
-        .route("/", get(async || Redirect::temporary("/graphiql")))
-        .route("/graphiql", get(graphiql::page))
-        .route("/graphql", post(graphql::execute))
-        .with_state(Shared { api, principal })
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+    routes
+        .with_state(shared)
+        .layer(CompressionLayer::new())
+        .layer(always(X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(always(REFERRER_POLICY, "no-referrer"))
         .layer(CatchPanicLayer::new())
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(SetSensitiveRequestHeadersLayer::new(once(AUTHORIZATION)))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(middleware::map_request(without_long_id))
+}
+
+/// Takes no request id from a caller that would fill the log.
+async fn without_long_id(mut request: Request<Body>) -> Request<Body> {
+    if request.headers().get(REQUEST_ID).is_some_and(|id| id.len() > MAX_REQUEST_ID) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    request
+}
+
+fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}
+
+/// Lets pages of these origins call the API. Credentials are sent by their scripts, never by the browser itself.
+fn cors(origins: Vec<Origin>) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(origins.into_iter().map(Origin::into_value).collect::<Vec<_>>())
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([REQUEST_ID, RETRY_AFTER])
+        .max_age(PREFLIGHT_AGE)
+}
+
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    headers.get(REQUEST_ID)?.to_str().ok().map(ToOwned::to_owned)
 }
 
 fn span<B>(request: &Request<B>) -> tracing::Span {
     let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
     // At this level the span is there for errors whatever else is logged.
-    tracing::error_span!("request", %id, method = %request.method(), path = request.uri().path())
+    tracing::error_span!(
+        "request",
+        %id,
+        method = %request.method(),
+        path = request.uri().path(),
+        credential = tracing::field::Empty
+    )
 }

@@ -24,6 +24,7 @@ pub use campaign::{Campaign, CampaignChange, InvalidCampaign, MAX_LIMIT, Promoti
 pub use code::{Code, CodeKey, FoldedCode, InvalidCode, MAX_CODE_CHARS, PromotionCode};
 pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall, add_generated, check_space};
 pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId, RedemptionId};
+pub(crate) use ids::{uuid_id, uuid_v7};
 pub use import::{CodeImport, NewCodes, RowOutcome};
 pub use link::{CodeState, Decisions, LinkOutcome, LinkRequest, WorkingSet, decide};
 pub use page::{Page, WalletFilter};

@@ -19,15 +19,29 @@ use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 pub use error::OpenError;
 pub use migrations::{Migration, migrate, status};
 
-use crate::promotions::PromotionRepository;
+use crate::{
+    auth::{ApiKeyRepository, Secret},
+    promotions::PromotionRepository,
+};
 
 /// Where the data is. Its text form never shows a password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum DatabaseUrl {
     /// A file of the embedded database.
     Sqlite(PathBuf),
     /// A PostgreSQL server.
-    Postgres(String),
+    Postgres(Secret),
+}
+
+impl DatabaseUrl {
+    /// Whether a password stands in it.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        let Self::Postgres(url) = self else { return false };
+        let (_, rest) = url.expose().split_once("://").unwrap_or_default();
+        let user = rest.rsplit_once('@').map_or("", |(user, _)| user);
+        user.contains(':') || rest.contains("password=")
+    }
 }
 
 impl FromStr for DatabaseUrl {
@@ -35,7 +49,7 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(url: &str) -> Result<Self, String> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Ok(Self::Postgres(url.to_owned()));
+            return Ok(Self::Postgres(url.to_owned().into()));
         }
         let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
         match path {
@@ -55,6 +69,7 @@ impl fmt::Display for DatabaseUrl {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Postgres(url) => {
+                let url = url.expose();
                 let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
                 let plain = rest.split('?').next().unwrap_or(rest);
                 let host = match plain.rsplit_once('@') {
@@ -75,12 +90,27 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// A store, by what it keeps.
+pub struct Store {
+    /// Campaigns, codes, promotions and redemptions.
+    pub promotions: Arc<dyn PromotionRepository>,
+    /// API keys.
+    pub api_keys: Arc<dyn ApiKeyRepository>,
+}
+
+impl Store {
+    fn new<T: PromotionRepository + ApiKeyRepository>(store: T) -> Self {
+        let store = Arc::new(store);
+        Self { promotions: Arc::clone(&store) as _, api_keys: store }
+    }
+}
+
 /// Opens the store behind a URL. Its tables must be there: see [`migrate`].
-pub async fn open(url: &DatabaseUrl) -> Result<Arc<dyn PromotionRepository>, OpenError> {
+pub async fn open(url: &DatabaseUrl) -> Result<Store, OpenError> {
     log::install();
     Ok(match url {
-        DatabaseUrl::Sqlite(path) => Arc::new(sqlite::SqliteStore::open(path)?),
-        DatabaseUrl::Postgres(url) => Arc::new(postgres::PostgresStore::open(url).await?),
+        DatabaseUrl::Sqlite(path) => Store::new(sqlite::SqliteStore::open(path)?),
+        DatabaseUrl::Postgres(url) => Store::new(postgres::PostgresStore::open(url).await?),
     })
 }
 
@@ -99,8 +129,12 @@ mod tests {
 
     #[test]
     fn only_the_two_databases_are_understood() {
-        assert_eq!("sqlite:a/b.db".parse(), Ok(DatabaseUrl::Sqlite("a/b.db".into())));
-        assert_eq!("sqlite:///tmp/b.db".parse(), Ok(DatabaseUrl::Sqlite("/tmp/b.db".into())));
+        let path = |url: &str| match url.parse() {
+            Ok(DatabaseUrl::Sqlite(path)) => path,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(path("sqlite:a/b.db"), PathBuf::from("a/b.db"));
+        assert_eq!(path("sqlite:///tmp/b.db"), PathBuf::from("/tmp/b.db"));
         assert!("mysql://x".parse::<DatabaseUrl>().is_err());
         assert!("sqlite:".parse::<DatabaseUrl>().is_err());
     }

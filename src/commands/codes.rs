@@ -10,15 +10,12 @@ mod rows;
 
 use std::sync::Arc;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::Database;
-use crate::{
-    promotions::{Campaign, CampaignId, MAX_LIMIT, OrgId, OutOfRange, PromotionRepository},
-    store::{self, DatabaseUrl},
-};
+use super::{Database, parse_org};
+use crate::promotions::{Campaign, CampaignId, MAX_LIMIT, OrgId, PromotionRepository};
 
 /// Codes that go to the database in one transaction.
 const BATCH: usize = 5_000;
@@ -60,20 +57,10 @@ struct Target {
 impl Target {
     /// Opens the database, and finds the campaign.
     async fn open(self) -> anyhow::Result<(Arc<dyn PromotionRepository>, Campaign)> {
-        let url = self.database.url()?;
-        // To open a file of SQLite's would make it.
-        if let DatabaseUrl::Sqlite(path) = &url {
-            ensure!(path.exists(), "there is no database {url}: run `promolink migrate` to make one");
-        }
-        let migrations = store::status(&url).await.with_context(|| format!("cannot open {url}"))?;
-        ensure!(
-            migrations.iter().all(|migration| migration.applied),
-            "the tables of {url} are missing or out of date: run `promolink migrate`"
-        );
-        let repository = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
-        let found = repository.campaigns(self.org, &[CampaignId::from(self.campaign)]).await;
+        let (url, store) = self.database.open().await?;
+        let found = store.promotions.campaigns(self.org, &[CampaignId::from(self.campaign)]).await;
         match found.with_context(|| format!("cannot read {url}"))?.pop() {
-            Some(campaign) => Ok((repository, campaign)),
+            Some(campaign) => Ok((store.promotions, campaign)),
             None => bail!("organisation {} has no campaign {}", self.org.get(), self.campaign),
         }
     }
@@ -91,8 +78,4 @@ fn parse_max_links(text: &str) -> Result<MaxLinks, String> {
         Ok(number) if (1..=MAX_LIMIT).contains(&number) => Ok(MaxLinks(Some(number))),
         _ => Err(format!("a number from 1 to {MAX_LIMIT}, or none, is wanted")),
     }
-}
-
-fn parse_org(text: &str) -> Result<OrgId, OutOfRange> {
-    text.parse::<i64>().map_err(|_| OutOfRange)?.try_into()
 }

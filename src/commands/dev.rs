@@ -4,14 +4,14 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use tokio::net::TcpListener;
 
-use super::Database;
+use super::{Database, serve::shutdown_signal, wire::WireArguments};
 use crate::{
-    app,
-    auth::Principal,
+    app::{self, App},
+    auth::{Authenticator, Credential, Limits, Principal, Role},
+    http::WireSettings,
     promotions::{Clock, OrgId, SystemClock, demo},
-    store,
+    store::{self, Store},
 };
 
 #[derive(Debug, Args)]
@@ -21,26 +21,35 @@ pub struct Arguments {
     /// The address to listen on; loopback only, since nobody needs a credential. Port 0 takes a free one
     #[arg(long, env = "PROMOLINK_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
+    #[command(flatten)]
+    wire: WireArguments,
 }
 
-pub async fn run(Arguments { database, listen }: Arguments) -> anyhow::Result<()> {
+pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Result<()> {
     ensure!(
         listen.ip().is_loopback(),
         "`promolink dev` asks nobody for a credential, so it listens on loopback alone: {listen} is not"
     );
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}; --listen takes another address"))?;
+    let api = wire.api()?;
+    let listener = super::listen(listen).await?;
     let url = database.url()?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
-    let repository = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
+    let Store { promotions, .. } = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
     let org = OrgId::try_from(demo::ORG)?;
-    let seeded = demo::seed(&*repository, org, SystemClock.now()).await.context("cannot add the demo data")?;
+    let seeded = demo::seed(&*promotions, org, SystemClock.now()).await.context("cannot add the demo data")?;
 
     greet(listener.local_addr()?, &url, seeded);
-    app::run(repository, Arc::new(SystemClock), Principal { org }, listener, super::serve::shutdown_signal())
-        .await
-        .context("the server stopped")
+    let everyone = Principal { org, role: Role::Admin, credential: Credential::None };
+    let app = App {
+        promotions,
+        clock: Arc::new(SystemClock),
+        authenticator: Authenticator::Everyone(everyone),
+        limits: Limits::NONE,
+        api,
+        wire: WireSettings { graphiql: true, origins: wire.origins()?, local_names_only: true },
+    };
+    app::run(app, listener, shutdown_signal()).await;
+    Ok(())
 }
 
 fn greet(address: SocketAddr, url: &store::DatabaseUrl, seeded: bool) {

@@ -1,23 +1,91 @@
 //! `promolink serve`: the server in production.
 
-use anyhow::bail;
+mod tokens;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::{Context, anyhow};
 use clap::Args;
 use tokio::signal;
 
-use super::Database;
+use super::{Database, listen, wire::WireArguments};
+use crate::{
+    app::{self, App},
+    auth::{ApiKeys, Authenticator, CustomerTokens, LimitSetting, Limits},
+    http::WireSettings,
+    promotions::{Clock, SystemClock},
+};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     database: Database,
+    /// The address to listen on, for plain HTTP: put a proxy before it that speaks TLS. Port 0 takes a free one
+    #[arg(long, env = "PROMOLINK_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    wire: WireArguments,
+    #[command(flatten)]
+    customer_tokens: tokens::TokenArguments,
+    /// Another limit than the default, a number or none; may be given more than once
+    #[arg(
+        long = "limit",
+        env = "PROMOLINK_LIMITS",
+        value_name = "ROLE.LIMIT=NUMBER",
+        value_delimiter = ',',
+        help_heading = "Limits"
+    )]
+    limits: Vec<String>,
 }
 
-pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    bail!(
-        "`promolink serve` does not start without credentials for its callers, and this version has none yet. \
-         To try the server on {}, use `promolink dev`.",
-        arguments.database.url()?
+/// What `--help` ends with.
+pub fn notes() -> String {
+    format!(
+        "Every caller shows a credential, as the header  Authorization: Bearer CREDENTIAL
+
+An API key is made by `promolink key create`. A customer token is a JSON Web Token (RFC 7519):
+  its claims     iss, aud, exp, org_id (the organisation's number), sub (the customer's number)
+  its signature  HS256 by the secret in PROMOLINK_JWT_SECRET or --jwt-secret-file,
+                 or RS256, ES256 or EdDSA by a key of --jwks
+
+Limits of one credential: operations and links a second, failed links an hour, and failed links
+an hour for one customer. Each server process counts for itself. The defaults are:
+
+{}
+
+Examples:
+  promolink migrate
+  promolink key create --org 100458 --role service > service.key
+  promolink serve --listen 0.0.0.0:8080 --limit storefront.operations=2000",
+        Limits::default()
     )
+}
+
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let api = arguments.wire.api()?;
+    let customer_tokens = match arguments.customer_tokens.settings()? {
+        Some(settings) => {
+            let with = settings.keys.to_string();
+            let ready = CustomerTokens::start(settings).await;
+            Some(ready.with_context(|| format!("cannot check customer tokens with {with}"))?)
+        }
+        None => None,
+    };
+    let mut limits = Limits::default();
+    // A variable that is set to nothing is as good as none.
+    for setting in arguments.limits.iter().filter(|setting| !setting.is_empty()) {
+        limits.set(setting.parse::<LimitSetting>().map_err(|error| anyhow!("--limit {setting}: {error}"))?);
+    }
+    let (url, store) = arguments.database.open().await?;
+    let listener = listen(arguments.listen).await?;
+    println!("Promolink serves http://{}/graphql from {url}", listener.local_addr()?);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let api_keys = ApiKeys::new(store.api_keys, Arc::clone(&clock));
+    let authenticator = Authenticator::Credentials { api_keys, customer_tokens };
+    let wire = WireSettings { origins: arguments.wire.origins()?, ..WireSettings::default() };
+    let app = App { promotions: store.promotions, clock, authenticator, limits, api, wire };
+    app::run(app, listener, shutdown_signal()).await;
+    Ok(())
 }
 
 /// Completes when the process is asked to end, by Ctrl-C or SIGTERM. Asked again, the process ends at once.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, Error, ID, InputObject, MaybeUndefined, Object, Result};
 
 use super::{
+    access::{Role, access},
     error::{broken, invalid_input, refused},
     loaders::Loaders,
     paging::{List, list, page},
@@ -32,62 +33,74 @@ pub struct Campaign(pub Arc<promotions::Campaign>);
 #[Object]
 impl Campaign {
     /// The campaign's id (a UUID).
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn id(&self) -> ID {
         self.0.id.get().into()
     }
 
     /// The organisation that the campaign belongs to.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn org_id(&self) -> Long {
         self.0.org.into()
     }
 
     /// The campaign's name, for people.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn name(&self) -> &str {
         &self.0.name
     }
 
     /// What its codes are for.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn mode(&self) -> PromotionMode {
         self.0.mode.into()
     }
 
     /// Whether its codes can be linked and redeemed at all.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn active(&self) -> bool {
         self.0.active
     }
 
     /// When it was defined.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn created_on(&self) -> Timestamp {
         self.0.created_on.into()
     }
 
     /// The first moment at which its promotions can be redeemed. Linking is possible before.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn redeemable_from(&self) -> Timestamp {
         self.0.redeemable_from.into()
     }
 
     /// The last moment at which its codes can be linked and its promotions redeemed.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn valid_till(&self) -> Timestamp {
         self.0.valid_till.into()
     }
 
     /// Days (of 24 hours) a promotion stays valid after linking, never past validTill. Null: until validTill.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn valid_for_days(&self) -> Option<u32> {
         self.0.valid_for_days
     }
 
     /// How many codes of this campaign one customer may hold. Null: no limit.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn max_links_per_customer(&self) -> Option<u32> {
         self.0.max_links_per_customer
     }
 
     /// How often one linked promotion may be redeemed.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn max_redemptions_per_link(&self) -> u32 {
         self.0.max_redemptions_per_link
     }
 
     /// The campaign's codes, in the order of their text. `first` is 1 to 100; a page costs the same anywhere in the
     /// list.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn codes(
         &self,
         ctx: &Context<'_>,

@@ -3,60 +3,40 @@
 //!
 //! async-graphql 7.2 leaves such a field out, and orders keys by when they were resolved.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use async_graphql::{
     Name, PathSegment, Response, Value,
     indexmap::IndexMap,
-    parser::{
-        parse_schema,
-        types::{
-            BaseType, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
-            SelectionSet, Type, TypeKind, TypeSystemDefinition,
-        },
+    parser::types::{
+        BaseType, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
+        SelectionSet, Type,
     },
 };
 
-/// The types of the schema's fields.
-#[derive(Debug)]
-pub struct Completion {
-    fields: HashMap<Name, HashMap<Name, Type>>,
+use super::text::SchemaText;
+
+/// A field of a mutation that is selected more than once under one key: by the specification it is one field, but the
+/// library would execute it each time.
+pub fn repeated_change(document: &ExecutableDocument, operation: Option<&str>) -> Option<Name> {
+    let operation = chosen(document, operation).filter(|operation| operation.ty == OperationType::Mutation)?;
+    first_repeated(document, &operation.selection_set.node, &mut HashSet::new())
 }
 
-impl Completion {
-    /// Reads the types off the schema's own text.
-    pub fn new(sdl: &str) -> Result<Self, async_graphql::parser::Error> {
-        let mut fields = HashMap::new();
-        for definition in parse_schema(sdl)?.definitions {
-            if let TypeSystemDefinition::Type(definition) = definition
-                && let TypeKind::Object(object) = definition.node.kind
-            {
-                let types = object.fields.into_iter().map(|field| (field.node.name.node, field.node.ty.node));
-                fields.insert(definition.node.name.node, types.collect());
-            }
-        }
-        Ok(Self { fields })
-    }
+/// Completes the response to an operation of a document.
+pub fn complete(schema: &SchemaText, document: &ExecutableDocument, operation: Option<&str>, response: &mut Response) {
+    let Some(operation) = chosen(document, operation) else { return };
+    let failed = response.errors.iter().flat_map(|error| (1..=error.path.len()).map(|end| path(&error.path[..end])));
+    let mut walk = Walk { schema, document, failed: failed.collect(), at: String::new() };
+    let data = std::mem::take(&mut response.data);
+    response.data = walk.object(root_of(operation), &[&operation.selection_set.node], data).unwrap_or_default();
+}
 
-    /// A field of a mutation that is selected more than once under one key: by the specification it is one field, but
-    /// the library would execute it each time.
-    pub fn repeated_change(document: &ExecutableDocument, operation: Option<&str>) -> Option<Name> {
-        let operation = chosen(document, operation).filter(|operation| operation.ty == OperationType::Mutation)?;
-        first_repeated(document, &operation.selection_set.node, &mut HashSet::new())
-    }
-
-    /// Completes the response to an operation of a document.
-    pub fn complete(&self, document: &ExecutableDocument, operation: Option<&str>, response: &mut Response) {
-        let Some(operation) = chosen(document, operation) else { return };
-        let root = match operation.ty {
-            OperationType::Mutation => "Mutation",
-            _ => "Query",
-        };
-        let failed =
-            response.errors.iter().flat_map(|error| (1..=error.path.len()).map(|end| path(&error.path[..end])));
-        let mut walk = Walk { schema: self, document, failed: failed.collect(), at: String::new() };
-        let data = std::mem::take(&mut response.data);
-        response.data = walk.object(root, &[&operation.selection_set.node], data).unwrap_or_default();
+/// The type that an operation starts at.
+pub const fn root_of(operation: &OperationDefinition) -> &'static str {
+    match operation.ty {
+        OperationType::Mutation => "Mutation",
+        OperationType::Query | OperationType::Subscription => "Query",
     }
 }
 
@@ -91,7 +71,7 @@ fn first_repeated<'a>(
 }
 
 /// The operation of a document that has this name, or the only one.
-fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
+pub fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
     let is_it = |of: Option<&Name>| name.is_none_or(|wanted| of.is_some_and(|name| name.as_str() == wanted));
     document.operations.iter().find(|(name, _)| is_it(*name)).map(|(_, operation)| &operation.node)
 }
@@ -110,7 +90,7 @@ fn path(segments: &[PathSegment]) -> String {
 }
 
 struct Walk<'a> {
-    schema: &'a Completion,
+    schema: &'a SchemaText,
     document: &'a ExecutableDocument,
     /// Where errors are, and all that contains them.
     failed: HashSet<String>,
@@ -127,7 +107,7 @@ impl<'a> Walk<'a> {
             (BaseType::List(item), Value::List(items)) => self.list(item, selections, items),
             // An object all of whose fields failed was made null, like one that has none.
             (BaseType::Named(name), value @ (Value::Object(_) | Value::Null))
-                if self.schema.fields.contains_key(name) && !(value == Value::Null && ty.nullable) =>
+                if self.schema.fields(name).is_some() && !(value == Value::Null && ty.nullable) =>
             {
                 self.object(name, selections, value)
             }
@@ -147,7 +127,7 @@ impl<'a> Walk<'a> {
 
     fn object(&mut self, type_name: &str, selections: &[&'a SelectionSet], value: Value) -> Option<Value> {
         let schema = self.schema;
-        let (mut values, Some(types)) = (fields_of(value), schema.fields.get(type_name)) else { return None };
+        let (mut values, Some(types)) = (fields_of(value), schema.fields(type_name)) else { return None };
         let mut selected = IndexMap::new();
         for selection in selections {
             self.collect(type_name, selection, &mut selected, &mut HashSet::new());
@@ -155,7 +135,7 @@ impl<'a> Walk<'a> {
         let mut completed = IndexMap::with_capacity(selected.len());
         for (key, (field, selections)) in selected {
             let value = values.swap_remove(&key);
-            let ty = types.get(&field.name.node);
+            let ty = types.get(&field.name.node).map(|field| &field.ty);
             let value = self.below(&key, |walk| match (value, ty) {
                 (Some(value), Some(ty)) => Some(walk.value(ty, &selections, value)),
                 // Introspection is the library's own.
@@ -210,7 +190,7 @@ impl<'a> Walk<'a> {
     /// Whether a fragment on a type is for objects of another: validation saw to it that what is no object type
     /// includes it.
     fn applies(&self, condition: &str, type_name: &str) -> bool {
-        condition == type_name || !self.schema.fields.contains_key(condition)
+        condition == type_name || self.schema.fields(condition).is_none()
     }
 
     fn below<T>(&mut self, segment: &str, work: impl FnOnce(&mut Self) -> T) -> T {

@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::{
+    access::{Role, access},
     campaign::PromotionMode,
     loaders::Loaders,
     paging::{List, list, page},
@@ -16,12 +17,14 @@ pub struct Customer(pub CustomerId);
 #[Object]
 impl Customer {
     /// The customer's number.
+    #[graphql(directive = access::apply(Role::Customer))]
     async fn id(&self) -> ID {
         self.0.get().into()
     }
 
     /// The customer's wallet: all promotions, newest first; those of one mode alone, and those alone that are active, or
     /// are not. `first` is 1 to 100.
+    #[graphql(directive = access::apply(Role::Customer))]
     async fn promotions(
         &self,
         ctx: &Context<'_>,

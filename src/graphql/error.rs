@@ -1,10 +1,20 @@
 //! Failures as callers see them: a message, and `extensions: { code, field?, retryable }`.
 
+mod request;
+
 use std::sync::Arc;
 
-use async_graphql::{Enum, Error, resolver_utils::enum_value};
+use async_graphql::{Enum, Error, ServerError, resolver_utils::enum_value};
 
-use crate::promotions::{Refusal, SpaceTooSmall, StoreError};
+pub use self::request::{
+    bad_request, credential_unchecked, internal, name_request, not_looked_up, request_error, timed_out,
+    too_many_operations, unauthenticated,
+};
+use super::refused::shortened;
+use crate::{
+    auth::{Principal, Wait},
+    promotions::{CustomerId, Refusal, SpaceTooSmall, StoreError},
+};
 
 /// What a nullable field that can fail returns: a failure leaves it null and the rest of the answer alone.
 pub type Nullable<T> = Option<Result<T, Error>>;
@@ -48,16 +58,38 @@ pub enum ErrorCode {
     CodeNotUsable,
     /// The pattern has too few codes in it for as many as were asked for.
     CodeSpaceTooSmall,
-    /// The credential is missing, unknown, expired or malformed.
+    /// The credential is missing, unknown, expired, revoked or malformed. Nothing was executed.
     Unauthenticated,
-    /// The credential does not allow this.
+    /// The credential does not allow this; the extension `field` names what it does not allow. A field of the schema
+    /// (`Query.campaigns`): nothing of the document was executed. An argument (`customerId`): the credential is another
+    /// customer's, and the field at the error's `path` did nothing.
     Forbidden,
-    /// Too many requests or failed attempts; wait as long as the Retry-After header says.
+    /// Too many operations, links or failed links; the extension `retryAfter` says how many seconds to wait, and so does
+    /// the header Retry-After where the whole request was refused. A code was not looked up.
     RateLimited,
+    /// The document is larger, deeper or asks for more at once than the server takes; the message says of what, and how
+    /// much it takes. Nothing was executed.
+    LimitExceeded,
     /// The server can't take more at the moment. Nothing was lost: try again shortly.
     Overloaded,
-    /// Something broke in the server. Its log has the reason, under the request's id.
+    /// Something broke in the server. Its log has the reason, under the request's id: the extension `requestId`, and
+    /// the header x-request-id.
     Internal,
+    /// The request is no GraphQL request: the message says what is wrong with it. Nothing was executed.
+    BadRequest,
+    /// The document can't be read. Nothing was executed.
+    GraphqlParseFailed,
+    /// The schema does not allow the document. Nothing was executed.
+    GraphqlValidationFailed,
+    /// A variable has no value, but must have one. Nothing was executed.
+    BadUserInput,
+    /// The server has no persisted document with this id. Nothing was executed.
+    PersistedDocumentNotFound,
+    /// The server executes persisted documents alone. Nothing was executed.
+    PersistedDocumentRequired,
+    /// The request took too long. A change that was under way is still made: sending the same link, redemption or other
+    /// change that is safe to retry tells whether it was.
+    Timeout,
 }
 
 impl From<Refusal> for ErrorCode {
@@ -86,18 +118,25 @@ pub struct Coded {
     pub code: ErrorCode,
     /// Whether the same request may succeed later.
     pub retryable: bool,
-    /// The field that is wrong.
+    /// The field that is wrong, or not allowed.
     pub field: Option<String>,
+    /// How many seconds to wait before the same request may succeed.
+    pub retry_after: Option<u64>,
 }
 
 impl Coded {
     /// What an error that this module made says.
     pub fn of(error: &Error) -> Self {
         let coded = error.source.as_ref().and_then(|source| source.downcast_ref::<Self>());
-        coded.cloned().unwrap_or(Self { code: ErrorCode::Internal, retryable: false, field: None })
+        coded.cloned().unwrap_or(Self::new(ErrorCode::Internal))
     }
 
-    fn into_error(self, message: String) -> Error {
+    fn new(code: ErrorCode) -> Self {
+        let retryable = matches!(code, ErrorCode::Overloaded | ErrorCode::RateLimited | ErrorCode::Timeout);
+        Self { code, retryable, field: None, retry_after: None }
+    }
+
+    fn into_error(self, message: impl Into<String>) -> Error {
         let mut error = Error::new(message);
         let extensions = error.extensions.get_or_insert_default();
         extensions.set("code", enum_value(self.code));
@@ -105,20 +144,67 @@ impl Coded {
         if let Some(field) = &self.field {
             extensions.set("field", field.as_str());
         }
+        if let Some(seconds) = self.retry_after {
+            extensions.set("retryAfter", seconds);
+        }
         error.source = Some(Arc::new(self));
         error
     }
 }
 
+/// All that is told of what broke.
+const BROKEN: &str = "Something went wrong in the server.";
+
 fn coded(code: ErrorCode, message: impl Into<String>) -> Error {
-    let retryable = matches!(code, ErrorCode::Overloaded | ErrorCode::RateLimited);
-    Coded { code, retryable, field: None }.into_error(message.into())
+    Coded::new(code).into_error(message)
 }
 
 /// The error for a value that is malformed or out of range.
 pub fn invalid_input(field: &str, reason: impl std::fmt::Display) -> Error {
-    let coded = Coded { code: ErrorCode::InvalidInput, retryable: false, field: Some(field.to_owned()) };
+    let coded = Coded { field: Some(field.to_owned()), ..Coded::new(ErrorCode::InvalidInput) };
     coded.into_error(format!("Invalid {field}: {reason}."))
+}
+
+/// The error for a credential that is not enough.
+pub fn forbidden(field: &str, reason: impl std::fmt::Display) -> Error {
+    let coded = Coded { field: Some(field.to_owned()), ..Coded::new(ErrorCode::Forbidden) };
+    coded.into_error(format!("Forbidden {field}: {reason}."))
+}
+
+/// Refuses a caller whose credential is another customer's.
+pub fn own_customer(principal: &Principal, customer: CustomerId) -> Result<(), Error> {
+    match principal.only_customer() {
+        Some(own) if own != customer => Err(forbidden("customerId", "the credential is another customer's")),
+        _ => Ok(()),
+    }
+}
+
+/// The error for a caller who asks for too much.
+pub fn rate_limited(wait: Wait, what: &str) -> Error {
+    let seconds = wait.seconds();
+    let coded = Coded { retry_after: Some(seconds), ..Coded::new(ErrorCode::RateLimited) };
+    coded.into_error(format!("Too many {what}. Try again in {seconds} seconds."))
+}
+
+/// Gives an error of a field that no resolver has made a code. The library says of an argument what can be told, such as
+/// that an Int is out of range; anything else it says is not for callers.
+pub fn judge(error: &mut ServerError) {
+    if error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
+        return;
+    }
+    let told = ["Failed to parse ", "Expected input type "].iter().any(|words| error.message.starts_with(words));
+    let judged = if told {
+        request_error(ErrorCode::InvalidInput, shortened(std::mem::take(&mut error.message)))
+    } else {
+        tracing::error!(error = %error.message, "request failed");
+        internal()
+    };
+    (error.message, error.extensions) = (judged.message, judged.extensions);
+}
+
+/// The one error for every code that can't be linked, for callers who may not know why.
+pub fn not_usable() -> Error {
+    coded(ErrorCode::CodeNotUsable, "This promotion code can't be used.")
 }
 
 /// The error for what the rules forbid.
@@ -144,7 +230,7 @@ pub fn broken(error: &StoreError) -> Error {
         }
         StoreError::Failed(_) => {
             tracing::error!(%error, "request failed");
-            coded(ErrorCode::Internal, "Something went wrong in the server.")
+            coded(ErrorCode::Internal, BROKEN)
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Result, SimpleObject};
 
 use super::{
+    access::{Role, access},
     campaign::Campaign,
     error::{broken, code_space_too_small, invalid_input, refused},
     scalars::{parse_codes, parse_id, parse_limit},
@@ -40,8 +41,10 @@ pub struct GeneratePromotionCodesInput {
 #[derive(SimpleObject)]
 pub struct GeneratePromotionCodesResult {
     /// The campaign.
+    #[graphql(directive = access::apply(Role::Admin))]
     campaign: Campaign,
     /// The new codes.
+    #[graphql(directive = access::apply(Role::Admin))]
     codes: Vec<String>,
 }
 
@@ -81,10 +84,13 @@ pub struct ImportPromotionCodesInput {
 #[derive(SimpleObject)]
 pub struct ImportPromotionCodesResult {
     /// The campaign.
+    #[graphql(directive = access::apply(Role::Admin))]
     campaign: Campaign,
     /// How many codes are new.
+    #[graphql(directive = access::apply(Role::Admin))]
     imported: i32,
     /// Codes that were there already, in this campaign or another, or stand twice in the list: they stay as they were.
+    #[graphql(directive = access::apply(Role::Admin))]
     duplicates: Vec<String>,
 }
 

@@ -1,19 +1,18 @@
 //! `linkPromotionCode` and `linkPromotionCodes`: their input, and its way to the domain.
 
-use std::sync::Arc;
+mod attempts;
 
 use async_graphql::{Context, InputObject, Result, SimpleObject};
 
+use self::attempts::LinkAttempts;
 use super::{
+    access::{Role, access},
     campaign::PromotionMode,
-    error::{Coded, ErrorCode, broken, invalid_input, refused},
+    error::{Coded, ErrorCode, broken, invalid_input},
     promotion::Promotion,
     scalars::{Long, parse_code},
 };
-use crate::{
-    auth::Principal,
-    promotions::{self, Code, CustomerId, LinkOutcome, PromotionService, StoreError},
-};
+use crate::promotions::{self, Code, CustomerId, StoreError};
 
 /// The most links that one call makes.
 const MAX_LINKS_A_CALL: usize = 500;
@@ -32,22 +31,18 @@ pub struct LinkPromotionCodeInput {
 
 /// Links one code.
 pub async fn link_promotion_code(ctx: &Context<'_>, input: LinkPromotionCodeInput) -> Result<Promotion> {
-    let service = ctx.data::<Arc<PromotionService>>()?;
-    let org = ctx.data::<Principal>()?.org;
-    let (mode, code, customer_id) = input.parse()?;
-    answer(service.link(org, mode, code, customer_id).await)
-}
-
-fn answer(outcome: Result<LinkOutcome, StoreError>) -> Result<Promotion> {
-    outcome.map_err(|error| broken(&error))?.map(Promotion).map_err(refused)
+    let mut results = LinkAttempts::new(ctx)?.link(std::slice::from_ref(&input)).await;
+    results.pop().unwrap_or_else(|| Err(broken(&StoreError::Overloaded)))
 }
 
 /// What came of one of several links: a promotion or an error.
 #[derive(SimpleObject)]
 pub struct LinkPromotionCodeResult {
     /// The promotion, as linkPromotionCode returns it.
+    #[graphql(directive = access::apply(Role::Storefront))]
     promotion: Option<Promotion>,
     /// Why there is none.
+    #[graphql(directive = access::apply(Role::Storefront))]
     error: Option<LinkPromotionCodeError>,
 }
 
@@ -55,13 +50,20 @@ pub struct LinkPromotionCodeResult {
 #[derive(SimpleObject)]
 pub struct LinkPromotionCodeError {
     /// What programs read.
+    #[graphql(directive = access::apply(Role::Storefront))]
     code: ErrorCode,
     /// What people read.
+    #[graphql(directive = access::apply(Role::Storefront))]
     message: String,
     /// Whether the same link may succeed later.
+    #[graphql(directive = access::apply(Role::Storefront))]
     retryable: bool,
-    /// With INVALID_INPUT, the input field that is wrong.
+    /// With INVALID_INPUT, the input field that is wrong; with FORBIDDEN, the one that the credential does not allow.
+    #[graphql(directive = access::apply(Role::Storefront))]
     field: Option<String>,
+    /// With RATE_LIMITED, how many seconds to wait.
+    #[graphql(directive = access::apply(Role::Storefront))]
+    retry_after: Option<u64>,
 }
 
 /// Links codes, each with its own outcome.
@@ -72,15 +74,8 @@ pub async fn link_promotion_codes(
     if !(1..=MAX_LINKS_A_CALL).contains(&inputs.len()) {
         return Err(invalid_input("input", format_args!("1 to {MAX_LINKS_A_CALL} links are wanted")));
     }
-    let parsed: Vec<_> = inputs.iter().map(LinkPromotionCodeInput::parse).collect();
-    let links = parsed.iter().filter_map(|link| link.as_ref().ok()).cloned().collect();
-    let org = ctx.data::<Principal>()?.org;
-    let mut outcomes = ctx.data::<Arc<PromotionService>>()?.link_many(org, links).await.into_iter();
-    let results = parsed.into_iter().map(|link| {
-        // The well-formed ones have an outcome each, in their order.
-        link.and_then(|_| answer(outcomes.next().unwrap_or(Err(StoreError::Overloaded))))
-    });
-    Ok(results.map(LinkPromotionCodeResult::from).collect())
+    let results = LinkAttempts::new(ctx)?.link(&inputs).await;
+    Ok(results.into_iter().map(LinkPromotionCodeResult::from).collect())
 }
 
 impl From<Result<Promotion>> for LinkPromotionCodeResult {
@@ -88,8 +83,8 @@ impl From<Result<Promotion>> for LinkPromotionCodeResult {
         match result {
             Ok(promotion) => Self { promotion: Some(promotion), error: None },
             Err(error) => {
-                let Coded { code, retryable, field } = Coded::of(&error);
-                let error = LinkPromotionCodeError { code, message: error.message, retryable, field };
+                let Coded { code, retryable, field, retry_after } = Coded::of(&error);
+                let error = LinkPromotionCodeError { code, message: error.message, retryable, field, retry_after };
                 Self { promotion: None, error: Some(error) }
             }
         }

@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::{
+    access::{Role, access},
     campaign::{Campaign, CreateCampaignInput, UpdateCampaignInput, create_campaign, update_campaign},
     error::Nullable,
     issue::{
@@ -26,12 +27,14 @@ impl Mutation {
     /// Fails, in this order of precedence, with INVALID_INPUT, CODE_NOT_FOUND, CODE_REVOKED, PROMOTION_INACTIVE,
     /// PROMOTION_EXPIRED, CODE_ALREADY_LINKED (a code for one customer) or LINK_LIMIT_REACHED (for several), and
     /// CUSTOMER_LIMIT_REACHED. Linking before redeemableFrom is possible; only redeeming waits.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn link_promotion_code(&self, ctx: &Context<'_>, input: LinkPromotionCodeInput) -> Nullable<Promotion> {
         Some(link_promotion_code(ctx, input).await)
     }
 
     /// Links 1 to 500 codes in one call, each with its own outcome, in the order given: one that fails does not affect
     /// the others. Safe to retry.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn link_promotion_codes(
         &self,
         ctx: &Context<'_>,
@@ -43,6 +46,7 @@ impl Mutation {
     /// Gives a hold up: the promotion stays readable in state UNLINKED, and its code can be linked again, by the same
     /// customer too, for a new promotion. A hold that was redeemed is used up: it still counts against maxLinks and
     /// maxLinksPerCustomer. Safe to retry. Fails with NOT_FOUND.
+    #[graphql(directive = access::apply(Role::Service))]
     async fn unlink_promotion(&self, ctx: &Context<'_>, id: ID) -> Nullable<Promotion> {
         Some(unlink_promotion(ctx, &id).await)
     }
@@ -52,22 +56,26 @@ impl Mutation {
     ///
     /// Fails, in this order of precedence, with INVALID_INPUT, CODE_NOT_FOUND, TRANSACTION_ID_REUSED, NOT_LINKED,
     /// CODE_REVOKED, PROMOTION_INACTIVE, PROMOTION_EXPIRED, NOT_YET_REDEEMABLE and REDEMPTION_LIMIT_REACHED.
+    #[graphql(directive = access::apply(Role::Service))]
     async fn redeem_promotion(&self, ctx: &Context<'_>, input: RedeemPromotionInput) -> Nullable<Redemption> {
         Some(redeem_promotion(ctx, input).await)
     }
 
     /// Gives a use back, once: the promotion can be redeemed again, under another transactionId. Safe to retry. Fails
     /// with NOT_FOUND.
+    #[graphql(directive = access::apply(Role::Service))]
     async fn reverse_redemption(&self, ctx: &Context<'_>, id: ID) -> Nullable<Redemption> {
         Some(reverse_redemption(ctx, &id).await)
     }
 
     /// Defines a campaign. Fails with INVALID_INPUT.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn create_campaign(&self, ctx: &Context<'_>, input: CreateCampaignInput) -> Nullable<Campaign> {
         Some(create_campaign(ctx, input).await)
     }
 
     /// Changes a campaign; its promotions follow. Fails with INVALID_INPUT and NOT_FOUND.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn update_campaign(&self, ctx: &Context<'_>, input: UpdateCampaignInput) -> Nullable<Campaign> {
         Some(update_campaign(ctx, input).await)
     }
@@ -75,6 +83,7 @@ impl Mutation {
     /// Generates codes for a campaign, from the operating system's random source. There must be 10,000 possible codes
     /// for each that begins like the pattern, new or there already, lest they be guessed; else it fails with
     /// CODE_SPACE_TOO_SMALL, which says what would do. Fails too with INVALID_INPUT and NOT_FOUND.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn generate_promotion_codes(
         &self,
         ctx: &Context<'_>,
@@ -85,6 +94,7 @@ impl Mutation {
 
     /// Adds codes to a campaign: all of the well-formed list or, if one is malformed, none. Codes that are there already
     /// stay as they are, so that it is safe to retry. Fails with INVALID_INPUT and NOT_FOUND.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn import_promotion_codes(
         &self,
         ctx: &Context<'_>,
@@ -95,6 +105,7 @@ impl Mutation {
 
     /// Revokes a code: it can't be linked or redeemed any more, and its promotions become INACTIVE. Safe to retry. Fails
     /// with INVALID_INPUT and CODE_NOT_FOUND.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn revoke_promotion_code(&self, ctx: &Context<'_>, input: PromotionCodeInput) -> Nullable<PromotionCode> {
         Some(revoke_promotion_code(ctx, input).await)
     }

@@ -10,10 +10,10 @@ use super::error::invalid_input;
 use crate::promotions::{CustomerId, FoldedCode, Page};
 
 /// The most rows of a page.
-const MAX_FIRST: i32 = 100;
+pub const MAX_FIRST: i32 = 100;
 
 /// The rows of a page when nobody says how many.
-const DEFAULT_FIRST: i32 = 20;
+pub const DEFAULT_FIRST: i32 = 20;
 
 /// More than the folded form of any code: 64 characters, each of which NFKC makes at most 18 of at most 4 bytes.
 const MAX_FOLDED_BYTES: usize = 64 * 18 * 4;

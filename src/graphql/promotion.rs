@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object, Result};
 
 use super::{
+    access::{Role, access},
     campaign::{Campaign, PromotionMode},
     customer::Customer,
     error::{broken, refused},
@@ -43,77 +44,92 @@ pub struct Promotion(pub promotions::Promotion);
 #[Object]
 impl Promotion {
     /// The promotion's id (a UUID). Linking the same code to the same customer again answers with the same id.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn id(&self) -> ID {
         self.0.id.get().into()
     }
 
     /// The organisation that issued the code.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn org_id(&self) -> Long {
         self.0.campaign.org.into()
     }
 
     /// The id of the campaign that the code belongs to.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn promotion_id(&self) -> ID {
         self.0.campaign.id.get().into()
     }
 
     /// The name of the campaign that the code belongs to.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn promotion_name(&self) -> &str {
         &self.0.campaign.name
     }
 
     /// The code as it was issued, however it was spelled when linking.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn code(&self) -> &str {
         self.0.code.text()
     }
 
     /// The customer who holds the code.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn customer_id(&self) -> Long {
         self.0.customer_id.into()
     }
 
     /// Whether the hold stands now: campaign active, code not revoked, not unlinked, not past validTill.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn active(&self, ctx: &Context<'_>) -> Result<bool> {
         Ok(self.0.is_active(ctx.data::<Arc<PromotionService>>()?.now()))
     }
 
     /// The moment of linking.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn created_on(&self) -> Timestamp {
         self.0.created_on.into()
     }
 
     /// The last moment at which it can be redeemed: the earlier of the campaign's validTill and validForDays after
     /// createdOn.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn valid_till(&self) -> Timestamp {
         self.0.valid_till().into()
     }
 
     /// What the code is for.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn mode(&self) -> PromotionMode {
         self.0.campaign.mode.into()
     }
 
     /// The first moment at which it can be redeemed: the later of createdOn and the campaign's redeemableFrom.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn redeemable_from(&self) -> Timestamp {
         self.0.redeemable_from().into()
     }
 
     /// Where the promotion is in its life now.
+    #[graphql(directive = access::apply(Role::Storefront))]
     async fn state(&self, ctx: &Context<'_>) -> Result<PromotionState> {
         Ok(self.0.state(ctx.data::<Arc<PromotionService>>()?.now()).into())
     }
 
     /// The campaign that the code belongs to.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn campaign(&self) -> Campaign {
         Campaign(Arc::clone(&self.0.campaign))
     }
 
     /// The customer who holds the code.
+    #[graphql(directive = access::apply(Role::Customer))]
     async fn customer(&self) -> Customer {
         Customer(self.0.customer_id)
     }
 
     /// The uses of the promotion, oldest first, those given back too. `first` is 1 to 100.
+    #[graphql(directive = access::apply(Role::Customer))]
     async fn redemptions(
         &self,
         ctx: &Context<'_>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, InputObject, Object, Result};
 
 use super::{
+    access::{Role, access},
     campaign::{Campaign, PromotionMode},
     error::{broken, refused},
     loaders::Loaders,
@@ -27,42 +28,50 @@ struct NoCampaign;
 #[Object]
 impl PromotionCode {
     /// The code as it was issued.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn code(&self) -> &str {
         self.0.code.text()
     }
 
     /// What the code is for; the same as its campaign's.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn mode(&self) -> PromotionMode {
         self.0.mode.into()
     }
 
     /// The campaign that the code belongs to.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn campaign(&self, ctx: &Context<'_>) -> Result<Campaign> {
         let campaign = ctx.data::<Loaders>()?.campaign(self.0.campaign_id).await?;
         campaign.map(Campaign).ok_or_else(|| broken(&StoreError::Failed(Arc::new(NoCampaign))))
     }
 
     /// When the code was issued.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn created_on(&self) -> Timestamp {
         self.0.created_on.into()
     }
 
     /// Whether the code was revoked: it can't be linked or redeemed any more.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn revoked(&self) -> bool {
         self.0.revoked_on.is_some()
     }
 
     /// How many customers may link this code. 1: whoever links it first owns it. Null: no limit.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn max_links(&self) -> Option<u32> {
         self.0.max_links
     }
 
     /// How many holds count against maxLinks: those that stand, and those that were redeemed and given up since.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn link_count(&self) -> u32 {
         self.0.link_count
     }
 
     /// The standing holds on this code, in the order of their customers. `first` is 1 to 100.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn promotions(
         &self,
         ctx: &Context<'_>,

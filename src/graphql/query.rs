@@ -5,9 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use async_graphql::{Context, ID, Object, Result};
 
 use super::{
+    access::{Role, access},
     campaign::{Campaign, PromotionMode},
     customer::{WalletArguments, wallet},
-    error::{Nullable, broken, invalid_input},
+    error::{Nullable, broken, invalid_input, own_customer},
     paging::{List, list, page},
     promotion::Promotion,
     promotion_code::PromotionCode,
@@ -26,13 +27,15 @@ pub struct Query;
 
 #[Object]
 impl Query {
-    /// The promotion with this id. Null: the organisation has none.
+    /// The promotion with this id. Null: the organisation has none, or the credential is another customer's.
+    #[graphql(directive = access::apply(Role::Customer))]
     async fn promotion(&self, ctx: &Context<'_>, id: ID) -> Nullable<Promotion> {
         promotion(ctx, &id).await.transpose()
     }
 
     /// Looks up 1 to 500 codes, in any spelling. Answers in the order of the codes asked for; null where the
     /// organisation has no such code in that mode.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn promotion_codes(
         &self,
         ctx: &Context<'_>,
@@ -52,6 +55,7 @@ impl Query {
 
     /// A customer's wallet: all promotions, newest first; those of one mode alone, and those alone that are active, or
     /// are not. `first` is 1 to 100. Not named customer: that root field belongs to the graph that owns customers.
+    #[graphql(directive = access::apply(Role::Customer))]
     async fn customer_promotions(
         &self,
         ctx: &Context<'_>,
@@ -62,15 +66,18 @@ impl Query {
         active: Option<bool>,
     ) -> Result<List<Promotion>> {
         let customer = customer_id.parse_as("customerId")?;
+        own_customer(ctx.data::<Principal>()?, customer)?;
         wallet(ctx, customer, WalletArguments { first, after, mode, active }).await
     }
 
     /// The campaign with this id. Null: the organisation has none.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn campaign(&self, ctx: &Context<'_>, id: ID) -> Nullable<Campaign> {
         campaign(ctx, &id).await.transpose()
     }
 
     /// The organisation's campaigns, newest first. `first` is 1 to 100.
+    #[graphql(directive = access::apply(Role::Admin))]
     async fn campaigns(
         &self,
         ctx: &Context<'_>,
@@ -86,9 +93,10 @@ impl Query {
 }
 
 async fn promotion(ctx: &Context<'_>, id: &ID) -> Result<Option<Promotion>> {
-    let org = ctx.data::<Principal>()?.org;
-    let found = ctx.data::<Arc<PromotionService>>()?.promotion(org, parse_id(id, "id")?).await;
-    Ok(found.map_err(|error| broken(&error))?.map(Promotion))
+    let principal = ctx.data::<Principal>()?;
+    let found = ctx.data::<Arc<PromotionService>>()?.promotion(principal.org, parse_id(id, "id")?).await;
+    let found = found.map_err(|error| broken(&error))?;
+    Ok(found.filter(|promotion| own_customer(principal, promotion.customer_id).is_ok()).map(Promotion))
 }
 
 async fn campaign(ctx: &Context<'_>, id: &ID) -> Result<Option<Campaign>> {

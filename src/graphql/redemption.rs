@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
 use super::{
+    access::{Role, access},
     campaign::PromotionMode,
     error::{broken, invalid_input, refused},
     loaders::Loaders,
@@ -26,27 +27,32 @@ struct NoPromotion;
 #[Object]
 impl Redemption {
     /// The redemption's id (a UUID).
+    #[graphql(directive = access::apply(Role::Customer))]
     async fn id(&self) -> ID {
         self.0.id.get().into()
     }
 
     /// What was used.
+    #[graphql(directive = access::apply(Role::Customer))]
     async fn promotion(&self, ctx: &Context<'_>) -> Result<Promotion> {
         let promotion = ctx.data::<Loaders>()?.promotion(self.0.promotion_id).await?;
         promotion.map(Promotion).ok_or_else(|| broken(&StoreError::Failed(Arc::new(NoPromotion))))
     }
 
     /// The caller's name for the use.
+    #[graphql(directive = access::apply(Role::Customer))]
     async fn transaction_id(&self) -> &str {
         self.0.transaction_id.as_str()
     }
 
     /// When the promotion was used.
+    #[graphql(directive = access::apply(Role::Customer))]
     async fn redeemed_on(&self) -> Timestamp {
         self.0.redeemed_on.into()
     }
 
     /// When the use was given back. Null: it was not.
+    #[graphql(directive = access::apply(Role::Customer))]
     async fn reversed_on(&self) -> Option<Timestamp> {
         self.0.reversed_on.map(Into::into)
     }

@@ -1,27 +1,90 @@
-//! The GraphQL endpoint: POST with a JSON body alone, which no other site's page can send without asking first (CORS).
+//! The GraphQL endpoint: GraphQL over HTTP as its draft specification has it
+//! (<https://graphql.github.io/graphql-over-http/draft/>).
+//!
+//! The stock handler of async-graphql-axum executes mutations from whatever a web page of a stranger's can send, takes
+//! batches, and answers every request alike. So what arrives is read and judged here, and that library is left what it
+//! does well: writing the response to what was executed.
 
-use async_graphql_axum::{GraphQLRequest, GraphQLResponse};
+mod answer;
+mod media;
+mod request;
+
 use axum::{
-    extract::{FromRequest, Request, State},
-    http::{StatusCode, header::CONTENT_TYPE},
-    response::{IntoResponse, Response},
+    extract::{Request, State},
+    http::HeaderMap,
+    response::Response,
 };
+use tokio::time;
+use tracing::Instrument;
 
-use super::Shared;
+pub use self::answer::unseen;
+use self::{answer::Answerer, media::Media, request::Params};
+use super::{REQUEST_TIMEOUT, Shared, credentials::admit, request_id};
+use crate::{auth::Principal, graphql::Call};
 
-/// Executes one request.
-pub async fn execute(State(shared): State<Shared>, request: Request) -> Response {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case("application/json") {
-        let advice = "send the request with the header content-type: application/json\n";
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, advice).into_response();
+/// Executes a query or a mutation: POST, with a JSON body alone, which no stranger's page can send without asking first
+/// (CORS).
+pub async fn post(State(shared): State<Shared>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let (principal, answerer) = match admitted(&shared, &parts.headers).await {
+        Ok(admitted) => admitted,
+        Err(response) => return *response,
+    };
+    match request::from_body(&parts.headers, body).await {
+        Ok(params) => execute(shared, principal, params, false, answerer).await,
+        Err(malformed) => answerer.malformed(&malformed),
     }
-    match GraphQLRequest::<async_graphql_axum::rejection::GraphQLRejection>::from_request(request, &()).await {
-        Ok(request) => {
-            let response = shared.api.execute(request.into_inner(), shared.principal).await;
-            GraphQLResponse::from(response).into_response()
-        }
-        Err(rejection) => rejection.into_response(),
+}
+
+/// Executes a query: GET, with the parameters in the URL.
+pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
+    let (principal, answerer) = match admitted(&shared, request.headers()).await {
+        Ok(admitted) => admitted,
+        Err(response) => return *response,
+    };
+    match request::from_query(request.uri()) {
+        Ok(params) => execute(shared, principal, params, true, answerer).await,
+        Err(malformed) => answerer.malformed(&malformed),
+    }
+}
+
+/// Who asks, and how to answer.
+async fn admitted(shared: &Shared, headers: &HeaderMap) -> Result<(Principal, Answerer), Box<Response>> {
+    let principal = admit(&shared.authenticator, &shared.limiter, headers).await?;
+    let media = Media::negotiate(headers).ok_or_else(|| Box::new(answer::not_acceptable()))?;
+    Ok((principal, Answerer { media, request_id: request_id(headers) }))
+}
+
+async fn execute(
+    shared: Shared,
+    principal: Principal,
+    params: Params,
+    queries_only: bool,
+    answerer: Answerer,
+) -> Response {
+    let call = Call {
+        document: params.document,
+        operation_name: params.operation_name,
+        variables: params.variables,
+        queries_only,
+    };
+    let prepared = match shared.api.prepare(call, &principal) {
+        Ok(prepared) => prepared,
+        Err(refused) => return answerer.refused(&refused),
+    };
+    let changes = prepared.is_mutation();
+    let executing = async move { shared.api.execute(prepared, principal).await };
+    let executed = if changes {
+        // In a task of its own: a change under way is not given up half-way, whether its caller goes or the time is up.
+        let task = tokio::spawn(executing.in_current_span());
+        time::timeout(REQUEST_TIMEOUT, async { task.await.ok() }).await
+    } else {
+        time::timeout(REQUEST_TIMEOUT, async { Some(executing.await) }).await
+    };
+    match executed {
+        Ok(Some(Ok(response))) => answerer.executed(response),
+        Ok(Some(Err(refused))) => answerer.refused(&refused),
+        Ok(None) => answerer.broken(),
+        Err(_) => answerer.timed_out(changes),
     }
 }

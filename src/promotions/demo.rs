@@ -90,7 +90,7 @@ pub async fn seed(repository: &dyn PromotionRepository, org: OrgId, now: Timesta
         }
         campaigns.push(campaign);
     }
-    repository.seed(org, &campaigns, &codes).await
+    repository.seed(org, &campaigns, &codes, now).await
 }
 
 impl DemoCampaign {

@@ -49,35 +49,36 @@ macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(Uuid);
+        pub struct $name(uuid::Uuid);
 
         impl $name {
             /// A new id (UUID version 7, RFC 9562): the moment of its making, then random bits.
             #[must_use]
-            pub fn new(now: Timestamp) -> Self {
-                Self(uuid_v7(now))
+            pub fn new(now: $crate::promotions::Timestamp) -> Self {
+                Self($crate::promotions::uuid_v7(now))
             }
 
             /// The UUID itself.
             #[must_use]
-            pub const fn get(self) -> Uuid {
+            pub const fn get(self) -> uuid::Uuid {
                 self.0
             }
         }
 
-        impl From<$name> for Uuid {
+        impl From<$name> for uuid::Uuid {
             fn from(id: $name) -> Self {
                 id.0
             }
         }
 
-        impl From<Uuid> for $name {
-            fn from(uuid: Uuid) -> Self {
+        impl From<uuid::Uuid> for $name {
+            fn from(uuid: uuid::Uuid) -> Self {
                 Self(uuid)
             }
         }
     };
 }
+pub(crate) use uuid_id;
 
 uuid_id! {
     /// A campaign.
@@ -92,7 +93,8 @@ uuid_id! {
     RedemptionId
 }
 
-fn uuid_v7(now: Timestamp) -> Uuid {
+/// A UUID of version 7 (RFC 9562): the moment of its making, then random bits.
+pub(crate) fn uuid_v7(now: Timestamp) -> Uuid {
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
     Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, millis / 1000, nanos))

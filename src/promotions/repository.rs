@@ -82,9 +82,15 @@ pub trait PromotionRepository: LinkRepository {
     /// Begins an import.
     async fn import(&self) -> Result<Box<dyn CodeImport>, StoreError>;
 
-    /// Adds campaigns with their codes to an organisation that has no campaign yet: all of them or, if it has one,
-    /// nothing. Answers whether it did.
-    async fn seed(&self, org: OrgId, campaigns: &[Campaign], codes: &[PromotionCode]) -> Result<bool, StoreError>;
+    /// Adds campaigns with their codes to an organisation that has no campaign yet, and may be new: all of them or, if
+    /// it has one, nothing. Answers whether it did.
+    async fn seed(
+        &self,
+        org: OrgId,
+        campaigns: &[Campaign],
+        codes: &[PromotionCode],
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// The promotions with these ids.
     async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> Result<Vec<Promotion>, StoreError>;

@@ -37,7 +37,7 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
             .await?
         }
         DatabaseUrl::Postgres(url) => {
-            let mut connection = AsyncPgConnection::establish(url).await?;
+            let mut connection = AsyncPgConnection::establish(url.expose()).await?;
             // Held until the connection closes, at the end of this call.
             connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})")).await?;
             apply(&mut AsyncMigrationHarness::new(connection), POSTGRES)
@@ -59,7 +59,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<Vec<Migration>, OpenError> {
             .await?
         }
         DatabaseUrl::Postgres(url) => {
-            let applied = applied_to_postgres(&mut AsyncPgConnection::establish(url).await?).await?;
+            let applied = applied_to_postgres(&mut AsyncPgConnection::establish(url.expose()).await?).await?;
             list::<Pg>(&POSTGRES, &applied)
         }
     }

@@ -1,5 +1,6 @@
 //! PostgreSQL, the production store: any number of server processes on one database.
 
+mod api_keys;
 mod changes;
 mod connection;
 mod import;
@@ -22,13 +23,17 @@ use self::connection::connect;
 use super::{
     error::{OpenError, StoreResult},
     lists, queries,
-    rows::{CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, into_domain, mode_to_db},
-    schema::{campaigns, promotion_codes},
+    rows::{CampaignRow, CodeRow, Id, OrganisationRow, PromotionRow, RedemptionRow, into_domain, mode_to_db},
+    schema::{campaigns, organisations, promotion_codes},
 };
-use crate::promotions::{
-    Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkOutcome,
-    LinkRepository, LinkRequest, NewCodes, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,
-    PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
+use crate::{
+    auth::Secret,
+    promotions::{
+        Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign,
+        LinkOutcome, LinkRepository, LinkRequest, NewCodes, OrgId, Page, Promotion, PromotionCode, PromotionId,
+        PromotionMode, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError,
+        Timestamp, WalletFilter,
+    },
 };
 
 /// Connections of one process: two for link workers, six that they may have waiting for locks, and some for the rest.
@@ -43,7 +48,7 @@ const REDEEM_ATTEMPTS: u32 = 3;
 
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {
-    url: String,
+    url: Secret,
     pool: Pool<AsyncPgConnection>,
 }
 
@@ -53,8 +58,8 @@ struct PoolTimeout;
 
 impl PostgresStore {
     /// Opens the database with this URL, and makes sure that it answers.
-    pub async fn open(url: &str) -> Result<Self, OpenError> {
-        connect(url).await?;
+    pub async fn open(url: &Secret) -> Result<Self, OpenError> {
+        connect(url.expose()).await?;
         let mut config = ManagerConfig::default();
         // Asks only whether the connection is closed, which costs no round trip.
         config.recycling_method = RecyclingMethod::Fast;
@@ -62,9 +67,9 @@ impl PostgresStore {
             let url = url.to_owned();
             Box::pin(async move { connect(&url).await })
         });
-        let manager = AsyncDieselConnectionManager::new_with_config(url, config);
+        let manager = AsyncDieselConnectionManager::new_with_config(url.expose(), config);
         let pool = Pool::builder(manager).max_size(POOL_SIZE).build()?;
-        Ok(Self { url: url.to_owned(), pool })
+        Ok(Self { url: url.clone(), pool })
     }
 
     async fn connection(&self) -> StoreResult<Object<AsyncPgConnection>> {
@@ -137,12 +142,19 @@ impl PromotionRepository for PostgresStore {
     }
 
     async fn import(&self) -> StoreResult<Box<dyn CodeImport>> {
-        Ok(Box::new(import::Import::begin(&self.url).await?))
+        Ok(Box::new(import::Import::begin(self.url.expose()).await?))
     }
 
-    async fn seed(&self, org: OrgId, campaigns: &[Campaign], codes: &[PromotionCode]) -> StoreResult<bool> {
+    async fn seed(
+        &self,
+        org: OrgId,
+        campaigns: &[Campaign],
+        codes: &[PromotionCode],
+        now: Timestamp,
+    ) -> StoreResult<bool> {
         let campaign_rows: Vec<CampaignRow> = campaigns.iter().map(Into::into).collect();
         let code_rows: Vec<CodeRow> = codes.iter().map(Into::into).collect();
+        let organisation = OrganisationRow::new(org, now);
         self.connection()
             .await?
             .transaction(async |connection| {
@@ -151,6 +163,11 @@ impl PromotionRepository for PostgresStore {
                 if diesel::select(queries::has_campaigns(org.get())).get_result(connection).await? {
                     return Ok(false);
                 }
+                diesel::insert_into(organisations::table)
+                    .values(organisation)
+                    .on_conflict_do_nothing()
+                    .execute(connection)
+                    .await?;
                 diesel::insert_into(campaigns::table).values(campaign_rows).execute(connection).await?;
                 diesel::insert_into(promotion_codes::table).values(code_rows).execute(connection).await?;
                 Ok(true)

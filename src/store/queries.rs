@@ -10,7 +10,7 @@ use diesel::{
 
 use super::{
     rows::{Id, mode_to_db},
-    schema::{campaigns, promotion_codes, promotions, redemptions},
+    schema::{api_keys, campaigns, promotion_codes, promotions, redemptions},
 };
 use crate::promotions::{FoldedCode, NewCodes, OrgId, PromotionMode};
 
@@ -87,6 +87,18 @@ pub fn code(org: i64, mode: i16, folded: String) -> _ {
 #[auto_type]
 pub fn campaign(org: i64, id: Id) -> _ {
     campaigns::table.filter(campaigns::org_id.eq(org)).filter(campaigns::id.eq(id))
+}
+
+/// An API key of an organisation.
+#[auto_type]
+pub fn api_key(org: i64, id: Id) -> _ {
+    api_keys::table.filter(api_keys::org_id.eq(org)).filter(api_keys::id.eq(id))
+}
+
+/// The API keys of an organisation, oldest first: their ids begin with the moment of their making.
+#[auto_type]
+pub fn api_keys_of(org: i64) -> _ {
+    api_keys::table.filter(api_keys::org_id.eq(org)).order(api_keys::id)
 }
 
 /// A redemption of an organisation.

@@ -1,5 +1,6 @@
 //! Rows as the tables hold them, and their way to and from the domain. The same for both databases.
 
+mod api_keys;
 mod campaigns;
 mod codes;
 mod promotions;
@@ -19,6 +20,7 @@ use diesel::{
 use uuid::Uuid;
 
 pub use self::{
+    api_keys::{ApiKeyRow, OrganisationRow},
     campaigns::{CampaignChanges, CampaignRow},
     codes::{CodeRow, NewCodeRow, code_key, key_columns},
     promotions::{HeldKey, HoldColumns, HoldRow, NewPromotionRow, PromotionRow},

@@ -74,4 +74,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::BigInt;
+
+    organisations (org_id) {
+        org_id -> BigInt,
+        created_on -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use super::PublicId;
+
+    api_keys (org_id, id) {
+        org_id -> BigInt,
+        id -> PublicId,
+        role -> Text,
+        name -> Text,
+        secret_hash -> Binary,
+        created_on -> BigInt,
+        expires_on -> Nullable<BigInt>,
+        revoked_on -> Nullable<BigInt>,
+        last_used_on -> Nullable<BigInt>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(campaigns, promotion_codes, promotions, redemptions);

@@ -1,5 +1,6 @@
 //! SQLite, the embedded store: one connection that writes, a few that read, all of it off the async threads.
 
+mod api_keys;
 mod changes;
 mod import;
 mod link;
@@ -21,8 +22,8 @@ use diesel::{
 use super::{
     error::{OpenError, StoreResult},
     lists, queries,
-    rows::{CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, into_domain, mode_to_db},
-    schema::{campaigns, promotion_codes},
+    rows::{CampaignRow, CodeRow, Id, OrganisationRow, PromotionRow, RedemptionRow, into_domain, mode_to_db},
+    schema::{campaigns, organisations, promotion_codes},
 };
 use crate::promotions::{
     Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkOutcome,
@@ -181,13 +182,24 @@ impl PromotionRepository for SqliteStore {
         blocking(move || Ok(Box::new(import::Import::begin(&path)?) as Box<dyn CodeImport>)).await
     }
 
-    async fn seed(&self, org: OrgId, campaigns: &[Campaign], codes: &[PromotionCode]) -> StoreResult<bool> {
+    async fn seed(
+        &self,
+        org: OrgId,
+        campaigns: &[Campaign],
+        codes: &[PromotionCode],
+        now: Timestamp,
+    ) -> StoreResult<bool> {
         let campaign_rows: Vec<CampaignRow> = campaigns.iter().map(Into::into).collect();
         let code_rows: Vec<CodeRow> = codes.iter().map(Into::into).collect();
+        let organisation = OrganisationRow::new(org, now);
         self.write(move |connection| {
             if diesel::select(queries::has_campaigns(org.get())).get_result(connection)? {
                 return Ok(false);
             }
+            diesel::insert_into(organisations::table)
+                .values(organisation)
+                .on_conflict_do_nothing()
+                .execute(connection)?;
             diesel::insert_into(campaigns::table).values(campaign_rows).execute(connection)?;
             diesel::insert_into(promotion_codes::table).values(code_rows).execute(connection)?;
             Ok(true)

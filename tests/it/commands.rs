@@ -36,12 +36,10 @@ on_both_databases! {
 
     async fn migrate_applies_what_is_pending_once(database: Database) {
         let status = || run(&["migrate", "--status", "--database-url", &database.url]);
-        assert_eq!(text(&status()), "pending 2026-11-23-100000_promotions\n");
-        assert_eq!(
-            text(&run(&["migrate", "--database-url", &database.url])),
-            "applied 2026-11-23-100000_promotions\n"
-        );
-        assert_eq!(text(&status()), "applied 2026-11-23-100000_promotions\n");
+        let each = |state: &str| format!("{state} 2026-11-23-100000_promotions\n{state} 2026-11-23-220000_credentials\n");
+        assert_eq!(text(&status()), each("pending"));
+        assert_eq!(text(&run(&["migrate", "--database-url", &database.url])), each("applied"));
+        assert_eq!(text(&status()), each("applied"));
         assert!(text(&run(&["migrate", "--database-url", &database.url])).ends_with("is up to date\n"));
     }
 
@@ -71,14 +69,15 @@ async fn graphiql_opens_where_the_greeting_says() {
 #[test]
 fn what_cannot_work_is_said_in_a_sentence() {
     for (arguments, expected) in [
-        (&["serve"][..], "does not start without credentials"),
+        (&["serve", "--database-url", "sqlite:/nowhere/at/all.db"][..], "run `promolink migrate`"),
         (&["dev", "--listen", "0.0.0.0:0"], "loopback alone"),
         (&["dev", "--database-url", "mysql://x"], "neither sqlite:PATH nor postgres://"),
         (
             &["migrate", "--database-url", "sqlite:/nowhere/at/all.db"],
             "cannot bring sqlite:/nowhere/at/all.db up to date",
         ),
-        (&["dev", "--listen", "127.0.0.1:0", "--database-url", "postgres://me:secret@127.0.0.1:1/x"], "127.0.0.1:1/x"),
+        (&["dev", "--database-url", "postgres://me:secret@127.0.0.1:1/x"], "set DATABASE_URL instead"),
+        (&["dev", "--listen", "127.0.0.1:0", "--database-url", "postgres://me@127.0.0.1:1/x"], "127.0.0.1:1/x"),
     ] {
         let output = run(arguments);
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();

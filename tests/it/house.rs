@@ -5,13 +5,13 @@ use std::{collections::HashSet, fs, path::Path};
 /// Each layer, and those that it may use beside itself.
 const LAYERS: [(&str, &[&str]); 9] = [
     ("promotions", &[]),
-    ("store", &["promotions"]),
+    ("store", &["auth", "promotions"]),
     ("auth", &["promotions"]),
     ("graphql", &["auth", "promotions"]),
     ("http", &["auth", "graphql", "promotions"]),
     ("telemetry", &[]),
     ("app", &["auth", "graphql", "http", "promotions"]),
-    ("commands", &["app", "auth", "graphql", "promotions", "store"]),
+    ("commands", &["app", "auth", "graphql", "http", "promotions", "store"]),
     ("main", &["commands", "telemetry"]),
 ];
 

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test takes for granted it unwraps")]
 
+mod abuse;
+mod access;
 mod campaigns;
 mod codes;
 mod commands;
+mod credentials;
+mod hostile;
 mod house;
 mod link;
 mod properties;
@@ -14,4 +18,6 @@ mod responses;
 mod schema;
 mod sessions;
 mod support;
+mod tenancy;
 mod wallet;
+mod wire;

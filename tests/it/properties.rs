@@ -148,7 +148,7 @@ impl<'a> Case<'a> {
         let org = next_org();
         let (campaigns, codes) = lay_out(org, plans);
         for store in stores {
-            assert!(store.seed(org, &campaigns, &codes).await.unwrap());
+            assert!(store.seed(org, &campaigns, &codes, Timestamp::from_millis(START)).await.unwrap());
         }
         let mut model = Model::default();
         for (number, plan) in plans.iter().enumerate() {
@@ -332,7 +332,7 @@ async fn one_organisation_never_sees_anothers_codes() {
         };
         let (ours, theirs) = (next_org(), next_org());
         let (campaigns, codes) = lay_out(ours, &[Plan { terms, codes: vec![(Some(1), false)] }]);
-        store.seed(ours, &campaigns, &codes).await.unwrap();
+        store.seed(ours, &campaigns, &codes, Timestamp::from_millis(START)).await.unwrap();
         let now = Timestamp::from_millis(START);
         assert_eq!(store.link(&[request(theirs, 1, 0, now)], now).await.unwrap(), [Err(Refusal::CodeNotFound)]);
         let linked = store.link(&[request(ours, 1, 0, now)], now).await.unwrap().remove(0).unwrap();

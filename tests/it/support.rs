@@ -3,11 +3,12 @@
 mod cluster;
 mod database;
 mod fixtures;
+pub mod issuer;
 mod server;
 
 pub use database::Database;
 pub use fixtures::{ORG, TestCampaign, campaign, in_days, org};
-pub use server::{Server, code_of, program};
+pub use server::{Caller, Server, code_of, program};
 
 /// Makes two tests of one: the same on SQLite and on PostgreSQL.
 macro_rules! on_both_databases {

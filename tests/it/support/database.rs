@@ -9,7 +9,7 @@ use promolink::{
 };
 use uuid::Uuid;
 
-use super::{TestCampaign, cluster, org};
+use super::{TestCampaign, cluster, org, program};
 
 /// An empty database with all tables.
 pub struct Database {
@@ -43,14 +43,23 @@ impl Database {
     /// The store over this database, its tables made.
     pub async fn open(&self) -> Arc<dyn PromotionRepository> {
         store::migrate(&self.parsed_url()).await.unwrap();
-        store::open(&self.parsed_url()).await.unwrap()
+        store::open(&self.parsed_url()).await.unwrap().promotions
+    }
+
+    /// Makes an API key.
+    pub fn key(&self, org: i64, role: &str) -> String {
+        let mut command = program();
+        command.args(["key", "create", "--role", role, "--org", &org.to_string()]).env("DATABASE_URL", &self.url);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
     /// Gives the test organisation its campaigns and codes.
     pub async fn seed(&self, campaigns: &[TestCampaign]) {
         let (campaigns, codes): (Vec<Campaign>, Vec<Vec<PromotionCode>>) =
             campaigns.iter().map(|test| (test.campaign.clone(), test.codes.clone())).unzip();
-        assert!(self.open().await.seed(org(), &campaigns, &codes.concat()).await.unwrap());
+        assert!(self.open().await.seed(org(), &campaigns, &codes.concat(), super::in_days(-2)).await.unwrap());
     }
 }
 

@@ -1,8 +1,9 @@
 //! The server as a process of its own, and a client for it.
 
 use std::{
-    fs,
+    env, fs,
     io::{BufRead, BufReader},
+    ops::Deref,
     process::{Child, Command, Stdio},
 };
 
@@ -11,46 +12,67 @@ use tempfile::NamedTempFile;
 
 use super::Database;
 
-/// The program under test.
+/// The program under test; `PROMOLINK_PROGRAM` names another build of it.
 pub fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_promolink"));
-    command.env_remove("DATABASE_URL");
+    let built = env::var("PROMOLINK_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_promolink").to_owned());
+    let mut command = Command::new(built);
+    for (variable, _) in env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("PROMOLINK_") || ["DATABASE_URL", "RUST_LOG"].contains(&&*name) {
+            command.env_remove(&variable);
+        }
+    }
     command
 }
 
-/// A running `promolink dev` on a free port.
+/// A running server on a free port. Calls to it are those of a caller without a credential.
 pub struct Server {
     process: Child,
     pub greeting: String,
-    pub address: String,
-    client: reqwest::Client,
+    caller: Caller,
     log: NamedTempFile,
 }
 
 impl Server {
+    /// Starts `promolink dev`.
     pub fn start(database: &Database) -> Self {
         Self::start_logging(database, "warn")
     }
 
-    /// Starts a server that logs what `RUST_LOG` says.
+    /// Starts a `promolink dev` that logs what `RUST_LOG` says.
     pub fn start_logging(database: &Database, what: &str) -> Self {
+        Self::run(program().arg("dev").env("RUST_LOG", what), database, "Ctrl-C")
+    }
+
+    /// Starts `promolink serve` with these variables set.
+    pub fn serve(database: &Database, variables: &[(&str, &str)]) -> Self {
+        Self::run(program().arg("serve").envs(variables.iter().copied()), database, "Promolink serves")
+    }
+
+    fn run(command: &mut Command, database: &Database, ready: &str) -> Self {
         let log = NamedTempFile::new().unwrap();
-        let mut process = program()
-            .args(["dev", "--listen", "127.0.0.1:0", "--database-url", &database.url])
-            .env("RUST_LOG", what)
+        let mut process = command
+            .args(["--listen", "127.0.0.1:0"])
+            .env("DATABASE_URL", &database.url)
             .stdout(Stdio::piped())
             .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
         let mut greeting = String::new();
         let mut output = BufReader::new(process.stdout.take().unwrap());
-        while !greeting.contains("Ctrl-C") {
+        while !greeting.contains(ready) {
             let read = output.read_line(&mut greeting).unwrap();
             assert_ne!(read, 0, "the server ended at once: {}", fs::read_to_string(log.path()).unwrap());
         }
-        let (_, rest) = greeting.split_once("API       http://").unwrap();
+        let (_, rest) = greeting.split_once("http://").unwrap();
         let address = rest.split('/').next().unwrap().to_owned();
-        Self { process, greeting, address, client: reqwest::Client::new(), log }
+        let caller = Caller { address, credential: None, client: reqwest::Client::new() };
+        Self { process, greeting, caller, log }
+    }
+
+    /// A caller who shows a credential.
+    pub fn caller(&self, credential: &str) -> Caller {
+        Caller { credential: Some(credential.to_owned()), ..self.caller.clone() }
     }
 
     /// What the server has logged.
@@ -58,6 +80,35 @@ impl Server {
         fs::read_to_string(self.log.path()).unwrap()
     }
 
+    /// Asks the process to end, and waits until it has.
+    pub fn stop(mut self) {
+        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(self.process.wait().unwrap().success());
+    }
+
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Deref for Server {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+/// A client of a server.
+#[derive(Clone)]
+pub struct Caller {
+    pub address: String,
+    credential: Option<String>,
+    client: reqwest::Client,
+}
+
+impl Caller {
     /// Runs an operation that must succeed, and answers with its data.
     pub async fn data(&self, query: &str, variables: Value) -> Value {
         let mut response = self.execute(query, variables).await;
@@ -79,25 +130,32 @@ impl Server {
 
     /// Sends a document and answers with the whole response.
     pub async fn execute(&self, query: &str, variables: Value) -> Value {
-        let body = json!({ "query": query, "variables": variables });
-        self.client.post(self.url("/graphql")).json(&body).send().await.unwrap().json().await.unwrap()
+        self.send(query, variables).await.json().await.unwrap()
+    }
+
+    /// Sends a document and answers with the HTTP response.
+    pub async fn send(&self, query: &str, variables: Value) -> reqwest::Response {
+        self.request(&json!({ "query": query, "variables": variables })).send().await.unwrap()
+    }
+
+    /// Sends a request's body and answers with the whole response.
+    pub async fn post(&self, body: &Value) -> Value {
+        self.request(body).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// A request with this body, to be sent.
+    pub fn request(&self, body: &Value) -> reqwest::RequestBuilder {
+        let request = self.client.post(self.url("/graphql")).json(body);
+        match &self.credential {
+            Some(credential) => request.bearer_auth(credential),
+            None => request,
+        }
     }
 
     /// Links a discount code. Answers with the response.
     pub async fn link(&self, customer_id: impl Into<Value>, code: &str) -> Value {
         let input = json!({ "customerId": customer_id.into(), "code": code, "mode": "DISCOUNT" });
         self.execute(LINK, json!({ "input": input })).await
-    }
-
-    /// Asks the process to end, and waits until it has.
-    pub fn stop(mut self) {
-        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
-        assert!(self.process.wait().unwrap().success());
-    }
-
-    pub fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
     }
 }
 

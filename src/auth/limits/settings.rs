@@ -1,0 +1,162 @@
+//! The limits as an operator sets them.
+
+use std::{fmt, num::NonZeroU32, str::FromStr};
+
+use crate::auth::Role;
+
+/// What is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Operations a second of one credential.
+    Operations,
+    /// Attempts to link a second of one credential: each field, and each item of a list of links.
+    Links,
+    /// Links an hour that fail, of one credential.
+    FailedLinks,
+    /// Links an hour that fail, of one credential for one customer.
+    FailedLinksPerCustomer,
+}
+
+impl Limit {
+    const ALL: [Self; 4] = [Self::Operations, Self::Links, Self::FailedLinks, Self::FailedLinksPerCustomer];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operations => "operations",
+            Self::Links => "links",
+            Self::FailedLinks => "failed-links",
+            Self::FailedLinksPerCustomer => "failed-links-per-customer",
+        }
+    }
+}
+
+/// How much callers of each role may do; none: as much as they like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits([[Option<NonZeroU32>; 4]; 4]);
+
+impl Limits {
+    /// No limits.
+    pub const NONE: Self = Self([[None; 4]; 4]);
+
+    /// A limit of a role.
+    #[must_use]
+    pub const fn of(&self, role: Role, limit: Limit) -> Option<NonZeroU32> {
+        self.0[role as usize][limit as usize]
+    }
+
+    /// Sets one.
+    pub const fn set(&mut self, LimitSetting { role, limit, number }: LimitSetting) {
+        self.0[role as usize][limit as usize] = number;
+    }
+}
+
+impl Default for Limits {
+    /// What suits most: a backend that carries a campaign's first minutes, an app of many shoppers, and a shopper who
+    /// mistypes.
+    fn default() -> Self {
+        let row = |numbers: [u32; 4]| numbers.map(NonZeroU32::new);
+        let mut limits = Self::NONE;
+        for (role, numbers) in [
+            (Role::Storefront, [500, 500, 300, 20]),
+            (Role::Customer, [20, 10, 20, 20]),
+            (Role::Service, [20_000, 20_000, 100_000, 20]),
+            (Role::Admin, [20_000, 20_000, 100_000, 20]),
+        ] {
+            limits.0[role as usize] = row(numbers);
+        }
+        limits
+    }
+}
+
+impl fmt::Display for Limits {
+    /// As a table.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:10}", "")?;
+        for limit in Limit::ALL {
+            write!(f, "  {}", limit.as_str())?;
+        }
+        for role in Role::ALL {
+            write!(f, "\n{:10}", role.as_str())?;
+            for limit in Limit::ALL {
+                write!(f, "  {:>width$}", number(self.of(role, limit)), width = limit.as_str().len())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn number(limit: Option<NonZeroU32>) -> String {
+    limit.map_or("none".to_owned(), |limit| limit.to_string())
+}
+
+/// One limit of one role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitSetting {
+    role: Role,
+    limit: Limit,
+    number: Option<NonZeroU32>,
+}
+
+impl fmt::Display for LimitSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}={}", self.role, self.limit.as_str(), number(self.number))
+    }
+}
+
+impl FromStr for LimitSetting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = || format!("ROLE.LIMIT=NUMBER is wanted, such as {}", Self::EXAMPLE);
+        let (name, number) = text.trim().split_once('=').ok_or_else(wanted)?;
+        let (role, limit) = name.split_once('.').ok_or_else(wanted)?;
+        Ok(Self {
+            role: one_of(role, Role::ALL, Role::as_str)?,
+            limit: one_of(limit, Limit::ALL, Limit::as_str)?,
+            number: match number {
+                "none" => None,
+                number => Some(number.parse().map_err(|_| "a number from 1 to 4294967295, or none, is wanted")?),
+            },
+        })
+    }
+}
+
+impl LimitSetting {
+    const EXAMPLE: &str = "storefront.failed-links=1000";
+}
+
+fn one_of<T: Copy>(text: &str, all: [T; 4], name: fn(T) -> &'static str) -> Result<T, String> {
+    all.into_iter()
+        .find(|thing| name(*thing) == text)
+        .ok_or_else(|| format!("{text} is none of {}", all.map(name).join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_as_they_are_shown() {
+        for text in ["storefront.operations=7", "admin.links=none", "customer.failed-links-per-customer=1"] {
+            assert_eq!(text.parse::<LimitSetting>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_setting_changes_one_limit_of_one_role() {
+        let mut limits = Limits::default();
+        limits.set("storefront.failed-links=7".parse().unwrap());
+        assert_eq!(limits.of(Role::Storefront, Limit::FailedLinks), NonZeroU32::new(7));
+        limits.set("storefront.failed-links=300".parse().unwrap());
+        assert_eq!(limits, Limits::default());
+    }
+
+    #[test]
+    fn what_can_not_be_meant_is_refused() {
+        for text in
+            ["", "links=1", "storefront.links", "storefront.links=0", "shop.links=1", "admin.link=1", "admin.links=-1"]
+        {
+            assert!(text.parse::<LimitSetting>().is_err(), "{text}");
+        }
+    }
+}

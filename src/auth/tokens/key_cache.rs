@@ -1,0 +1,160 @@
+//! Keeps a key set at hand and up to date.
+//!
+//! Keys that have grown old serve on while they are read anew. A key that is not there may be one that the issuer has
+//! just made, so that the set is read for it at once; but as anybody can name a key that isn't there, once a minute is
+//! enough, and all who wait share one reading.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    error::Error,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jsonwebtoken::Algorithm;
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard, RwLock},
+    task::JoinHandle,
+};
+
+use super::{
+    error::UnusableKeys,
+    key_set::{Key, KeySet},
+    key_source::{Remote, Source},
+};
+use crate::auth::Rejection;
+
+/// How old keys may grow before they are read anew. A key that the issuer has withdrawn is believed so long.
+const MAX_AGE: Duration = Duration::from_mins(5);
+
+/// How long to wait between one reading that was no use and the next.
+const PAUSE: Duration = Duration::from_mins(1);
+
+/// A key set at hand.
+pub struct KeyCache {
+    source: Source,
+    held: RwLock<Held>,
+    /// Whoever reads the set holds this, so that there is one at a time. In it: when the set was last read for the sake
+    /// of a key that was not there.
+    reading: Arc<Mutex<Option<Instant>>>,
+}
+
+struct Held {
+    keys: KeySet,
+    /// When to read the set anew.
+    due: Instant,
+    /// Why the latest reading failed, if it did. A key that is not there may exist all the same, then.
+    problem: Option<Arc<UnusableKeys>>,
+}
+
+impl KeyCache {
+    /// Reads a file, which must be whole.
+    pub async fn of_file(path: PathBuf) -> Result<Arc<Self>, UnusableKeys> {
+        let source = Source::File(path);
+        let keys = KeySet::parse(source.read().await?)?;
+        Ok(Self::new(source, Held { keys, due: Instant::now() + MAX_AGE, problem: None }))
+    }
+
+    /// Asks a URL. If it does not answer, there are no keys yet: servers are started in any order.
+    pub async fn of_url(remote: Remote) -> Arc<Self> {
+        let held = Held { keys: KeySet::default(), due: Instant::now(), problem: None };
+        let cache = Self::new(Source::Url(remote), held);
+        cache.read().await;
+        cache
+    }
+
+    fn new(source: Source, held: Held) -> Arc<Self> {
+        Arc::new(Self { source, held: RwLock::new(held), reading: Arc::default() })
+    }
+
+    /// The key that a token says it was signed with.
+    pub async fn find(self: &Arc<Self>, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, Rejection> {
+        if let Some(key) = self.held_key(kid, algorithm).await? {
+            self.keep_fresh().await;
+            return Ok(key);
+        }
+        if kid.is_none() {
+            // It names no key that could be new.
+            self.keep_fresh().await;
+            return Err(self.unknown().await);
+        }
+        let mut reading = Arc::clone(&self.reading).lock_owned().await;
+        // Whoever read the set meanwhile may have brought the key.
+        if let Some(key) = self.held_key(kid, algorithm).await? {
+            return Ok(key);
+        }
+        if reading.is_none_or(|last| last.elapsed() >= PAUSE) {
+            *reading = Some(Instant::now());
+            // That a task can panic or be cancelled changes nothing: then there are no new keys.
+            let _ = self.read_in_background(reading).await;
+        }
+        match self.held_key(kid, algorithm).await? {
+            Some(key) => Ok(key),
+            None => Err(self.unknown().await),
+        }
+    }
+
+    /// What a token is told whose key is not held.
+    async fn unknown(&self) -> Rejection {
+        match &self.held.read().await.problem {
+            None => Rejection::Invalid("the token is signed with an unknown key"),
+            Some(problem) => Rejection::Unavailable(Arc::clone(problem) as _),
+        }
+    }
+
+    /// What is held is locked here and in `is_due`, and not while they are called: who reads twice at a time waits for
+    /// ever if somebody waits to write in between.
+    async fn held_key(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Option<Arc<Key>>, Rejection> {
+        self.held.read().await.keys.find(kid, algorithm)
+    }
+
+    async fn is_due(&self) -> bool {
+        self.held.read().await.due <= Instant::now()
+    }
+
+    /// Has the set read anew if it is time to. Nobody waits for that.
+    async fn keep_fresh(self: &Arc<Self>) {
+        if self.is_due().await
+            && let Ok(reading) = Arc::clone(&self.reading).try_lock_owned()
+            // It may have been read just now.
+            && self.is_due().await
+        {
+            drop(self.read_in_background(reading));
+        }
+    }
+
+    /// Reads the set in a task of its own: a caller who goes away must not end what others wait for.
+    fn read_in_background(self: &Arc<Self>, reading: OwnedMutexGuard<Option<Instant>>) -> JoinHandle<()> {
+        let cache = Arc::clone(self);
+        tokio::spawn(async move {
+            cache.read().await;
+            drop(reading);
+        })
+    }
+
+    /// Reads the set. If that fails, the keys stay as they are.
+    async fn read(&self) {
+        let read = self.source.read().await;
+        let mut held = self.held.write().await;
+        let parsed = match read {
+            // Parsing it again would name the same keys in the log again.
+            Ok(document) if held.keys.is_of(&document) => Ok(()),
+            Ok(document) => KeySet::parse(document).map(|keys| held.keys = keys),
+            Err(error) => Err(error),
+        };
+        match parsed {
+            Ok(()) => {
+                held.due = Instant::now() + MAX_AGE;
+                held.problem = None;
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn Error, "the keys of customer tokens could not be read");
+                held.due = Instant::now() + PAUSE;
+                held.problem = Some(Arc::new(error));
+            }
+        }
+    }
+}

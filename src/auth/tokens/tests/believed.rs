@@ -1,0 +1,79 @@
+//! Tokens that are believed.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test]
+async fn a_token_of_each_algorithm_says_whose_it_is() {
+    let (tokens, _file) = believer().await;
+    for (alg, signer) in [("RS256", &*RSA), ("ES256", &*EC), ("EdDSA", &*ED)] {
+        let token = token(&json!({ "typ": "JWT", "alg": alg, "kid": alg }), &claims(), signer);
+        assert_eq!(verified(&tokens, &token).await, (100_458, 10_025), "{alg}");
+    }
+}
+
+#[tokio::test]
+async fn a_shared_secret_signs_with_hs256() {
+    let secret = "a secret of thirty-two bytes: yes";
+    let tokens = start(KeySource::Secret(secret.to_owned().into())).await.unwrap();
+    let signer = Signer::Secret(secret.into());
+    for header in [json!({ "alg": "HS256" }), json!({ "alg": "HS256", "kid": "any" })] {
+        assert_eq!(verified(&tokens, &token(&header, &claims(), &signer)).await, (100_458, 10_025));
+    }
+    let other = Signer::Secret(b"another secret of thirty-two bytes".to_vec());
+    let forged = token(&json!({ "alg": "HS256" }), &claims(), &other);
+    assert_eq!(reason(&tokens, &forged).await, "the token's signature is wrong");
+    for alg in ["HS384", "HS512", "RS256", "ES256"] {
+        let forged = token(&json!({ "alg": alg }), &claims(), &signer);
+        assert_eq!(reason(&tokens, &forged).await, "the token's algorithm is not the key's", "{alg}");
+    }
+}
+
+#[tokio::test]
+async fn claims_may_be_written_in_more_than_one_way() {
+    let (tokens, _file) = believer().await;
+    let now = get_current_timestamp();
+    for claims in [
+        claims_with("aud", json!(["another", AUDIENCE])),
+        claims_with("org_id", json!("100458")),
+        claims_with("nbf", json!(now)),
+        claims_with("scope", json!({ "more": ["than", "we", "ask"] })),
+        // Clocks may be apart.
+        claims_with("exp", json!(now - 10)),
+        claims_with("nbf", json!(now + 10)),
+    ] {
+        let token = token(&json!({ "alg": "EdDSA", "kid": "EdDSA" }), &claims, &ED);
+        assert_eq!(verified(&tokens, &token).await, (100_458, 10_025), "{claims}");
+    }
+    let largest = claims_with("sub", json!("9007199254740991"));
+    let token = token(&json!({ "alg": "EdDSA", "kid": "EdDSA" }), &largest, &ED);
+    assert_eq!(verified(&tokens, &token).await, (100_458, 9_007_199_254_740_991));
+}
+
+#[tokio::test]
+async fn a_token_that_names_no_key_means_the_only_one_of_its_algorithm() {
+    let other = Signer::ec();
+    let keys = json!({ "keys": [EC.jwk("1"), ED.jwk("2"), other.jwk("3")] });
+    let file = file_with(keys.to_string().as_bytes());
+    let tokens = start(KeySource::File(file.path().to_owned())).await.unwrap();
+    let unnamed = token(&json!({ "alg": "EdDSA" }), &claims(), &ED);
+    assert_eq!(verified(&tokens, &unnamed).await, (100_458, 10_025));
+    let unnamed = token(&json!({ "alg": "ES256" }), &claims(), &EC);
+    assert_eq!(reason(&tokens, &unnamed).await, "the token could be signed with any of several keys");
+    let unnamed = token(&json!({ "alg": "RS256" }), &claims(), &RSA);
+    assert_eq!(reason(&tokens, &unnamed).await, "the token is signed with an unknown key");
+}
+
+#[tokio::test]
+async fn a_new_key_in_the_file_is_believed_at_once() {
+    let (tokens, file) = believer().await;
+    let new = Signer::ec();
+    let signed = token(&json!({ "alg": "ES256", "kid": "new" }), &claims(), &new);
+    fs::write(file.path(), json!({ "keys": [new.jwk("new")] }).to_string()).unwrap();
+    assert_eq!(verified(&tokens, &signed).await, (100_458, 10_025));
+    let old = token(&json!({ "alg": "ES256", "kid": "ES256" }), &claims(), &EC);
+    assert_eq!(reason(&tokens, &old).await, "the token is signed with an unknown key");
+}

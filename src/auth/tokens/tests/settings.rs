@@ -1,0 +1,99 @@
+//! Keys that customer tokens can't be checked with.
+
+use serde_json::json;
+
+use super::*;
+
+async fn refused(keys: KeySource) -> String {
+    start(keys).await.err().expect("these keys can't be used").to_string()
+}
+
+async fn refused_file(document: &[u8]) -> String {
+    let file = file_with(document);
+    refused(KeySource::File(file.path().to_owned())).await
+}
+
+#[tokio::test]
+async fn a_short_secret_is_refused() {
+    let error = refused(KeySource::Secret("x".repeat(31).into())).await;
+    assert!(error.contains("fewer than 32 bytes"), "{error}");
+    assert!(start(KeySource::Secret("x".repeat(32).into())).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_url_that_others_could_answer_for_is_refused() {
+    for url in [
+        "http://issuer.example/keys",
+        "http://127.0.0.1.example/keys",
+        "http://localhost.example/keys",
+        "http://10.0.0.1/keys",
+        "http://localhost@issuer.example/keys",
+        "ftp://localhost/keys",
+        "file:///keys.json",
+        "https://user:password@issuer.example/keys",
+        "issuer.example/keys",
+        "",
+    ] {
+        let error = refused(KeySource::Url(url.to_owned())).await;
+        assert!(error.starts_with("the URL of the key set "), "{url}: {error}");
+        assert!(!error.contains("password@"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_key_set_is_refused() {
+    assert_eq!(refused(KeySource::File("/nowhere/keys.json".into())).await, "the key set can't be read");
+    for (document, expected) in [
+        (&b"{}"[..], "this is no JSON Web Key Set (RFC 7517): line 1, column 2"),
+        (b"", "this is no JSON Web Key Set (RFC 7517): line 1, column 0"),
+        (b"{\"keys\":\"hidden\"}", "this is no JSON Web Key Set (RFC 7517): line 1, column 16"),
+        (&vec![b' '; 1_000_001], "the key set has more than 1000000 bytes"),
+        (json!({ "keys": vec![ED.jwk("1"); 101] }).to_string().as_bytes(), "the key set has more than 100 keys"),
+    ] {
+        assert_eq!(refused_file(document).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn keys_that_are_for_something_else_are_skipped() {
+    let weak = |bytes: usize| json!({ "kty": "RSA", "kid": "weak", "n": encode(vec![0xff; bytes]), "e": "AQAB" });
+    let with = |mut jwk: Value, name: &str, value: Value| {
+        jwk[name] = value;
+        jwk
+    };
+    let secret = encode([7; 32]);
+    let others = [
+        json!({ "kty": "oct", "kid": "secret", "k": secret }),
+        json!({ "kty": "oct", "kid": "secret", "k": secret, "alg": "HS256", "use": "sig" }),
+        json!({ "kty": "oct", "kid": "secret", "k": secret, "alg": "RS256" }),
+        json!({ "kty": "EC", "crv": "P-384", "x": encode([7; 48]), "y": encode([7; 48]) }),
+        json!({ "kty": "OKP", "crv": "X25519", "x": encode([7; 32]) }),
+        json!({ "kty": "RSA", "e": "AQAB" }),
+        json!({ "kty": "new" }),
+        json!(7),
+        weak(255),
+        weak(1025),
+        with(weak(256), "n", json!("not base64!")),
+        with(EC.jwk("1"), "x", json!("AA")),
+        with(ED.jwk("1"), "x", json!("AA")),
+        with(EC.jwk("1"), "use", json!("enc")),
+        with(EC.jwk("1"), "use", json!(7)),
+        with(EC.jwk("1"), "key_ops", json!(["sign"])),
+        with(EC.jwk("1"), "alg", json!("ES384")),
+        with(RSA.jwk("1"), "alg", json!("HS256")),
+        with(RSA.jwk("1"), "alg", json!("PS256")),
+        with(RSA.jwk("1"), "alg", json!("RSA-OAEP")),
+    ];
+    for other in &others {
+        let error = refused_file(json!({ "keys": [other] }).to_string().as_bytes()).await;
+        assert!(error.starts_with("no key of the key set can be used"), "{other}: {error}");
+    }
+    // One that can be used is enough, whatever stands beside it.
+    let keys = [&others[..], &[with(ED.jwk("good"), "key_ops", json!(["verify"]))]].concat();
+    let file = file_with(json!({ "keys": keys }).to_string().as_bytes());
+    let tokens = start(KeySource::File(file.path().to_owned())).await.unwrap();
+    let signed = token(&json!({ "alg": "EdDSA", "kid": "good" }), &claims(), &ED);
+    assert_eq!(verified(&tokens, &signed).await, (100_458, 10_025));
+    let forged = token(&json!({ "alg": "HS256", "kid": "secret" }), &claims(), &Signer::Secret(vec![7; 32]));
+    assert_eq!(reason(&tokens, &forged).await, "the token is signed with an unknown key");
+}

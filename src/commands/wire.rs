@@ -1,0 +1,73 @@
+//! How a server is called: what `dev` and `serve` have in common.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, anyhow};
+use clap::{Args, ValueEnum};
+
+use crate::{
+    graphql::{ApiSettings, DocumentLimits, PersistedDocuments},
+    http::Origin,
+};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "GraphQL over HTTP")]
+pub struct WireArguments {
+    /// An origin whose pages may call the API (CORS), such as `https://shop.example`; may be given more than once
+    #[arg(long = "cors-origin", env = "PROMOLINK_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    origins: Vec<String>,
+    /// A file of persisted documents that callers may name by documentId: the manifest of graphql-codegen
+    #[arg(long, env = "PROMOLINK_DOCUMENTS", value_name = "FILE")]
+    documents: Option<PathBuf>,
+    /// Execute persisted documents alone, but for admins
+    #[arg(long, env = "PROMOLINK_DOCUMENTS_ONLY", requires = "documents")]
+    documents_only: bool,
+    /// Whether callers may look into the schema: introspection, and suggestions for misspelt names
+    #[arg(
+        long,
+        env = "PROMOLINK_INTROSPECTION",
+        value_name = "ON|OFF",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    introspection: Switch,
+    /// Another bound on documents than the default, such as selections=50000; may be given more than once
+    #[arg(
+        long = "document-limit",
+        env = "PROMOLINK_DOCUMENT_LIMITS",
+        value_name = "NAME=NUMBER",
+        value_delimiter = ','
+    )]
+    document_limits: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+impl WireArguments {
+    /// The origins whose pages may call the API.
+    pub fn origins(&self) -> anyhow::Result<Vec<Origin>> {
+        let given = self.origins.iter().filter(|origin| !origin.is_empty());
+        given.map(|origin| origin.parse().map_err(|error| anyhow!("--cors-origin {origin}: {error}"))).collect()
+    }
+
+    /// What they say of the API.
+    pub fn api(&self) -> anyhow::Result<ApiSettings> {
+        let persisted = match &self.documents {
+            Some(path) => {
+                let cannot = || format!("cannot read the documents of {}", path.display());
+                let manifest = fs::read_to_string(path).with_context(cannot)?;
+                PersistedDocuments::parse(&manifest, self.documents_only).with_context(cannot)?
+            }
+            None => PersistedDocuments::default(),
+        };
+        let mut limits = DocumentLimits::default();
+        for setting in self.document_limits.iter().filter(|setting| !setting.is_empty()) {
+            limits.set(setting).map_err(|error| anyhow!("--document-limit: {error}"))?;
+        }
+        Ok(ApiSettings { persisted, introspection: self.introspection == Switch::On, limits })
+    }
+}

@@ -1,0 +1,180 @@
+//! From a call to its response: the document is read and judged, then executed, and the response put right.
+
+use std::sync::Arc;
+
+use async_graphql::{
+    EmptySubscription, Request, Response, Schema, Variables,
+    parser::types::{DocumentOperations, ExecutableDocument, OperationType},
+};
+
+use super::{
+    access, builder,
+    completion::{self, chosen},
+    documents::{Documents, PersistedDocuments},
+    error::{self, ErrorCode},
+    guard::{self, DocumentLimits},
+    loaders::Loaders,
+    mutation::Mutation,
+    query::Query,
+    refused::{Refusal, Refused},
+    sdl,
+    text::SchemaText,
+};
+use crate::{
+    auth::{Limiter, Principal, Role},
+    promotions::PromotionService,
+};
+
+/// The schema over a running service.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+struct Inner {
+    schema: Schema<Query, Mutation, EmptySubscription>,
+    text: SchemaText,
+    service: Arc<PromotionService>,
+    documents: Documents,
+    persisted: PersistedDocuments,
+    limits: DocumentLimits,
+}
+
+/// What an operator may choose.
+#[derive(Debug, Default)]
+pub struct ApiSettings {
+    /// The documents that callers may name.
+    pub persisted: PersistedDocuments,
+    /// Whether the schema may be looked into: introspection, and suggestions for misspelt names.
+    pub introspection: bool,
+    /// How much a document may ask for.
+    pub limits: DocumentLimits,
+}
+
+/// What a caller asks for.
+pub struct Call {
+    /// The document.
+    pub document: Document,
+    /// Which of its operations. `None`: the only one.
+    pub operation_name: Option<String>,
+    /// The values of its variables.
+    pub variables: Variables,
+    /// Whether it came in a way that must not change anything.
+    pub queries_only: bool,
+}
+
+/// A document, as callers tell it.
+pub enum Document {
+    /// By its text.
+    Text(String),
+    /// By the id of a persisted document.
+    Id(String),
+}
+
+/// A call that may be executed.
+pub struct Prepared {
+    text: String,
+    document: Arc<ExecutableDocument>,
+    operation_name: Option<String>,
+    variables: Variables,
+}
+
+impl Prepared {
+    /// Whether it may change anything.
+    #[must_use]
+    pub fn is_mutation(&self) -> bool {
+        let operation = chosen(&self.document, self.operation_name.as_deref());
+        operation.is_some_and(|operation| operation.ty == OperationType::Mutation)
+    }
+}
+
+impl Api {
+    /// Builds the schema over a service.
+    ///
+    /// # Panics
+    /// If the library can't read its own text of the schema, which a test would show.
+    #[must_use]
+    pub fn new(service: Arc<PromotionService>, limiter: Arc<Limiter>, settings: ApiSettings) -> Self {
+        let text = SchemaText::parse(&sdl()).expect("the schema's text is well-formed");
+        let mut schema = builder().data(Arc::clone(&service)).data(limiter);
+        if !settings.introspection {
+            schema = schema.disable_introspection().disable_suggestions();
+        }
+        let ApiSettings { persisted, limits, .. } = settings;
+        Self(Arc::new(Inner { schema: schema.finish(), text, service, documents: Documents::new(), persisted, limits }))
+    }
+
+    /// Reads and judges what a caller asks for. Nothing is executed yet.
+    pub fn prepare(&self, call: Call, principal: &Principal) -> Result<Prepared, Refused> {
+        let Call { document, operation_name, variables, queries_only } = call;
+        let text = self.text_of(document, principal)?;
+        let document = match self.0.documents.get(&text) {
+            Some(document) => document,
+            None => Arc::new(guard::parse(&text, &self.0.text, &self.0.limits)?),
+        };
+        guard::load(&document, operation_name.as_deref(), &variables, &self.0.limits)?;
+        let prepared = Prepared { text, document, operation_name, variables };
+        let (document, operation) = (&prepared.document, prepared.operation_name.as_deref());
+        if queries_only && prepared.is_mutation() {
+            return Err(Refused::new(Refusal::MutationByGet, error::bad_request("A mutation must be sent by POST.")));
+        }
+        if let Some(key) = completion::repeated_change(document, operation) {
+            let message = format!("The mutation selects \"{key}\" more than once; give each an alias.");
+            return Err(Refused::document(ErrorCode::GraphqlValidationFailed, message));
+        }
+        if let Some(forbidden) = access::forbidden(&self.0.text, document, operation, principal.role) {
+            let reason = format_args!("the credential's role is {}", principal.role);
+            let error = error::forbidden(&forbidden.field, reason).into_server_error(forbidden.position);
+            return Err(Refused::new(Refusal::Forbidden, error));
+        }
+        if let Some(name) = missing_variable(document, operation, &prepared.variables) {
+            let message = format!("The variable \"${name}\" must have a value that is not null.");
+            return Err(Refused::document(ErrorCode::BadUserInput, message));
+        }
+        Ok(prepared)
+    }
+
+    /// Executes a call on behalf of a caller.
+    pub async fn execute(&self, call: Prepared, principal: Principal) -> Result<Response, Refused> {
+        let Inner { schema, text, service, documents, .. } = &*self.0;
+        let mut request = Request::new(String::new()).variables(call.variables);
+        request.operation_name.clone_from(&call.operation_name);
+        request.set_parsed_query((*call.document).clone());
+        let loaders = Loaders::new(service, principal.org);
+        let mut response = schema.execute(request.data(principal).data(loaders)).await;
+        // An error that is about no field is about the document: nothing was executed.
+        if response.errors.iter().any(|error| error.path.is_empty()) {
+            return Err(Refused::invalid(response.errors));
+        }
+        response.errors.iter_mut().for_each(error::judge);
+        completion::complete(text, &call.document, call.operation_name.as_deref(), &mut response);
+        if let DocumentOperations::Single(_) = call.document.operations {
+            documents.keep(call.text, call.document);
+        }
+        Ok(response)
+    }
+
+    /// The text of a document that the caller may have executed.
+    fn text_of(&self, document: Document, principal: &Principal) -> Result<String, Refused> {
+        match document {
+            Document::Text(text) if !self.0.persisted.only || principal.role == Role::Admin => Ok(text),
+            Document::Text(_) => {
+                let message = "This server executes persisted documents alone; name one by documentId.";
+                Err(Refused::document(ErrorCode::PersistedDocumentRequired, message))
+            }
+            Document::Id(id) => self.0.persisted.get(&id).map(ToOwned::to_owned).ok_or_else(|| {
+                let message = "There is no persisted document with this documentId.";
+                Refused::document(ErrorCode::PersistedDocumentNotFound, message)
+            }),
+        }
+    }
+}
+
+/// A variable of an operation that must have a value but has none. The library would find out only where it is used.
+fn missing_variable(document: &ExecutableDocument, operation: Option<&str>, variables: &Variables) -> Option<String> {
+    let definitions = &chosen(document, operation)?.variable_definitions;
+    let missing = definitions.iter().map(|definition| &definition.node).find(|definition| {
+        let given = variables.get(&definition.name.node);
+        let optional = definition.var_type.node.nullable || (definition.default_value.is_some() && given.is_none());
+        !optional && given.is_none_or(|value| *value == async_graphql::Value::Null)
+    });
+    missing.map(|definition| definition.name.node.to_string())
+}

@@ -1,0 +1,77 @@
+//! Errors of a request as a whole: nothing of it was executed, or nothing came of it.
+
+use async_graphql::{Error, Pos, ServerError, resolver_utils::enum_value};
+
+use super::{BROKEN, ErrorCode, broken, coded, rate_limited};
+use crate::{auth::Wait, promotions::StoreError};
+
+/// The error for a caller who showed no valid credential.
+#[must_use]
+pub fn unauthenticated() -> ServerError {
+    let message = "A valid credential is wanted, as the header Authorization: Bearer.";
+    request_error(ErrorCode::Unauthenticated, message)
+}
+
+/// The error for a caller who sends too many operations.
+#[must_use]
+pub fn too_many_operations(wait: Wait) -> ServerError {
+    placeless(rate_limited(wait, "operations"))
+}
+
+/// The error for a request that is none.
+#[must_use]
+pub fn bad_request(reason: &str) -> ServerError {
+    request_error(ErrorCode::BadRequest, reason)
+}
+
+/// The error for a request that took too long, and may have been about to change something.
+#[must_use]
+pub fn timed_out(changes: bool) -> ServerError {
+    request_error(
+        ErrorCode::Timeout,
+        if changes {
+            "The request took too long. What it changes may still be done."
+        } else {
+            "The request took too long."
+        },
+    )
+}
+
+/// The error for what broke, and can't be told of.
+#[must_use]
+pub fn internal() -> ServerError {
+    request_error(ErrorCode::Internal, BROKEN)
+}
+
+/// Names the request in an error whose reason is in the log.
+pub fn name_request(error: &mut ServerError, id: &str) {
+    if let Some(extensions) = &mut error.extensions
+        && extensions.get("code") == Some(&enum_value(ErrorCode::Internal))
+    {
+        extensions.set("requestId", id);
+    }
+}
+
+/// The error for a request as a whole.
+pub fn request_error(code: ErrorCode, message: impl Into<String>) -> ServerError {
+    placeless(coded(code, message))
+}
+
+fn placeless(error: Error) -> ServerError {
+    let mut error = error.into_server_error(Pos::default());
+    error.locations.clear();
+    error
+}
+
+/// The error where a credential can't be checked. The cause goes to the log.
+#[must_use]
+pub fn credential_unchecked(cause: &(dyn std::error::Error + 'static)) -> ServerError {
+    tracing::error!(error = cause, "a credential could not be checked");
+    request_error(ErrorCode::Overloaded, "The credential can't be checked at the moment. Please try again shortly.")
+}
+
+/// The error where a credential could not be looked up. The cause goes to the log.
+#[must_use]
+pub fn not_looked_up(error: &StoreError) -> ServerError {
+    placeless(broken(error))
+}

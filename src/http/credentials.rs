@@ -1,0 +1,84 @@
+//! Who is at the door: the credential of a request, as RFC 6750 has it, and what is answered to who may not come in.
+
+use axum::{
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+    response::Response,
+};
+
+use super::graphql::unseen;
+use crate::{
+    auth::{Authenticator, Credential, Limiter, Principal, Rejection},
+    graphql,
+    promotions::StoreError,
+};
+
+/// Lets a request in, as whose it is, or answers it.
+pub async fn admit(
+    authenticator: &Authenticator,
+    limiter: &Limiter,
+    headers: &HeaderMap,
+) -> Result<Principal, Box<Response>> {
+    let shown = bearer(headers);
+    let admitted = match shown {
+        Ok(credential) => authenticator.authenticate(credential).await,
+        Err(rejection) => Err(rejection),
+    };
+    let principal = admitted.map_err(|rejection| Box::new(reject(rejection)))?;
+    tracing::Span::current().record("credential", tracing::field::display(name_of(&principal)));
+    limiter.operation(&principal).map_err(|wait| {
+        tracing::info!("too many operations");
+        let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, graphql::too_many_operations(wait));
+        response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
+        Box::new(response)
+    })?;
+    Ok(principal)
+}
+
+/// The credential that a request shows, if it shows any.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return if headers.contains_key(AUTHORIZATION) {
+            Err(Rejection::Invalid("there is more than one header Authorization"))
+        } else {
+            Ok(None)
+        };
+    };
+    let value = value.to_str().map_err(|_| Rejection::Invalid("the header Authorization is not ASCII"))?;
+    match value.split_once(' ') {
+        Some((scheme, credential)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(Some(credential.trim())),
+        _ => Err(Rejection::Invalid("the header Authorization is not Bearer")),
+    }
+}
+
+fn reject(rejection: Rejection) -> Response {
+    let challenge = match rejection {
+        Rejection::Unavailable(cause) => {
+            return unseen(StatusCode::SERVICE_UNAVAILABLE, graphql::credential_unchecked(&*cause));
+        }
+        Rejection::Store(error @ StoreError::Failed(_)) => {
+            return unseen(StatusCode::INTERNAL_SERVER_ERROR, graphql::not_looked_up(&error));
+        }
+        Rejection::Store(error) => return unseen(StatusCode::SERVICE_UNAVAILABLE, graphql::not_looked_up(&error)),
+        Rejection::Missing => "Bearer",
+        Rejection::Invalid(reason) => {
+            tracing::info!(reason, "a credential was refused");
+            "Bearer error=\"invalid_token\""
+        }
+    };
+    let mut response = unseen(StatusCode::UNAUTHORIZED, graphql::unauthenticated());
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    response
+}
+
+/// How the log names the caller. Customers' numbers are not logged.
+fn name_of(principal: &Principal) -> String {
+    match principal.credential {
+        Credential::None => "none".to_owned(),
+        Credential::ApiKey(id) => format!("{} key {}", principal.role, id.get()),
+        Credential::Customer(_) => format!("customer of {}", principal.org.get()),
+    }
+}

@@ -1,0 +1,67 @@
+//! API keys in SQLite.
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+
+use super::SqliteStore;
+use crate::{
+    auth::{ApiKey, ApiKeyId, ApiKeyRepository},
+    promotions::{OrgId, Timestamp},
+    store::{
+        error::StoreResult,
+        queries,
+        rows::{ApiKeyRow, Id, OrganisationRow, into_domain},
+        schema::{api_keys, organisations},
+    },
+};
+
+#[async_trait]
+impl ApiKeyRepository for SqliteStore {
+    async fn create_key(&self, key: &ApiKey) -> StoreResult<bool> {
+        let (organisation, row) = (OrganisationRow::new(key.org, key.created_on), ApiKeyRow::from(key));
+        self.write(move |connection| {
+            let new = diesel::insert_into(organisations::table)
+                .values(organisation)
+                .on_conflict_do_nothing()
+                .execute(connection)?;
+            diesel::insert_into(api_keys::table).values(row).execute(connection)?;
+            Ok(new > 0)
+        })
+        .await
+    }
+
+    async fn key(&self, org: OrgId, id: ApiKeyId) -> StoreResult<Option<ApiKey>> {
+        let query = queries::api_key(org.get(), Id(id.get()));
+        self.read(move |connection| {
+            let row = query.select(ApiKeyRow::as_select()).first(connection).optional()?;
+            row.map(TryInto::try_into).transpose()
+        })
+        .await
+    }
+
+    async fn keys(&self, org: OrgId) -> StoreResult<Vec<ApiKey>> {
+        let query = queries::api_keys_of(org.get());
+        self.read(move |connection| into_domain(query.select(ApiKeyRow::as_select()).load(connection)?)).await
+    }
+
+    async fn revoke_key(&self, org: OrgId, id: ApiKeyId, now: Timestamp) -> StoreResult<Option<ApiKey>> {
+        let (org, id) = (org.get(), Id(id.get()));
+        self.write(move |connection| {
+            diesel::update(queries::api_key(org, id).filter(api_keys::revoked_on.is_null()))
+                .set(api_keys::revoked_on.eq(now.millis()))
+                .execute(connection)?;
+            let row = queries::api_key(org, id).select(ApiKeyRow::as_select()).first(connection).optional()?;
+            row.map(TryInto::try_into).transpose()
+        })
+        .await
+    }
+
+    async fn key_used(&self, org: OrgId, id: ApiKeyId, now: Timestamp) -> StoreResult<()> {
+        let query = queries::api_key(org.get(), Id(id.get()));
+        self.write(move |connection| {
+            diesel::update(query).set(api_keys::last_used_on.eq(now.millis())).execute(connection)?;
+            Ok(())
+        })
+        .await
+    }
+}

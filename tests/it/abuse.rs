@@ -1,0 +1,262 @@
+//! What guessing codes and asking too often come to.
+
+use std::{collections::BTreeMap, ops::Range, time::Duration};
+
+use futures_util::future::join_all;
+
+use promolink::auth::{Limit, Limits, Role};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::support::{Caller, Database, ORG, Server, TestCampaign, campaign, code_of, in_days, issuer};
+
+/// Codes that can't be linked, one for each reason, and some that can.
+fn campaigns() -> [TestCampaign; 3] {
+    let expired = campaign("Over").with(|campaign| campaign.valid_till = in_days(-1)).code("EXPIRED", None);
+    let off = campaign("Off").with(|campaign| campaign.active = false).code("INACTIVE", None);
+    let codes = campaign("Spring").code("TAKEN", Some(1)).revoked_code("REVOKED").code("FREE", None);
+    [expired, off, (0..100).fold(codes, |codes, number| codes.code(&format!("FREE-{number}"), None))]
+}
+
+const REASONS: [&str; 5] = ["UNKNOWN", "TAKEN", "EXPIRED", "REVOKED", "INACTIVE"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_trusted_learns_nothing_of_a_code_that_can_not_be_linked() {
+    let database = Database::postgres();
+    database.seed(&campaigns()).await;
+    let server = Server::serve(&database, &issuer::VARIABLES);
+    let service = server.caller(&database.key(ORG, "service"));
+    service.link(99, "TAKEN").await;
+    for caller in [server.caller(&database.key(ORG, "storefront")), server.caller(&issuer::token(ORG, 1))] {
+        let mut answers = Vec::new();
+        for code in REASONS {
+            let variables = json!({ "code": code });
+            let response = caller.send(LINK, variables).await;
+            answers.push((response.status(), response.text().await.unwrap()));
+        }
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
+        let response: Value = serde_json::from_str(&answers[0].1).unwrap();
+        assert_eq!((answers[0].0.as_u16(), code_of(&response)), (200, "CODE_NOT_USABLE"));
+        assert_eq!(response["errors"][0]["extensions"]["retryable"], false);
+        assert_eq!(code_of(&caller.execute(LINK, json!({ "code": "FREE" })).await), "OK");
+        assert_eq!(code_of(&caller.execute(LINK, json!({ "code": "" })).await), "INVALID_INPUT");
+    }
+    let log = server.log();
+    let mut told = log.lines().filter(|line| line.contains("a code was not linked"));
+    let whose = |line: &str| line.contains("credential=storefront key") || line.contains("credential=customer of");
+    assert!(told.all(|line| whose(line) && line.contains("request{id=")), "{log}");
+    for reason in ["CodeNotFound", "CodeAlreadyLinked", "PromotionExpired", "CodeRevoked", "PromotionInactive"] {
+        assert_eq!(log.matches(reason).count(), 2, "{reason}: {log}");
+    }
+    for (code, expected) in REASONS.into_iter().zip(["CODE_NOT_FOUND", "CODE_ALREADY_LINKED", "PROMOTION_EXPIRED"]) {
+        assert_eq!(code_of(&service.execute(LINK, json!({ "code": code })).await), expected, "a backend is told");
+    }
+}
+
+const LINK: &str =
+    "mutation($code: String!) { linkPromotionCode(input: { customerId: 1, code: $code, mode: DISCOUNT }) { id } }";
+
+const GUESSES: usize = 1000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_guesses_are_refused_after_the_budget_however_they_are_sent() {
+    let database = Database::postgres();
+    database.seed(&campaigns()).await;
+    let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "storefront.operations=none,storefront.links=none")]);
+    let storefront = || server.caller(&database.key(ORG, "storefront"));
+    let expected = outcomes(&[("CODE_NOT_USABLE", 20), ("RATE_LIMITED", GUESSES - 20)]);
+
+    assert_eq!(guess_in_one_document(&storefront(), |_| 1).await, expected);
+    assert_eq!(guess_in_batches(&storefront(), |_| 1).await, expected);
+    assert_eq!(guess_one_by_one(&storefront(), |_| 1).await, expected);
+    // Nor does it help to guess for many customers: the key has a budget as well.
+    let expected = outcomes(&[("CODE_NOT_USABLE", 300), ("RATE_LIMITED", GUESSES - 300)]);
+    assert_eq!(guess_in_batches(&storefront(), |guess| guess).await, expected);
+    // A code that is free is not looked up either, and its refusal says when to come back.
+    let spent = storefront();
+    guess_in_batches(&spent, |_| 1).await;
+    let refused = spent.link(1, "FREE").await;
+    assert_eq!(code_of(&refused), "RATE_LIMITED");
+    let wait = refused["errors"][0]["extensions"]["retryAfter"].as_u64().unwrap();
+    assert!((1..=180).contains(&wait), "{refused:#}");
+    assert_eq!(refused["errors"][0]["extensions"]["retryable"], true);
+    assert_eq!(code_of(&spent.link(2, "FREE").await), "OK", "another customer is not to blame");
+    assert_eq!(code_of(&storefront().link(1, "FREE").await), "OK", "nor is another credential");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_sent_at_once_or_given_up_spend_the_budget_as_well() {
+    let database = Database::postgres();
+    database.seed(&campaigns()).await;
+    let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "storefront.operations=none,storefront.links=none")]);
+    let caller = server.caller(&database.key(ORG, "storefront"));
+    let at_once = join_all((0..200).map(|guess| {
+        let caller = &caller;
+        async move { code_of(&caller.link(1, &format!("GUESS-{guess}")).await).to_owned() }
+    }));
+    let mut counted = BTreeMap::new();
+    for code in at_once.await {
+        *counted.entry(code).or_insert(0) += 1;
+    }
+    assert_eq!(counted, outcomes(&[("CODE_NOT_USABLE", 20), ("RATE_LIMITED", 180)]));
+
+    // What is not waited for is counted all the same.
+    let caller = server.caller(&database.key(ORG, "storefront"));
+    for round in 0..20 {
+        let given_up = (0..20).map(|guess| {
+            let body = json!({ "query": LINK, "variables": { "code": format!("GIVEN-UP-{round}-{guess}") } });
+            caller.request(&body).timeout(Duration::from_millis(30)).send()
+        });
+        assert!(join_all(given_up).await.iter().filter(|answer| answer.is_err()).count() > 0 || round > 0);
+        sleep(Duration::from_millis(100)).await;
+        if code_of(&caller.link(1, "FREE").await) == "RATE_LIMITED" {
+            return;
+        }
+    }
+    panic!("400 guesses were given up, and the budget was not spent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn valid_links_of_one_customer_at_once_are_not_taken_for_failed_ones() {
+    let database = Database::postgres();
+    database.seed(&campaigns()).await;
+    let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "storefront.failed-links=5")]);
+    for role in ["service", "storefront"] {
+        let caller = server.caller(&database.key(ORG, role));
+        let links = (0..100).map(|number| {
+            let caller = &caller;
+            async move { caller.link(1, &format!("FREE-{number}")).await }
+        });
+        let batch = |numbers: Range<usize>| {
+            let input: Vec<_> = numbers.map(|number| link(2, &format!("FREE-{number}"))).collect();
+            caller.execute(LINKS, json!({ "input": input }))
+        };
+        let (linked, batches) = tokio::join!(join_all(links), join_all([batch(0..50), batch(25..75), batch(50..100)]));
+        assert!(linked.iter().all(|linked| code_of(linked) == "OK"), "{linked:#?}");
+        let errors = batches.iter().flat_map(|batch| batch["data"]["linkPromotionCodes"].as_array().unwrap());
+        assert!(errors.clone().count() == 150 && errors.clone().all(|link| link["error"].is_null()), "{batches:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_that_succeed_cost_no_budget() {
+    let database = Database::postgres();
+    database.seed(&campaigns()).await;
+    let server = Server::serve(&database, &[]);
+    let storefront = server.caller(&database.key(ORG, "storefront"));
+    let input: Vec<_> = (0..100).map(|number| link(1, &format!("FREE-{number}"))).collect();
+    for _ in 0..2 {
+        let linked = storefront.data(LINKS, json!({ "input": input })).await;
+        let linked = linked["linkPromotionCodes"].as_array().unwrap();
+        assert!(linked.len() == 100 && linked.iter().all(|link| link["error"].is_null()), "{linked:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_counted_by_the_field_and_not_by_the_request() {
+    let database = Database::sqlite();
+    database.seed(&campaigns()).await;
+    let limits = "storefront.links=10,storefront.failed-links=none,storefront.failed-links-per-customer=none";
+    let server = Server::serve(&database, &[("PROMOLINK_LIMITS", limits)]);
+    let key = || server.caller(&database.key(ORG, "storefront"));
+    for guessed in [guess_in_one_document(&key(), |_| 1).await, guess_in_batches(&key(), |_| 1).await] {
+        // Ten at once, and one for each tenth of a second that it took.
+        let looked_up = guessed["CODE_NOT_USABLE"];
+        assert!((10..500).contains(&looked_up) && guessed["RATE_LIMITED"] == GUESSES - looked_up, "{guessed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_operations_are_refused_and_told_when_to_come_back() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "service.operations=1")]);
+    let service = server.caller(&database.key(ORG, "service"));
+    let (mut refused, mut admitted) = (0, 0);
+    for _ in 0..10 {
+        let response = service.send("{ __typename }", Value::Null).await;
+        if response.status() == 429 {
+            assert_eq!(response.headers()["retry-after"], "1");
+            let response: Value = response.json().await.unwrap();
+            assert_eq!((code_of(&response), &response["data"]), ("RATE_LIMITED", &Value::Null));
+            assert_eq!(response["errors"][0]["extensions"]["retryAfter"], 1);
+            refused += 1;
+        } else {
+            assert_eq!(response.status(), 200);
+            admitted += 1;
+        }
+    }
+    assert!(refused >= 1 && admitted >= 1, "{refused} refused, {admitted} admitted");
+    let other = server.caller(&database.key(ORG, "service"));
+    assert_eq!(other.send("{ __typename }", Value::Null).await.status(), 200, "each credential has its own");
+}
+
+#[test]
+fn the_readme_tells_the_limits() {
+    let number = |role, limit| {
+        let digits = Limits::default().of(role, limit).unwrap().to_string();
+        if digits.len() > 3 {
+            format!("{},{}", &digits[..digits.len() - 3], &digits[digits.len() - 3..])
+        } else {
+            digits
+        }
+    };
+    for (name, limit) in [
+        ("operations a second", Limit::Operations),
+        ("links a second", Limit::Links),
+        ("failed links an hour", Limit::FailedLinks),
+        ("failed links an hour, for one customer", Limit::FailedLinksPerCustomer),
+    ] {
+        let numbers = Role::ALL.map(|role| number(role, limit));
+        let row = format!("| {name} | {} |\n", numbers.join(" | "));
+        assert!(include_str!("../../README.md").contains(&row), "README.md does not say: {row}");
+    }
+}
+
+const LINKS: &str =
+    "mutation($input: [LinkPromotionCodeInput!]!) { linkPromotionCodes(input: $input) { error { code } } }";
+
+fn link(customer: usize, code: &str) -> Value {
+    json!({ "customerId": customer, "code": code, "mode": "DISCOUNT" })
+}
+
+fn outcomes(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    expected.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect()
+}
+
+fn count<'a>(codes: impl Iterator<Item = &'a Value>) -> BTreeMap<String, usize> {
+    codes.fold(BTreeMap::new(), |mut counted, code| {
+        *counted.entry(code.as_str().unwrap().to_owned()).or_insert(0) += 1;
+        counted
+    })
+}
+
+async fn guess_in_one_document(caller: &Caller, customer: fn(usize) -> usize) -> BTreeMap<String, usize> {
+    let guess = |n: usize| {
+        let customer = customer(n);
+        format!(
+            "g{n}: linkPromotionCode(input: {{ customerId: {customer}, code: \"GUESS-{n}\", mode: DISCOUNT }}) {{ id }}"
+        )
+    };
+    let guesses: Vec<_> = (0..GUESSES).map(guess).collect();
+    let response = caller.execute(&format!("mutation {{ {} }}", guesses.join(" ")), Value::Null).await;
+    count(response["errors"].as_array().unwrap().iter().map(|error| &error["extensions"]["code"]))
+}
+
+async fn guess_in_batches(caller: &Caller, customer: fn(usize) -> usize) -> BTreeMap<String, usize> {
+    let mut answers = Vec::new();
+    for half in [0..GUESSES / 2, GUESSES / 2..GUESSES] {
+        let input: Vec<_> = half.map(|n| link(customer(n), &format!("GUESS-{n}"))).collect();
+        let response = caller.data(LINKS, json!({ "input": input })).await;
+        answers.extend(response["linkPromotionCodes"].as_array().unwrap().clone());
+    }
+    count(answers.iter().map(|answer| &answer["error"]["code"]))
+}
+
+async fn guess_one_by_one(caller: &Caller, customer: fn(usize) -> usize) -> BTreeMap<String, usize> {
+    let mut answers = Vec::new();
+    for n in 0..GUESSES {
+        answers.push(caller.link(customer(n), &format!("GUESS-{n}")).await);
+    }
+    count(answers.iter().map(|answer| &answer["errors"][0]["extensions"]["code"]))
+}

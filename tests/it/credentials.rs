@@ -1,0 +1,332 @@
+//! Nobody in who doesn't belong: API keys, customer tokens, and what is answered to the rest.
+
+use std::{process::Command, time::Duration};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::support::{Database, ORG, Server, campaign, code_of, issuer, on_both_databases, program};
+
+const WALLET: &str = "query($id: Long!) { customerPromotions(customerId: $id) { nodes { id customerId } } }";
+
+on_both_databases! {
+    async fn a_key_lets_in_until_it_is_revoked(database: Database) {
+        database.seed(&[campaign("Spring").code("A", None)]).await;
+        let server = Server::serve(&database, &[]);
+        let key = database.key(ORG, "service");
+        let caller = server.caller(&key);
+        assert_eq!(code_of(&caller.link(1, "A").await), "OK");
+        assert!(keys(&database).contains("valid"), "{}", keys(&database));
+
+        let id = id_of(&key);
+        let revoke = || text(&mut promolink(&database, &["key", "revoke", "--org", "100458", &id]));
+        let revoked = revoke();
+        assert!(revoked.starts_with(&format!("revoked {id} on 20")), "{revoked}");
+        assert_eq!(revoke(), revoked, "once is enough");
+        sleep(Duration::from_millis(5_100)).await;
+        assert_eq!(code_of(&caller.link(1, "A").await), "UNAUTHENTICATED");
+        let list = keys(&database);
+        assert!(list.contains("revoked") && !list.contains("valid"), "{list}");
+        assert!(server.log().contains("the API key was revoked"), "{}", server.log());
+    }
+
+    async fn a_keys_last_use_is_noted(database: Database) {
+        database.open().await;
+        let server = Server::serve(&database, &[]);
+        let key = database.key(ORG, "admin");
+        let last_used = |list: String| list.lines().nth(1).unwrap().split_whitespace().nth(5).unwrap().to_owned();
+        assert_eq!(last_used(keys(&database)), "-");
+        for _ in 0..20 {
+            server.caller(&key).data("{ __typename }", Value::Null).await;
+        }
+        for _ in 0..50 {
+            if last_used(keys(&database)).starts_with("20") {
+                return;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{}", keys(&database));
+    }
+
+    async fn a_key_is_for_its_organisation_and_no_other(database: Database) {
+        database.open().await;
+        let server = Server::serve(&database, &[]);
+        let key = database.key(ORG, "admin");
+        database.key(ORG + 1, "admin");
+        let moved = key.replace(&ORG.to_string(), &(ORG + 1).to_string());
+        assert_eq!(code_of(&server.caller(&key).execute("{ __typename }", Value::Null).await), "OK");
+        assert_eq!(code_of(&server.caller(&moved).execute("{ __typename }", Value::Null).await), "UNAUTHENTICATED");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_valid_credential_nothing_is_answered() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve(&database, &[]);
+    let key = database.key(ORG, "admin");
+    let other = database.key(ORG, "admin");
+    let (id, secret) = (&key[..key.len() - 64], &key[key.len() - 64..]);
+    let wrong_secret = format!("{id}{}", &other[other.len() - 64..]);
+    let shouted = format!("{id}{}", secret.to_uppercase());
+    let no_such = key.replace(&key[11..43], &"0".repeat(32));
+    let body = json!({ "query": "{ __typename }" });
+    let ask = async |authorization: Option<&str>| {
+        let request = server.request(&body);
+        let request = authorization.iter().fold(request, |request, value| request.header("authorization", *value));
+        let response = request.send().await.unwrap();
+        let (status, challenge) = (response.status().as_u16(), response.headers().get("www-authenticate").cloned());
+        let challenge = challenge.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        (status, challenge, response.json::<Value>().await.unwrap())
+    };
+    let (status, challenge, response) = ask(None).await;
+    assert_eq!((status, challenge.as_str(), code_of(&response)), (401, "Bearer", "UNAUTHENTICATED"));
+    for credential in [&wrong_secret, &shouted, &no_such, &key[..key.len() - 1], "plk_", "x", "", "a.b.c"] {
+        let (status, challenge, response) = ask(Some(&format!("Bearer {credential}"))).await;
+        assert_eq!((status, code_of(&response)), (401, "UNAUTHENTICATED"), "{credential}");
+        assert_eq!(challenge, "Bearer error=\"invalid_token\"");
+        assert_eq!(response["data"], Value::Null);
+    }
+    assert_eq!(ask(Some(&format!("Basic {key}"))).await.0, 401);
+    assert_eq!(ask(Some(&key)).await.0, 401);
+    let (status, _, response) = ask(Some(&format!("bearer {key}"))).await;
+    assert_eq!((status, &response["data"]["__typename"]), (200, &json!("Query")));
+    let twice = server.request(&body).bearer_auth(&key).bearer_auth(&key).send().await.unwrap();
+    assert_eq!(twice.status(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_ends_when_it_expires() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve(&database, &[]);
+    let create = ["key", "create", "--org", "100458", "--role", "admin", "--expires-in", "2s"];
+    let key = text(&mut promolink(&database, &create)).trim_end().to_owned();
+    assert_eq!(code_of(&server.caller(&key).execute("{ __typename }", Value::Null).await), "OK");
+    sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(code_of(&server.caller(&key).execute("{ __typename }", Value::Null).await), "UNAUTHENTICATED");
+    assert!(keys(&database).contains("expired"), "{}", keys(&database));
+}
+
+#[tokio::test]
+async fn a_new_key_stands_alone_on_standard_output() {
+    let database = Database::sqlite();
+    database.open().await;
+    let create = ["key", "create", "--org", "7", "--role", "storefront", "--name", "the app"];
+    let output = promolink(&database, &create).output().unwrap();
+    let (key, remarks) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(key.starts_with("plk_7_") && key.len() == 104 && key.ends_with('\n'), "{key}");
+    assert!(remarks.contains("Organisation 7 is new.") && remarks.contains("shown this once"), "{remarks}");
+    assert!(!remarks.contains(&key[key.len() - 65..key.len() - 1]));
+    let again = promolink(&database, &create).output().unwrap();
+    assert!(!String::from_utf8(again.stderr).unwrap().contains("is new"));
+    let list = text(&mut promolink(&database, &["key", "list", "--org", "7"]));
+    assert!(list.starts_with("ID  ") && list.lines().count() == 3 && list.contains("storefront"), "{list}");
+    assert!(list.lines().nth(1).unwrap().ends_with("the app"), "{list}");
+    assert_eq!(text(&mut promolink(&database, &["key", "list", "--org", "8"])).lines().count(), 1);
+}
+
+#[test]
+fn what_can_not_be_meant_of_a_key_is_said() {
+    let database = Database::sqlite();
+    text(&mut promolink(&database, &["migrate"]));
+    let unknown = "00000000-0000-7000-8000-000000000000";
+    for (arguments, expected) in [
+        (&["create", "--org", "7", "--role", "customer"][..], "[possible values: admin, service, storefront]"),
+        (&["create", "--org", "7", "--role", "admin", "--expires-in", "0s"], "--expires-in"),
+        (&["create", "--org", "7", "--role", "admin", "--expires-in", "9000000y"], "--expires-in"),
+        (&["create", "--org", "7", "--role", "admin", "--name", "a\nb"], "control character"),
+        (&["create", "--org", "-7", "--role", "admin"], "--org"),
+        (&["revoke", "--org", "7", unknown], "has no key"),
+    ] {
+        let output = promolink(&database, &[&["key"], arguments].concat()).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && errors.contains(expected), "{arguments:?}: {errors}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_stored_or_logged() {
+    let database = Database::sqlite();
+    database.seed(&[campaign("Spring").code("SPRING-0042", Some(1))]).await;
+    let variables = [&issuer::VARIABLES[..], &[("RUST_LOG", "trace")]].concat();
+    let server = Server::serve(&database, &variables);
+    let (storefront, admin, token) =
+        (database.key(ORG, "storefront"), database.key(ORG, "admin"), issuer::token(ORG, 987_654_321));
+    for credential in [&storefront, &admin, &token] {
+        server.caller(credential).link(987_654_321, "SPRING-0042").await;
+        server.caller(&format!("{credential}0")).link(987_654_321, "SPRING-0042").await;
+    }
+    server.caller(&storefront).link(123_456_789, "SPRING-0042").await;
+    let log = server.log();
+    assert!(log.contains("a code was not linked") && log.contains("CodeAlreadyLinked"), "{log}");
+    let signature = token.rsplit('.').next().unwrap();
+    let secrets = [&storefront[storefront.len() - 64..], &admin[admin.len() - 64..], signature];
+    for hidden in secrets.into_iter().chain(["987654321", "123456789", "SPRING-0042", "shares with the server"]) {
+        assert!(!log.contains(hidden), "{hidden} is in the log");
+    }
+    let path = database.url.trim_start_matches("sqlite:");
+    for file in [path.to_owned(), format!("{path}-wal")] {
+        let stored = String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned();
+        assert!(secrets.iter().all(|secret| !stored.contains(secret)));
+    }
+}
+
+on_both_databases! {
+    async fn a_customer_acts_for_itself_alone(database: Database) {
+        database.seed(&[campaign("Spring").code("MINE", None).code("THEIRS", None)]).await;
+        let server = Server::serve(&database, &issuer::VARIABLES);
+        let service = server.caller(&database.key(ORG, "service"));
+        let theirs = service.link(2, "THEIRS").await["data"]["linkPromotionCode"]["id"].take();
+        let customer = server.caller(&issuer::token(ORG, 1));
+        let mine = customer.link(1, "MINE").await["data"]["linkPromotionCode"]["id"].take();
+
+        let refused = customer.link(2, "MINE").await;
+        assert_eq!((code_of(&refused), &refused["errors"][0]["extensions"]["field"]), ("FORBIDDEN", &json!("customerId")));
+        let links = "mutation { linkPromotionCodes(input: [{ customerId: 2, code: \"MINE\", mode: DISCOUNT }, { customerId: 1, code: \"MINE\", mode: DISCOUNT }]) { promotion { id } error { code field } } }";
+        assert_eq!(
+            customer.data(links, Value::Null).await["linkPromotionCodes"],
+            json!([{ "promotion": null, "error": { "code": "FORBIDDEN", "field": "customerId" } }, { "promotion": { "id": mine }, "error": null }])
+        );
+        assert_eq!(code_of(&customer.execute(WALLET, json!({ "id": 2 })).await), "FORBIDDEN");
+        let wallet = customer.data(WALLET, json!({ "id": 1 })).await;
+        assert_eq!(wallet["customerPromotions"]["nodes"], json!([{ "id": mine, "customerId": 1 }]));
+        let promotion = "query($id: ID!) { promotion(id: $id) { customerId customer { id promotions { nodes { code } } } } }";
+        assert_eq!(customer.data(promotion, json!({ "id": theirs })).await["promotion"], Value::Null);
+        let own = customer.data(promotion, json!({ "id": mine })).await;
+        assert_eq!(own["promotion"]["customer"], json!({ "id": "1", "promotions": { "nodes": [{ "code": "MINE" }] } }));
+        let unlink = "mutation($id: ID!) { unlinkPromotion(id: $id) { id } }";
+        assert_eq!(code_of(&customer.execute(unlink, json!({ "id": mine })).await), "FORBIDDEN");
+        assert_eq!(service.data(WALLET, json!({ "id": 2 })).await["customerPromotions"]["nodes"][0]["id"], theirs);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_not_what_it_says_is_refused() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve(&database, &issuer::VARIABLES);
+    let good = issuer::token(ORG, 1);
+    let [header, claims, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!("{good}") };
+    let with = |name: &str, value: Value| {
+        let mut claims = issuer::claims(ORG, 1);
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value;
+        }
+        issuer::sign(&claims)
+    };
+    let none = URL_SAFE_NO_PAD.encode(br#"{"alg":"none","typ":"JWT"}"#);
+    let other_customer = URL_SAFE_NO_PAD.encode(issuer::claims(ORG, 2).to_string().as_bytes());
+    let forged = [
+        ("no signature wanted", format!("{none}.{claims}.")),
+        ("no signature wanted, one there", format!("{none}.{claims}.{signature}")),
+        ("another customer's claims", format!("{header}.{other_customer}.{signature}")),
+        ("signature cut off", format!("{header}.{claims}.")),
+        ("signature damaged", format!("{header}.{claims}.{}", signature.chars().rev().collect::<String>())),
+        ("no third part", format!("{header}.{claims}")),
+        ("expired", with("exp", json!(issuer::in_seconds(-120)))),
+        ("never expires", with("exp", Value::Null)),
+        ("not yet valid", with("nbf", json!(issuer::in_seconds(120)))),
+        ("another issuer", with("iss", json!("https://accounts.example.evil"))),
+        ("no issuer", with("iss", Value::Null)),
+        ("another audience", with("aud", json!("promolink-staging"))),
+        ("no audience", with("aud", Value::Null)),
+        ("no customer", with("sub", Value::Null)),
+        ("a customer that is no number", with("sub", json!("-1"))),
+        ("no organisation", with("org_id", Value::Null)),
+    ];
+    for (how, token) in &forged {
+        let response = server.caller(token).send(WALLET, json!({ "id": 1 })).await;
+        assert_eq!(response.status(), 401, "{how}");
+        assert_eq!(code_of(&response.json().await.unwrap()), "UNAUTHENTICATED", "{how}");
+    }
+    assert_eq!(code_of(&server.caller(&good).execute(WALLET, json!({ "id": 1 })).await), "OK");
+}
+
+#[test]
+fn settings_that_can_not_be_meant_are_said() {
+    let database = Database::sqlite();
+    text(&mut promolink(&database, &["migrate"]));
+    let [issuer, audience, secret] = issuer::VARIABLES;
+    for (variables, expected) in [
+        (vec![issuer, audience], "is missing"),
+        (vec![issuer, secret], "--jwt-audience"),
+        (vec![secret], "--jwt-issuer"),
+        (vec![issuer, audience, secret, ("PROMOLINK_JWKS", "keys.json")], "not several"),
+        (vec![issuer, audience, ("PROMOLINK_JWT_SECRET", "hidden")], "32 bytes"),
+        (vec![issuer, audience, ("PROMOLINK_JWT_SECRET_FILE", "/nowhere/secret")], "/nowhere/secret"),
+        (vec![issuer, audience, ("PROMOLINK_JWKS", "/nowhere/keys.json")], "/nowhere/keys.json"),
+        (vec![issuer, audience, ("PROMOLINK_JWKS", "http://accounts.example/keys")], "https"),
+        (vec![("PROMOLINK_LIMITS", "storefront.links=0")], "a number from 1"),
+        (vec![("PROMOLINK_LIMITS", "shop.links=1")], "shop is none of storefront"),
+        (vec![issuer, ("PROMOLINK_JWT_AUDIENCE", ""), secret], "--jwt-audience"),
+        (vec![("PROMOLINK_CORS_ORIGINS", "https://shop.example/")], "--cors-origin https://shop.example/"),
+        (vec![("PROMOLINK_DOCUMENTS", "/nowhere/documents.json")], "/nowhere/documents.json"),
+        (vec![("PROMOLINK_DOCUMENT_LIMITS", "depth=33")], "a number from 1 to 32"),
+        (vec![("PROMOLINK_DOCUMENT_LIMITS", "size=33")], "size is none of nesting"),
+    ] {
+        let output = promolink(&database, &["serve"]).envs(variables.clone()).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && errors.contains(expected), "{variables:?}: {errors}");
+        assert!(!errors.contains("hidden"), "{errors}");
+    }
+}
+
+/// The id of a key, as lists show it.
+fn id_of(key: &str) -> String {
+    key.split('_').nth(2).unwrap().parse::<uuid::Uuid>().unwrap().to_string()
+}
+
+fn keys(database: &Database) -> String {
+    text(&mut promolink(database, &["key", "list", "--org", "100458"]))
+}
+
+fn promolink(database: &Database, arguments: &[&str]) -> Command {
+    let mut command = program();
+    command.args(arguments).env("DATABASE_URL", &database.url);
+    command
+}
+
+#[track_caller]
+fn text(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_key_set_is_picked_up_without_a_restart() {
+    let database = Database::sqlite();
+    database.open().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (old, new) = (issuer::SigningKey::new("2026-10"), issuer::SigningKey::new("2026-11"));
+    let publish = |keys: &[&issuer::SigningKey]| std::fs::write(file.path(), issuer::key_set(keys)).unwrap();
+    publish(&[&old]);
+    let [issuer, audience, _] = issuer::VARIABLES;
+    let variables = [issuer, audience, ("PROMOLINK_JWKS", file.path().to_str().unwrap())];
+    let server = Server::serve(&database, &variables);
+    let wallet =
+        async |token: String| code_of(&server.caller(&token).execute(WALLET, json!({ "id": 1 })).await).to_owned();
+    assert_eq!(wallet(old.token(ORG, 1)).await, "OK");
+    assert_eq!(wallet(issuer::token(ORG, 1)).await, "UNAUTHENTICATED", "a shared secret is no key of the set");
+    publish(&[&old, &new]);
+    assert_eq!(wallet(new.token(ORG, 1)).await, "OK");
+    assert_eq!(wallet(old.token(ORG, 1)).await, "OK");
+}
+
+#[test]
+fn a_key_that_could_not_be_shown_is_revoked() {
+    let database = Database::sqlite();
+    text(&mut promolink(&database, &["migrate"]));
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut create = promolink(&database, &["key", "create", "--org", "100458", "--role", "admin"]);
+    let output = create.stdout(full).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && errors.contains("could not be shown, and was revoked"), "{errors}");
+    let list = keys(&database);
+    assert!(list.contains("revoked") && !list.contains("valid"), "{list}");
+}

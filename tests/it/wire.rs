@@ -1,0 +1,267 @@
+//! GraphQL over HTTP: media types, statuses, methods, persisted documents, and who may call from where.
+
+use std::{fs, time::Duration};
+
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+
+use crate::support::{Database, ORG, Server, campaign, code_of};
+
+const JSON: &str = "application/json";
+const GRAPHQL: &str = "application/graphql-response+json";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_has_the_type_that_is_wanted_and_its_status() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let ask = async |accept: &str, body: Value| server.request(&body).header("accept", accept).send().await.unwrap();
+    let fails = "{ promotion(id: \"x\") { id } }";
+    for (document, code, status) in [
+        ("{ __typename }", "OK", 200),
+        (fails, "INVALID_INPUT", 200),
+        ("{ promotion(", "GRAPHQL_PARSE_FAILED", 400),
+        ("{ nothing }", "GRAPHQL_VALIDATION_FAILED", 400),
+        ("query($id: ID!) { promotion(id: $id) { id } }", "BAD_USER_INPUT", 400),
+        ("query A { __typename } query B { __typename }", "GRAPHQL_VALIDATION_FAILED", 400),
+    ] {
+        for (accept, status) in [(JSON, 200), ("*/*", 200), (GRAPHQL, status)] {
+            let response = ask(accept, json!({ "query": document })).await;
+            let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+            let expected = if accept == GRAPHQL { GRAPHQL } else { JSON };
+            assert_eq!(content_type, format!("{expected}; charset=utf-8"));
+            assert_eq!(response.headers()["vary"], "accept");
+            assert_eq!(response.status(), status, "{document}");
+            let response: Value = response.json().await.unwrap();
+            assert_eq!(code_of(&response), code, "{document}: {response:#}");
+            let executed = ["OK", "INVALID_INPUT"].contains(&code);
+            assert_eq!(response.as_object().unwrap().contains_key("data"), executed, "{response:#}");
+        }
+    }
+    for body in [
+        json!([{ "query": "{ __typename }" }]),
+        json!("x"),
+        json!({}),
+        json!({ "query": 1 }),
+        json!({ "query": "{ __typename }", "variables": [] }),
+        json!({ "query": "{ __typename }", "documentId": "x" }),
+    ] {
+        for accept in [JSON, GRAPHQL] {
+            let response = ask(accept, body.clone()).await;
+            assert_eq!(response.status(), 400, "{body}");
+            assert_eq!(code_of(&response.json().await.unwrap()), "BAD_REQUEST", "{body}");
+        }
+    }
+    let response = ask("text/html", json!({ "query": "{ __typename }" })).await;
+    assert_eq!((response.status().as_u16(), code_of(&response.json().await.unwrap())), (406, "BAD_REQUEST"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_may_come_by_get_and_a_mutation_may_not() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let get = async |parameters: &[(&str, &str)]| {
+        reqwest::Client::new().get(server.url("/graphql")).query(parameters).send().await.unwrap()
+    };
+    let query = "query($codes: [String!]!) { promotionCodes(codes: $codes, mode: DISCOUNT) { code } }";
+    let response = get(&[("query", query), ("variables", "{\"codes\":[\"welcome\"]}")]).await;
+    let response: Value = response.json().await.unwrap();
+    assert_eq!(response["data"]["promotionCodes"], json!([{ "code": "WELCOME" }]));
+    let create =
+        "mutation M { createCampaign(input: { name: \"Forged\", mode: DISCOUNT, validTill: 4000000000000 }) { id } }";
+    for parameters in [&[("query", create)][..], &[("query", create), ("operationName", "M")]] {
+        let response = get(parameters).await;
+        assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"POST".parse().unwrap()));
+    }
+    let both = format!("{create} query Q {{ __typename }}");
+    assert_eq!(get(&[("query", &both), ("operationName", "Q")]).await.status(), 200);
+    assert_eq!(get(&[("query", &both), ("operationName", "M")]).await.status(), 405);
+    assert_ne!(get(&[("query", &both)]).await.status(), 500);
+    for parameters in [
+        &[][..],
+        &[("query", "{ __typename }"), ("variables", "[]")],
+        &[("query", "{ __typename }"), ("variables", "{")],
+    ] {
+        assert_eq!(get(parameters).await.status(), 400, "{parameters:?}");
+    }
+    for method in [Method::PUT, Method::DELETE, Method::PATCH] {
+        let response = reqwest::Client::new().request(method, server.url("/graphql")).send().await.unwrap();
+        assert_eq!(response.status(), 405);
+    }
+    let names = server.data("{ campaigns { nodes { name } } }", Value::Null).await.to_string();
+    assert!(!names.contains("Forged"), "{names}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn persisted_documents_are_executed_by_their_id() {
+    let database = Database::sqlite();
+    database.seed(&[campaign("Spring").code("A", None)]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = folder.path().join("documents.json");
+    let link = "mutation Link($input: LinkPromotionCodeInput!) { linkPromotionCode(input: $input) { code } }";
+    fs::write(&manifest, json!({ "71f7": "query Q { __typename }", "sha256:a0": link }).to_string()).unwrap();
+    let manifest = manifest.to_str().unwrap();
+    let server = Server::serve(&database, &[("PROMOLINK_DOCUMENTS", manifest), ("PROMOLINK_DOCUMENTS_ONLY", "true")]);
+    let (admin, service) = (server.caller(&database.key(ORG, "admin")), server.caller(&database.key(ORG, "service")));
+    for id in ["71f7", "sha256:71f7"] {
+        assert_eq!(service.post(&json!({ "documentId": id })).await["data"]["__typename"], "Query");
+    }
+    let input = json!({ "customerId": 1, "code": "a", "mode": "DISCOUNT" });
+    let linked = service.post(&json!({ "documentId": "sha256:a0", "variables": { "input": input } })).await;
+    assert_eq!(linked["data"]["linkPromotionCode"]["code"], "A");
+    let by_get = async |id: &str| {
+        let request = reqwest::Client::new().get(service.url("/graphql")).query(&[("documentId", id)]);
+        request.bearer_auth(database.key(ORG, "service")).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((by_get("sha256:71f7").await, by_get("sha256:a0").await), (200, 405));
+    assert_eq!(code_of(&service.post(&json!({ "documentId": "sha256:00" })).await), "PERSISTED_DOCUMENT_NOT_FOUND");
+    for text in ["{ __typename }", "{ __schema { types { name } } }"] {
+        assert_eq!(code_of(&service.execute(text, Value::Null).await), "PERSISTED_DOCUMENT_REQUIRED");
+        assert_eq!(code_of(&admin.execute(text, Value::Null).await), "OK");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_introspection_the_schema_is_told_to_nobody() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve(&database, &[("PROMOLINK_INTROSPECTION", "off")]);
+    let admin = server.caller(&database.key(ORG, "admin"));
+    for document in
+        ["{ __schema { types { name } } }", "{ __type(name: \"Query\") { fields { name } } }", "{ _service { sdl } }"]
+    {
+        let response = admin.execute(document, Value::Null).await.to_string();
+        assert!(!response.contains("linkPromotionCode") && !response.contains("campaigns"), "{document}: {response}");
+    }
+    let misspelt = admin.execute("{ campaign(id: \"x\") { nam } }", Value::Null).await.to_string();
+    assert!(!misspelt.contains("Did you mean"), "{misspelt}");
+    assert_eq!(admin.data("{ __typename }", Value::Null).await["__typename"], "Query");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_allowed_origins_may_call_and_no_others() {
+    let database = Database::sqlite();
+    database.open().await;
+    let key = database.key(ORG, "storefront");
+    let origins = "https://shop.example,http://localhost:3000";
+    let (open, closed) =
+        (Server::serve(&database, &[("PROMOLINK_CORS_ORIGINS", origins)]), Server::serve(&database, &[]));
+    let preflight = async |server: &Server, origin: &str| {
+        let request = reqwest::Client::new().request(Method::OPTIONS, server.url("/graphql")).header("origin", origin);
+        let request = request.header("access-control-request-method", "POST");
+        request.header("access-control-request-headers", "authorization,content-type").send().await.unwrap()
+    };
+    let header =
+        |response: &Response, name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let allowed = preflight(&open, "https://shop.example").await;
+    assert_eq!(allowed.status(), 200);
+    assert_eq!(header(&allowed, "access-control-allow-origin").as_deref(), Some("https://shop.example"));
+    assert_eq!(header(&allowed, "access-control-allow-headers").as_deref(), Some("authorization,content-type"));
+    assert_eq!(header(&allowed, "access-control-allow-credentials"), None);
+    let called =
+        open.caller(&key).request(&json!({ "query": "{ __typename }" })).header("origin", "http://localhost:3000");
+    let called = called.send().await.unwrap();
+    assert_eq!(
+        (called.status().as_u16(), header(&called, "access-control-allow-origin").as_deref()),
+        (200, Some("http://localhost:3000"))
+    );
+    for (server, origin) in [(&open, "https://shop.example.evil"), (&open, "null"), (&closed, "https://shop.example")] {
+        assert_eq!(header(&preflight(server, origin).await, "access-control-allow-origin"), None, "{origin}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dev_answers_to_this_machines_own_names_alone() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let port = server.address.rsplit(':').next().unwrap().to_owned();
+    let body = json!({ "query": "{ __typename }" });
+    for (host, status) in
+        [("localhost", 200), ("127.0.0.1", 200), ("[::1]", 200), ("rebound.example", 421), ("localhost.example", 421)]
+    {
+        let response = server.request(&body).header("host", format!("{host}:{port}")).send().await.unwrap();
+        assert_eq!(response.status(), status, "{host}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_kept_by_nobody_and_packed_if_wanted() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let query = json!({ "query": "{ __schema { types { name description fields { name description } } } }" });
+    let response = server.request(&query).header("accept-encoding", "gzip").send().await.unwrap();
+    let headers = response.headers();
+    for (name, value) in [
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("content-encoding", "gzip"),
+    ] {
+        assert_eq!(headers[name], value);
+    }
+    assert!(headers.contains_key("x-request-id"));
+    for (id, taken) in [("a".repeat(128), true), ("a".repeat(129), false)] {
+        let response = server.request(&query).header("x-request-id", &id).send().await.unwrap();
+        assert_eq!(response.headers()["x-request-id"] == id.as_str(), taken);
+    }
+    let packed = response.bytes().await.unwrap().len();
+    let plain = server.request(&query).send().await.unwrap().bytes().await.unwrap().len();
+    assert!(packed * 3 < plain, "{packed} of {plain} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_of_a_document_are_short_and_placed_and_do_not_repeat_it() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let long = "x".repeat(100_000);
+    for (document, line, column) in [
+        (format!("query {{\n  campaigns {{ nodes {{ {} }} }} }}", &long[..200]), 2, 23),
+        (format!("{{ campaigns(first: \"{long}\") {{ nodes {{ id }} }} }}"), 1, 13),
+        (format!("{{ a }} }} # secret {long}"), 1, 7),
+        (format!("{{ {} }}", (0..1000).map(|n| format!("nothing{n}")).collect::<Vec<_>>().join(" ")), 1, 3),
+    ] {
+        let response = server.execute(&document, Value::Null).await;
+        let text = response.to_string();
+        assert!(text.len() < 5_000 && !text.contains("secret"), "{} bytes: {:.1000}", text.len(), text);
+        assert_eq!(response["errors"][0]["locations"][0], json!({ "line": line, "column": column }), "{text:.1000}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_under_way_is_made_whether_its_caller_waits_or_not() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Spring").code("A", None)]).await;
+    let server = Server::start(&database);
+    let linked = server.link(1, "A").await;
+    let id = linked["data"]["linkPromotionCode"]["id"].clone();
+    let mut session = database.session().await;
+    session.run("BEGIN; SELECT 1 FROM promotions FOR UPDATE").await;
+    let unlink =
+        json!({ "query": "mutation($id: ID!) { unlinkPromotion(id: $id) { state } }", "variables": { "id": id } });
+    let given_up = server.request(&unlink).timeout(Duration::from_millis(100)).send().await;
+    assert!(given_up.is_err_and(|error| error.is_timeout()));
+    session.run("ROLLBACK").await;
+    let query = "query($id: ID!) { promotion(id: $id) { state } }";
+    for _ in 0..100 {
+        if server.data(query, json!({ "id": id })).await["promotion"]["state"] == "UNLINKED" {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the promotion was not unlinked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_document_is_answered_alike_whatever_its_variables() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let query =
+        "query($codes: [String!]!, $mode: PromotionMode!) { promotionCodes(codes: $codes, mode: $mode) { code } }";
+    for _ in 0..3 {
+        let good = server.execute(query, json!({ "codes": ["welcome"], "mode": "DISCOUNT" })).await;
+        assert_eq!(good["data"]["promotionCodes"], json!([{ "code": "WELCOME" }]));
+        let bad = server.execute(query, json!({ "codes": ["welcome"], "mode": "NOPE" })).await;
+        assert_eq!(code_of(&bad), "GRAPHQL_VALIDATION_FAILED");
+        assert_eq!(code_of(&server.execute(query, json!({ "codes": ["welcome"] })).await), "BAD_USER_INPUT");
+    }
+}
