@@ -73,6 +73,11 @@ fn sort(error: &Error) -> Sort {
     }
 }
 
+/// Whether another transaction was there first, so that the same statement may succeed when it is done.
+pub fn is_in_the_way(error: &Error) -> bool {
+    matches!(sort(error), Sort::InTheWay)
+}
+
 impl From<diesel::r2d2::PoolError> for StoreError {
     fn from(error: diesel::r2d2::PoolError) -> Self {
         Self::Unavailable(Arc::new(error))

@@ -1,8 +1,8 @@
 //! Migrations: built into the binary, applied on demand, safe to start twice at once.
 
 use diesel::{
-    ExpressionMethods, QueryDsl, QueryResult, SqliteConnection, backend::Backend, connection::Connection,
-    migration::MigrationSource, pg::Pg, sqlite::Sqlite,
+    ExpressionMethods, QueryDsl, QueryResult, SqliteConnection, backend::Backend, migration::MigrationSource, pg::Pg,
+    sqlite::Sqlite,
 };
 use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -53,7 +53,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<Vec<Migration>, OpenError> {
         DatabaseUrl::Sqlite(path) => {
             let path = path.clone();
             tokio::task::spawn_blocking(move || {
-                let applied = applied_to_sqlite(&mut SqliteConnection::establish(&path.to_string_lossy())?)?;
+                let applied = applied_to_sqlite(&mut sqlite::look(&path)?)?;
                 list::<Sqlite>(&SQLITE, &applied)
             })
             .await?

@@ -9,7 +9,8 @@ use std::{
     cmp::Reverse,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -20,7 +21,7 @@ use diesel::{
 };
 
 use super::{
-    error::{OpenError, StoreResult},
+    error::{OpenError, StoreResult, is_in_the_way},
     lists, queries,
     rows::{CampaignRow, CodeRow, Id, OrganisationRow, PromotionRow, RedemptionRow, into_domain, mode_to_db},
     schema::{campaigns, organisations, promotion_codes},
@@ -33,6 +34,9 @@ use crate::promotions::{
 
 /// How long a connection waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to wait between two tries to switch a new file to its write-ahead log.
+const SWITCH_PAUSE: Duration = Duration::from_millis(5);
 
 /// Connections for reading. They wait for the disk at most, so a few serve many.
 const READERS: u32 = 4;
@@ -103,12 +107,35 @@ pub fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
     Ok(connection)
 }
 
+/// Opens one connection that only looks, and makes nothing of the file that it wasn't before.
+pub fn look(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
+    wait_for_locks(&mut connection)?;
+    Ok(connection)
+}
+
 fn configure(connection: &mut SqliteConnection) -> QueryResult<()> {
-    // The wait comes first: even switching to WAL takes a lock. FULL: what was acknowledged survives a power cut.
-    connection.batch_execute(&format!(
-        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
-        BUSY_TIMEOUT.as_millis()
-    ))
+    // The wait comes first: all that follows may need a lock.
+    wait_for_locks(connection)?;
+    switch_to_wal(connection)?;
+    // FULL: what was acknowledged survives a power cut.
+    connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+}
+
+fn wait_for_locks(connection: &mut SqliteConnection) -> QueryResult<()> {
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {};", BUSY_TIMEOUT.as_millis()))
+}
+
+/// Sets the journal mode, which stays with the file. Two processes that both find a new file and switch it stand in each
+/// other's way, and SQLite then fails one of them at once instead of waiting, since neither could go on.
+fn switch_to_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
+    let started = Instant::now();
+    loop {
+        match connection.batch_execute("PRAGMA journal_mode = WAL;") {
+            Err(error) if is_in_the_way(&error) && started.elapsed() < BUSY_TIMEOUT => thread::sleep(SWITCH_PAUSE),
+            done => return done,
+        }
+    }
 }
 
 #[derive(Debug)]

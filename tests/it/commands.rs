@@ -43,14 +43,14 @@ on_both_databases! {
         assert!(text(&run(&["migrate", "--database-url", &database.url])).ends_with("is up to date\n"));
     }
 
-    async fn two_processes_may_migrate_at_once(database: Database) {
+    async fn several_processes_may_migrate_at_once(database: Database) {
         let outputs = std::thread::scope(|scope| {
             let migrate = || run(&["migrate", "--database-url", &database.url]);
-            let threads = [scope.spawn(migrate), scope.spawn(migrate), scope.spawn(migrate)];
+            let threads = [(); 8].map(|()| scope.spawn(migrate));
             threads.map(|thread| text(&thread.join().unwrap()))
         });
         assert_eq!(outputs.iter().filter(|output| output.starts_with("applied")).count(), 1, "{outputs:?}");
-        assert_eq!(outputs.iter().filter(|output| output.ends_with("is up to date\n")).count(), 2, "{outputs:?}");
+        assert_eq!(outputs.iter().filter(|output| output.ends_with("is up to date\n")).count(), 7, "{outputs:?}");
     }
 }
 
