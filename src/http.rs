@@ -18,7 +18,6 @@ use axum::{
         },
     },
     middleware,
-    response::Redirect,
     routing::get,
 };
 use tower_http::{
@@ -82,8 +81,7 @@ pub fn router(shared: Shared, settings: WireSettings) -> Router {
         routes = routes.layer(cors(settings.origins));
     }
     if settings.graphiql {
-        let page = get(graphiql::page);
-        routes = routes.route("/", get(async || Redirect::temporary("/graphiql"))).route("/graphiql", page);
+        routes = routes.merge(graphiql::routes());
     }
     if settings.local_names_only {
         routes = routes.layer(middleware::from_fn(origin::local_names_only));

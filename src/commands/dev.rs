@@ -9,7 +9,6 @@ use super::{Database, serve::shutdown_signal, wire::WireArguments};
 use crate::{
     app::{self, App},
     auth::{Authenticator, Credential, Limits, Principal, Role},
-    http::WireSettings,
     promotions::{Clock, OrgId, SystemClock, demo},
     store::{self, Store},
 };
@@ -30,7 +29,7 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
         listen.ip().is_loopback(),
         "`promolink dev` asks nobody for a credential, so it listens on loopback alone: {listen} is not"
     );
-    let api = wire.api()?;
+    let (api, wire) = (wire.api()?, wire.wire(true)?);
     let listener = super::listen(listen).await?;
     let url = database.url()?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
@@ -38,7 +37,7 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
     let org = OrgId::try_from(demo::ORG)?;
     let seeded = demo::seed(&*promotions, org, SystemClock.now()).await.context("cannot add the demo data")?;
 
-    greet(listener.local_addr()?, &url, seeded);
+    greet(listener.local_addr()?, &url, seeded, wire.graphiql);
     let everyone = Principal { org, role: Role::Admin, credential: Credential::None };
     let app = App {
         promotions,
@@ -46,14 +45,15 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
         authenticator: Authenticator::Everyone(everyone),
         limits: Limits::NONE,
         api,
-        wire: WireSettings { graphiql: true, origins: wire.origins()?, local_names_only: true },
+        wire,
     };
     app::run(app, listener, shutdown_signal()).await;
     Ok(())
 }
 
-fn greet(address: SocketAddr, url: &store::DatabaseUrl, seeded: bool) {
+fn greet(address: SocketAddr, url: &store::DatabaseUrl, seeded: bool, graphiql: bool) {
     let demo_data = if seeded { "demo data added" } else { "as it was left" };
+    let graphiql = if graphiql { format!("http://{address}/graphiql") } else { "off".to_owned() };
     let operation = format!(
         "mutation {{ linkPromotionCode(input: {{customerId: 42, code: \\\"{}\\\", mode: DISCOUNT}}) {{ id orgId \
          promotionId promotionName code customerId active createdOn validTill mode redeemableFrom }} }}",
@@ -62,7 +62,7 @@ fn greet(address: SocketAddr, url: &store::DatabaseUrl, seeded: bool) {
     println!(
         "Promolink is ready to try. Not for production: nobody needs a credential in this mode.
 
-  GraphiQL  http://{address}/graphiql
+  GraphiQL  {graphiql}
   API       http://{address}/graphql
   Database  {url} ({demo_data})
 

@@ -12,7 +12,6 @@ use super::{Database, listen, wire::WireArguments};
 use crate::{
     app::{self, App},
     auth::{ApiKeys, Authenticator, CustomerTokens, LimitSetting, Limits},
-    http::WireSettings,
     promotions::{Clock, SystemClock},
 };
 
@@ -62,7 +61,7 @@ Examples:
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let api = arguments.wire.api()?;
+    let (api, wire) = (arguments.wire.api()?, arguments.wire.wire(false)?);
     let customer_tokens = match arguments.customer_tokens.settings()? {
         Some(settings) => {
             let with = settings.keys.to_string();
@@ -78,11 +77,14 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let (url, store) = arguments.database.open().await?;
     let listener = listen(arguments.listen).await?;
-    println!("Promolink serves http://{}/graphql from {url}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    println!("Promolink serves http://{address}/graphql from {url}");
+    if wire.graphiql {
+        println!("GraphiQL is at http://{address}/graphiql");
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let api_keys = ApiKeys::new(store.api_keys, Arc::clone(&clock));
     let authenticator = Authenticator::Credentials { api_keys, customer_tokens };
-    let wire = WireSettings { origins: arguments.wire.origins()?, ..WireSettings::default() };
     let app = App { promotions: store.promotions, clock, authenticator, limits, api, wire };
     app::run(app, listener, shutdown_signal()).await;
     Ok(())

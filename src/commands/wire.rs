@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     graphql::{ApiSettings, DocumentLimits, PersistedDocuments},
-    http::Origin,
+    http::{Origin, WireSettings},
 };
 
 #[derive(Debug, Args)]
@@ -31,6 +31,9 @@ pub struct WireArguments {
         hide_possible_values = true
     )]
     introspection: Switch,
+    /// Whether there is a GraphiQL page, at /graphiql, for developers to explore: on or off. `dev` has one, `serve` has none
+    #[arg(long, env = "PROMOLINK_GRAPHIQL", value_name = "ON|OFF", hide_possible_values = true)]
+    graphiql: Option<Switch>,
     /// Another bound on documents than the default, such as selections=50000; may be given more than once
     #[arg(
         long = "document-limit",
@@ -48,8 +51,13 @@ enum Switch {
 }
 
 impl WireArguments {
-    /// The origins whose pages may call the API.
-    pub fn origins(&self) -> anyhow::Result<Vec<Origin>> {
+    /// What they say of the wire, where the command is for this machine alone, or for all.
+    pub fn wire(&self, local_names_only: bool) -> anyhow::Result<WireSettings> {
+        let graphiql = self.graphiql.map_or(local_names_only, |graphiql| graphiql == Switch::On);
+        Ok(WireSettings { graphiql, origins: self.origins()?, local_names_only })
+    }
+
+    fn origins(&self) -> anyhow::Result<Vec<Origin>> {
         let given = self.origins.iter().filter(|origin| !origin.is_empty());
         given.map(|origin| origin.parse().map_err(|error| anyhow!("--cors-origin {origin}: {error}"))).collect()
     }

@@ -1,62 +1,90 @@
-//! The GraphiQL page, which opens with an operation that works.
+//! The GraphiQL page, which is part of the program: `build.rs` puts its files here, compressed.
 
-use std::sync::LazyLock;
+use std::io::{self, Read};
 
-use async_graphql::http::GraphiQLSource;
-use axum::response::Html;
-use serde_json::json;
+use axum::{
+    Router,
+    body::Bytes,
+    extract::Path,
+    http::{
+        HeaderMap, StatusCode,
+        header::{
+            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+            IF_NONE_MATCH, VARY,
+        },
+    },
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use flate2::read::GzDecoder;
 
-use crate::promotions::demo;
+use super::Shared;
 
-const OPERATION: &str = "# Press the play button. Then try another customerId, or another code.
-mutation Link($input: LinkPromotionCodeInput!) {
-  linkPromotionCode(input: $input) {
-    id
-    orgId
-    promotionId
-    promotionName
-    code
-    customerId
-    active
-    createdOn
-    validTill
-    mode
-    redeemableFrom
-  }
-}
-";
+include!(concat!(env!("OUT_DIR"), "/graphiql.rs"));
 
-/// The library's page has no setting for what it opens with; this option of it is where that can stand.
-const OPTION: &str = "defaultEditorToolsVisibility: true,";
-
-static PAGE: LazyLock<String> = LazyLock::new(|| {
-    let variables = json!({ "input": { "customerId": 42, "code": demo::FREE_CODE, "mode": "DISCOUNT" } });
-    let (operation, variables) = (json!(OPERATION), json!(format!("{variables:#}")));
-    // GraphiQL 4 takes the variables of a tab only as a property, which would win over what was typed in an earlier
-    // visit.
-    let opening = format!(
-        "defaultTabs: [{{ query: {operation} }}], \
-         variables: localStorage.getItem('graphiql:tabState') ? undefined : {variables},"
-    );
-    GraphiQLSource::build()
-        .endpoint("/graphql")
-        .title("Promolink")
-        .finish()
-        .replace(OPTION, &format!("{OPTION} {opening}"))
-});
-
-/// Serves the page.
-pub async fn page() -> Html<&'static str> {
-    Html(&PAGE)
+/// A file of the page.
+struct File {
+    name: &'static str,
+    content_type: &'static str,
+    etag: &'static str,
+    /// Whether its name tells its content, so that it never changes.
+    immutable: bool,
+    gzip: &'static [u8],
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The page, its files, and the way to it.
+pub fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/", get(async || Redirect::temporary("graphiql")))
+        .route("/graphiql", get(async |headers: HeaderMap| respond("index.html", &headers)))
+        .route("/graphiql/{name}", get(async |Path(name): Path<String>, headers: HeaderMap| respond(&name, &headers)))
+}
 
-    #[test]
-    fn the_page_opens_with_the_operation() {
-        assert!(PAGE.contains("defaultTabs: [{ query: \"# Press the play button."));
-        assert!(PAGE.contains(demo::FREE_CODE));
+fn respond(name: &str, headers: &HeaderMap) -> Response {
+    let Some(file) = FILES.iter().find(|file| file.name == name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    // A year, which is as long as it gets; or a look whether there is a newer one, each time.
+    let caching = if file.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let about = [
+        (CACHE_CONTROL, caching),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (ETAG, file.etag),
+        // Beside what layers add.
+        (VARY, "accept-encoding"),
+    ];
+    let lists = |name, what: fn(&str, &str) -> bool, wanted: &str| {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|item| what(item.trim(), wanted))
+    };
+    if lists(IF_NONE_MATCH, is_same, file.etag) {
+        return (StatusCode::NOT_MODIFIED, about).into_response();
     }
+    let typed = [(CONTENT_TYPE, file.content_type)];
+    if lists(ACCEPT_ENCODING, accepts, "gzip") {
+        return (about, typed, [(CONTENT_ENCODING, "gzip")], Bytes::from_static(file.gzip)).into_response();
+    }
+    match decompressed(file.gzip) {
+        Ok(content) => (about, typed, content).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Whether an entity tag of If-None-Match, or `*`, is the file's.
+fn is_same(tag: &str, etag: &str) -> bool {
+    tag == "*" || tag == etag
+}
+
+/// Whether an item of Accept-Encoding (RFC 9110, section 12.5.3) takes an encoding.
+fn accepts(item: &str, encoding: &str) -> bool {
+    let mut parts = item.split(';').map(str::trim);
+    let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
+    let refused = |weight: &str| weight.trim_start_matches(['q', 'Q', '=', ' ', '0', '.']).is_empty();
+    named && !parts.any(refused)
+}
+
+fn decompressed(gzip: &[u8]) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    GzDecoder::new(gzip).read_to_end(&mut content)?;
+    Ok(content)
 }

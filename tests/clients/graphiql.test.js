@@ -1,0 +1,222 @@
+// The GraphiQL page in a real browser, served by a real server: it needs nothing from elsewhere, and all of it works.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { promisify } from "node:util";
+
+import { browse, openGraphiql, play, screenshot, type } from "./browser.js";
+import { dev, serve } from "./server.js";
+
+const FIELDS = [
+  ["id", "orgId", "promotionId", "promotionName", "code", "customerId"],
+  ["active", "createdOn", "validTill", "mode", "redeemableFrom"],
+].flat();
+
+const QUERY = ".graphiql-query-editor";
+const VARIABLES = "section[aria-label='Variables']";
+const HEADERS = "section[aria-label='Headers']";
+const RESULT = ".result-window";
+
+const origin = (server) => new URL(server.url).origin;
+
+/** What is shown as the result. The editor writes blanks that are no blanks. */
+const shown = async (page) => (await page.locator(`${RESULT} .view-lines`).innerText()).replaceAll("\u00a0", " ");
+
+const tab = (page, name) => page.locator(".graphiql-tab-button", { hasText: name });
+
+async function loaded(page) {
+  await page.locator(`${QUERY} .view-lines`).waitFor();
+  await page.locator(`${QUERY} .mtk1, ${QUERY} .mtk2, ${QUERY} .mtk3`).first().waitFor();
+}
+
+test("GraphiQL", async (t) => {
+  const browser = await browse();
+  t.after(() => browser.close());
+  const server = await dev();
+  t.after(() => server.stop());
+
+  await t.test("opens with a link that works, and needs nothing from elsewhere", async () => {
+    const { page, wrong } = await openGraphiql(browser, origin(server));
+    await page.goto(`${origin(server)}/`);
+    assert.equal(new URL(page.url()).pathname, "/graphiql");
+    await loaded(page);
+    const { data } = await play(page);
+    assert.deepEqual(Object.keys(data.linkPromotionCode), FIELDS);
+    await page.locator(RESULT).getByText("redeemableFrom").waitFor();
+    for (const field of FIELDS) assert.ok((await shown(page)).includes(`"${field}"`), field);
+    await screenshot(page, "graphiql-light");
+    assert.deepEqual(wrong, []);
+  });
+
+  await t.test("has a tab for each of the main jobs, which works on the demo data", async () => {
+    const { page, wrong } = await openGraphiql(browser, origin(server), { colorScheme: "dark" });
+    await page.goto(`${origin(server)}/graphiql`);
+    await loaded(page);
+    const answers = {};
+    for (const name of ["Link", "Codes", "Wallet", "Redeem"]) {
+      await tab(page, name).click();
+      await page.locator(QUERY).getByText(name, { exact: true }).first().waitFor();
+      const { data, errors } = await play(page, name);
+      assert.equal(errors, undefined, name);
+      answers[name] = data;
+    }
+    assert.deepEqual(answers.Codes.promotionCodes.map((code) => code?.code ?? null), ["SUMMER-0001", "WELCOME", null]);
+    assert.equal(answers.Wallet.customerPromotions.nodes[0].code, "SUMMER-0001");
+    assert.equal(answers.Redeem.redeemPromotion.promotion.state, "REDEEMED");
+    await page.locator(RESULT).getByText('"REDEEMED"').waitFor();
+    await screenshot(page, "graphiql-dark");
+    assert.deepEqual(wrong, []);
+  });
+
+  await t.test("shows what an error is, and large numbers exactly", async () => {
+    const { page, wrong } = await openGraphiql(browser, origin(server));
+    await page.goto(`${origin(server)}/graphiql`);
+    await loaded(page);
+    await type(page, VARIABLES, '{ "input": { "customerId": 42, "code": "NO-SUCH-CODE", "mode": "DISCOUNT" } }');
+    await play(page);
+    await page.locator(RESULT).getByText("CODE_NOT_FOUND").waitFor();
+    await type(page, VARIABLES, '{ "input": { "customerId": 9007199254740991, "code": "HELLO", "mode": "DISCOUNT" } }');
+    await play(page);
+    await page.locator(RESULT).getByText("9007199254740991").waitFor();
+    assert.deepEqual(wrong, []);
+  });
+
+  await t.test("completes what is typed, tells what fields are, and builds operations by clicking", async () => {
+    const { page, wrong } = await openGraphiql(browser, origin(server));
+    await page.goto(`${origin(server)}/graphiql`);
+    await loaded(page);
+
+    await page.getByLabel("Show Documentation Explorer").click();
+    const docs = page.locator(".graphiql-plugin");
+    await docs.getByText("Mutation", { exact: true }).click();
+    await docs.getByText("linkPromotionCode", { exact: true }).click();
+    await docs.getByText("CODE_ALREADY_LINKED").first().waitFor();
+
+    await type(page, QUERY, "{ ");
+    await page.keyboard.type("customerP");
+    const suggestion = page.locator(".suggest-widget .monaco-list-row", { hasText: "customerPromotions" });
+    await suggestion.waitFor();
+    await page.keyboard.press("Enter");
+    await page.locator(QUERY).getByText("customerPromotions").waitFor();
+
+    await page.getByLabel("Show GraphiQL Explorer").click();
+    await type(page, QUERY, "{ __typename }");
+    await page.locator(".graphiql-explorer-root").getByText("campaigns", { exact: true }).click();
+    await page.locator(QUERY).getByText("campaigns").waitFor();
+    await screenshot(page, "graphiql-explorer");
+    assert.deepEqual(wrong, []);
+  });
+
+  await t.test("fits on a phone", async () => {
+    const { page, wrong } = await openGraphiql(browser, origin(server), { viewport: { width: 400, height: 800 } });
+    await page.goto(`${origin(server)}/graphiql`);
+    await loaded(page);
+    await play(page);
+    await page.locator(RESULT).getByText("promotionName").waitFor();
+    const [editors, result] = await Promise.all([page.locator(QUERY), page.locator(RESULT)].map((it) => it.boundingBox()));
+    assert.ok(editors.width > 280 && result.width > 280, JSON.stringify([editors, result]));
+    assert.ok(result.y >= editors.y + editors.height, "the result stands below");
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 400);
+    await screenshot(page, "graphiql-phone");
+    assert.deepEqual(wrong, []);
+  });
+
+  await t.test("keeps files that never change, and asks whether the page did", async () => {
+    const page = await fetch(`${origin(server)}/graphiql`);
+    assert.equal(page.headers.get("cache-control"), "no-cache");
+    const etag = page.headers.get("etag");
+    const again = await fetch(`${origin(server)}/graphiql`, { headers: { "if-none-match": `"other", ${etag}` } });
+    assert.deepEqual([again.status, await again.text()], [304, ""]);
+    const [, name] = /src="\.\/(graphiql\/[^"]+)"/.exec(await page.text());
+    const texts = [];
+    for (const [encoding, expected] of [["gzip", "gzip"], ["identity", null], ["gzip;q=0", null]]) {
+      const file = await fetch(`${origin(server)}/${name}`, { headers: { "accept-encoding": encoding } });
+      assert.equal(file.headers.get("content-encoding"), expected);
+      assert.equal(file.headers.get("cache-control"), "public, max-age=31536000, immutable");
+      assert.equal(file.headers.get("content-type"), "text/javascript; charset=utf-8");
+      texts.push(await file.text());
+    }
+    assert.ok(texts.every((text) => text === texts[0]));
+    assert.equal((await fetch(`${origin(server)}/graphiql/no-such-file.js`)).status, 404);
+  });
+});
+
+test("GraphiQL of a server that wants a credential", async (t) => {
+  const browser = await browse();
+  t.after(() => browser.close());
+  const server = await serve(["service"], { PROMOLINK_GRAPHIQL: "on" });
+  t.after(() => server.stop());
+  const key = server.keys.service;
+
+  await t.test("takes it in one tab for all, and keeps it only if told to", async () => {
+    const { page } = await openGraphiql(browser, origin(server));
+    await page.goto(`${origin(server)}/graphiql`);
+    await loaded(page);
+    assert.equal((await play(page)).errors[0].extensions.code, "UNAUTHENTICATED");
+    const schema = page.waitForResponse(
+      (response) => response.status() === 200 && response.request().postData()?.includes("__schema"),
+    );
+    await page.getByRole("button", { name: "Headers", exact: true }).click();
+    await type(page, HEADERS, JSON.stringify({ authorization: key }));
+    await schema;
+    assert.equal((await play(page)).errors[0].extensions.code, "CODE_NOT_FOUND");
+    await tab(page, "Wallet").click();
+    await page.locator(QUERY).getByText("Wallet", { exact: true }).waitFor();
+    assert.deepEqual((await play(page, "Wallet")).data.customerPromotions.nodes, []);
+    const kept = () => page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+    // What is typed is stored after a moment.
+    await page.waitForTimeout(1500);
+    assert.ok(!(await kept()).includes(key));
+
+    await page.getByLabel("Open settings dialog").click();
+    await page.getByRole("button", { name: "On", exact: true }).click();
+    await page.keyboard.press("Escape");
+    await tab(page, "Link").click();
+    await page.waitForFunction((key) => JSON.stringify({ ...localStorage }).includes(key), key);
+  });
+
+  await t.test("is not there unless it was asked for", async () => {
+    const plain = await serve([]);
+    t.after(() => plain.stop());
+    for (const path of ["/", "/graphiql"]) assert.equal((await fetch(`${origin(plain)}${path}`)).status, 404);
+  });
+});
+
+test("GraphiQL from a CDN, where it could not be bundled", async (t) => {
+  const [server, browser] = [await dev(), await browse()];
+  const folder = await mkdtemp(join(tmpdir(), "promolink-cdn-"));
+  t.after(async () => {
+    await Promise.all([server.stop(), browser.close(), rm(folder, { recursive: true })]);
+  });
+  const sources = new URL("../../graphiql/", import.meta.url).pathname;
+  const source = (name) => readFile(join(sources, name));
+  const { page, wrong } = await openGraphiql(browser, origin(server));
+
+  // The CDN serves the files of the npm packages as they are; the page has their hashes.
+  await page.route("https://unpkg.com/**", async (route) => {
+    const [, name, version, file] = /^https:\/\/unpkg\.com\/([a-z-]+)@([0-9.]+)\/(.+)$/.exec(route.request().url());
+    const run = (program, ...args) => promisify(execFile)(program, args, { cwd: folder, maxBuffer: 2 ** 26 });
+    await run("npm", "pack", "--silent", `${name}@${version}`);
+    const { stdout } = await run("tar", "-xzOf", `${name}-${version}.tgz`, `package/${file}`);
+    const contentType = file.endsWith(".css") ? "text/css" : "text/javascript";
+    await route.fulfill({ body: stdout, contentType, headers: { "access-control-allow-origin": "*" } });
+  });
+  const types = { html: "text/html", css: "text/css", js: "text/javascript", svg: "image/svg+xml" };
+  await page.route(`${origin(server)}/graphiql**`, async (route) => {
+    const name = new URL(route.request().url()).pathname.split("/").pop();
+    const file = { graphiql: "cdn/index.html", "page.js": "cdn/page.js" }[name] ?? `src/${name}`;
+    await route.fulfill({ body: await source(file), contentType: types[file.split(".").pop()] });
+  });
+  await page.route(`${origin(server)}/graphiql/*`, (route) => route.fallback());
+
+  await page.goto(`${origin(server)}/graphiql`);
+  await page.locator(".graphiql-query-editor .CodeMirror-line").first().waitFor({ timeout: 60_000 });
+  const { data } = await play(page);
+  assert.deepEqual(Object.keys(data.linkPromotionCode), FIELDS);
+  await page.locator(".result-window").getByText("redeemableFrom").waitFor();
+  assert.deepEqual(wrong.filter((what) => !what.startsWith("asked elsewhere: https://unpkg.com/")), []);
+});
