@@ -48,7 +48,7 @@ enum Command {
     #[command(subcommand)]
     Codes(codes::Command),
     /// Print the GraphQL schema
-    Schema,
+    Schema(schema::Arguments),
 }
 
 /// Where the data is.
@@ -115,7 +115,7 @@ impl Cli {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Key(command) => key::run(command).await,
             Command::Codes(command) => codes::run(command).await,
-            Command::Schema => schema::run(),
+            Command::Schema(arguments) => schema::run(&arguments),
         }
     }
 }

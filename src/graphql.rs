@@ -8,6 +8,7 @@ mod completion;
 mod customer;
 mod documents;
 mod error;
+mod federation;
 mod guard;
 mod issue;
 mod link;
@@ -22,7 +23,7 @@ mod refused;
 mod scalars;
 mod text;
 
-use async_graphql::{EmptySubscription, SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{EmptySubscription, ObjectType, SDLExportOptions, Schema, SchemaBuilder};
 
 pub use self::{
     api::{Api, ApiSettings, Call, Document, Prepared},
@@ -34,15 +35,34 @@ pub use self::{
     guard::DocumentLimits,
     refused::{Refusal, Refused},
 };
-use self::{error::ErrorCode, mutation::Mutation, query::Query};
+use self::{
+    error::ErrorCode,
+    federation::{Entities, SubgraphQuery},
+    mutation::Mutation,
+    query::{Query, Reads},
+};
 
 /// The public schema in the schema definition language, as `schema.graphql` holds it.
 #[must_use]
 pub fn sdl() -> String {
-    let sdl = builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by().use_space_ident());
+    text(&with_query(Query(Reads)).finish(), SDLExportOptions::new())
+}
+
+/// The schema as gateways compose it with others: Apollo Federation 2.
+#[must_use]
+pub fn subgraph_sdl() -> String {
+    text(&builder().finish(), SDLExportOptions::new().federation())
+}
+
+fn text<Q: ObjectType + 'static>(schema: &Schema<Q, Mutation, EmptySubscription>, options: SDLExportOptions) -> String {
+    let sdl = schema.sdl_with_options(options.include_specified_by().use_space_ident());
     format!("{}\n", sdl.trim_end())
 }
 
-fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query, Mutation, EmptySubscription).register_output_type::<ErrorCode>()
+fn builder() -> SchemaBuilder<SubgraphQuery, Mutation, EmptySubscription> {
+    with_query(SubgraphQuery(Reads, Entities))
+}
+
+fn with_query<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, Mutation, EmptySubscription> {
+    Schema::build(query, Mutation, EmptySubscription).register_output_type::<ErrorCode>()
 }

@@ -17,7 +17,8 @@ use crate::auth;
 
 /// What a caller may do, as its credential says. Each role may do all that those before it may.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "crate::auth::Role")]
+// Graphs that this one is composed with may have a Role of their own, and have no use for this one.
+#[graphql(remote = "crate::auth::Role", name = "AccessRole", inaccessible)]
 pub enum Role {
     /// An app in the hands of strangers, by an API key: links codes, and learns nothing of those that it can't link.
     Storefront,

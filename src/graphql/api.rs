@@ -12,10 +12,10 @@ use super::{
     completion::{self, chosen},
     documents::{Documents, PersistedDocuments},
     error::{self, ErrorCode},
+    federation::{self, SubgraphQuery},
     guard::{self, DocumentLimits},
     loaders::Loaders,
     mutation::Mutation,
-    query::Query,
     refused::{Refusal, Refused},
     sdl,
     text::SchemaText,
@@ -30,7 +30,7 @@ use crate::{
 pub struct Api(Arc<Inner>);
 
 struct Inner {
-    schema: Schema<Query, Mutation, EmptySubscription>,
+    schema: Schema<SubgraphQuery, Mutation, EmptySubscription>,
     text: SchemaText,
     service: Arc<PromotionService>,
     documents: Documents,
@@ -93,7 +93,9 @@ impl Api {
     /// If the library can't read its own text of the schema, which a test would show.
     #[must_use]
     pub fn new(service: Arc<PromotionService>, limiter: Arc<Limiter>, settings: ApiSettings) -> Self {
-        let text = SchemaText::parse(&sdl()).expect("the schema's text is well-formed");
+        let service_sdl = if settings.introspection { federation::SERVICE } else { "" };
+        let text = SchemaText::parse(&[&sdl(), federation::ENTITIES, service_sdl].concat());
+        let text = text.expect("the schema's text is well-formed");
         let mut schema = builder().data(Arc::clone(&service)).data(limiter);
         if !settings.introspection {
             schema = schema.disable_introspection().disable_suggestions();
@@ -135,6 +137,7 @@ impl Api {
     /// Executes a call on behalf of a caller.
     pub async fn execute(&self, call: Prepared, principal: Principal) -> Result<Response, Refused> {
         let Inner { schema, text, service, documents, .. } = &*self.0;
+        let given = call.variables.clone();
         let mut request = Request::new(String::new()).variables(call.variables);
         request.operation_name.clone_from(&call.operation_name);
         request.set_parsed_query((*call.document).clone());
@@ -145,7 +148,7 @@ impl Api {
             return Err(Refused::invalid(response.errors));
         }
         response.errors.iter_mut().for_each(error::judge);
-        completion::complete(text, &call.document, call.operation_name.as_deref(), &mut response);
+        completion::complete(text, &call.document, call.operation_name.as_deref(), &given, &mut response);
         if let DocumentOperations::Single(_) = call.document.operations {
             documents.keep(call.text, call.document);
         }

@@ -30,7 +30,7 @@ pub enum PromotionMode {
 /// What marketing defines; promotionId and promotionName of its promotions are its id and name.
 pub struct Campaign(pub Arc<promotions::Campaign>);
 
-#[Object]
+#[Object(tag = "admin")]
 impl Campaign {
     /// The campaign's id (a UUID).
     #[graphql(directive = access::apply(Role::Admin))]

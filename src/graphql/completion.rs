@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use async_graphql::{
-    Name, PathSegment, Response, Value,
+    Name, PathSegment, Response, Value, Variables,
     indexmap::IndexMap,
     parser::types::{
         BaseType, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
@@ -24,10 +24,16 @@ pub fn repeated_change(document: &ExecutableDocument, operation: Option<&str>) -
 }
 
 /// Completes the response to an operation of a document.
-pub fn complete(schema: &SchemaText, document: &ExecutableDocument, operation: Option<&str>, response: &mut Response) {
+pub fn complete(
+    schema: &SchemaText,
+    document: &ExecutableDocument,
+    operation: Option<&str>,
+    variables: &Variables,
+    response: &mut Response,
+) {
     let Some(operation) = chosen(document, operation) else { return };
     let failed = response.errors.iter().flat_map(|error| (1..=error.path.len()).map(|end| path(&error.path[..end])));
-    let mut walk = Walk { schema, document, failed: failed.collect(), at: String::new() };
+    let mut walk = Walk { schema, document, variables, failed: failed.collect(), at: String::new() };
     let data = std::mem::take(&mut response.data);
     response.data = walk.object(root_of(operation), &[&operation.selection_set.node], data).unwrap_or_default();
 }
@@ -92,6 +98,7 @@ fn path(segments: &[PathSegment]) -> String {
 struct Walk<'a> {
     schema: &'a SchemaText,
     document: &'a ExecutableDocument,
+    variables: &'a Variables,
     /// Where errors are, and all that contains them.
     failed: HashSet<String>,
     at: String,
@@ -137,6 +144,9 @@ impl<'a> Walk<'a> {
             let value = values.swap_remove(&key);
             let ty = types.get(&field.name.node).map(|field| &field.ty);
             let value = self.below(&key, |walk| match (value, ty) {
+                (Some(Value::List(entities)), Some(_)) if field.name.node == "_entities" => {
+                    Some(Some(walk.entities(field, &selections, entities)))
+                }
                 (Some(value), Some(ty)) => Some(walk.value(ty, &selections, value)),
                 // Introspection is the library's own.
                 (Some(value), None) => Some(Some(value)),
@@ -149,6 +159,23 @@ impl<'a> Walk<'a> {
             }
         }
         Some(Value::Object(completed))
+    }
+
+    /// Entities, each of which is of the type that the gateway named it by, or null. The library leaves their place out
+    /// of the paths of errors.
+    fn entities(&mut self, field: &Field, selections: &[&'a SelectionSet], entities: Vec<Value>) -> Value {
+        let variables = self.variables;
+        let named = field.get_argument("representations").cloned();
+        let named =
+            named.and_then(|named| named.node.into_const_with(|name| variables.get(&name).cloned().ok_or(())).ok());
+        let Some(Value::List(named)) = named else { return Value::List(entities) };
+        let complete = |(representation, entity): (Value, Value)| {
+            let Value::Object(representation) = representation else { return entity };
+            let Some(Value::String(type_name)) = representation.get("__typename") else { return entity };
+            let ty = Type { base: BaseType::Named(Name::new(type_name)), nullable: true };
+            self.value(&ty, selections, entity).unwrap_or_default()
+        };
+        Value::List(named.into_iter().zip(entities).map(complete).collect())
     }
 
     /// Collects the fields of a selection set in the order of the document, through its fragments.

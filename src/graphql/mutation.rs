@@ -69,13 +69,13 @@ impl Mutation {
     }
 
     /// Defines a campaign. Fails with INVALID_INPUT.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn create_campaign(&self, ctx: &Context<'_>, input: CreateCampaignInput) -> Nullable<Campaign> {
         Some(create_campaign(ctx, input).await)
     }
 
     /// Changes a campaign; its promotions follow. Fails with INVALID_INPUT and NOT_FOUND.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn update_campaign(&self, ctx: &Context<'_>, input: UpdateCampaignInput) -> Nullable<Campaign> {
         Some(update_campaign(ctx, input).await)
     }
@@ -83,7 +83,7 @@ impl Mutation {
     /// Generates codes for a campaign, from the operating system's random source. There must be 10,000 possible codes
     /// for each that begins like the pattern, new or there already, lest they be guessed; else it fails with
     /// CODE_SPACE_TOO_SMALL, which says what would do. Fails too with INVALID_INPUT and NOT_FOUND.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn generate_promotion_codes(
         &self,
         ctx: &Context<'_>,
@@ -94,7 +94,7 @@ impl Mutation {
 
     /// Adds codes to a campaign: all of the well-formed list or, if one is malformed, none. Codes that are there already
     /// stay as they are, so that it is safe to retry. Fails with INVALID_INPUT and NOT_FOUND.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn import_promotion_codes(
         &self,
         ctx: &Context<'_>,
@@ -105,7 +105,7 @@ impl Mutation {
 
     /// Revokes a code: it can't be linked or redeemed any more, and its promotions become INACTIVE. Safe to retry. Fails
     /// with INVALID_INPUT and CODE_NOT_FOUND.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn revoke_promotion_code(&self, ctx: &Context<'_>, input: PromotionCodeInput) -> Nullable<PromotionCode> {
         Some(revoke_promotion_code(ctx, input).await)
     }

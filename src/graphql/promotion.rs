@@ -117,7 +117,7 @@ impl Promotion {
     }
 
     /// The campaign that the code belongs to.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn campaign(&self) -> Campaign {
         Campaign(Arc::clone(&self.0.campaign))
     }

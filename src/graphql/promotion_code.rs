@@ -25,7 +25,7 @@ pub struct PromotionCode(pub promotions::PromotionCode);
 #[error("a code belongs to a campaign that is not there")]
 struct NoCampaign;
 
-#[Object]
+#[Object(tag = "admin")]
 impl PromotionCode {
     /// The code as it was issued.
     #[graphql(directive = access::apply(Role::Admin))]

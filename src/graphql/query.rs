@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::{Context, ID, MergedObject, Object, Result};
 
 use super::{
     access::{Role, access},
@@ -23,10 +23,15 @@ use crate::{
 const MAX_CODES: usize = 500;
 
 /// What can be read. Everything belongs to the caller's organisation.
-pub struct Query;
+#[derive(MergedObject)]
+#[graphql(name = "Query")]
+pub struct Query(pub Reads);
+
+/// The fields of the root, which gateways see with more beside them.
+pub struct Reads;
 
 #[Object]
-impl Query {
+impl Reads {
     /// The promotion with this id. Null: the organisation has none, or the credential is another customer's.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn promotion(&self, ctx: &Context<'_>, id: ID) -> Nullable<Promotion> {
@@ -35,7 +40,7 @@ impl Query {
 
     /// Looks up 1 to 500 codes, in any spelling. Answers in the order of the codes asked for; null where the
     /// organisation has no such code in that mode.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn promotion_codes(
         &self,
         ctx: &Context<'_>,
@@ -71,13 +76,13 @@ impl Query {
     }
 
     /// The campaign with this id. Null: the organisation has none.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn campaign(&self, ctx: &Context<'_>, id: ID) -> Nullable<Campaign> {
         campaign(ctx, &id).await.transpose()
     }
 
     /// The organisation's campaigns, newest first. `first` is 1 to 100.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn campaigns(
         &self,
         ctx: &Context<'_>,

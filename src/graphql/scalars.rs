@@ -12,7 +12,7 @@ pub struct Long(Option<i64>);
 
 /// A whole number from 0 to 9007199254740991 (2^53 - 1, the largest that every JSON client keeps exactly), sent as a
 /// JSON number. Accepts a JSON integer or a string of decimal digits; anything else is INVALID_INPUT.
-#[Scalar]
+#[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6")]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
         Ok(Self(match value {
@@ -55,7 +55,7 @@ pub struct Timestamp(Option<promotions::Timestamp>);
 
 /// A moment: milliseconds since the Unix epoch (1970-01-01T00:00:00Z), as a JSON number from 0 to 8640000000000000;
 /// anything else is INVALID_INPUT.
-#[Scalar]
+#[Scalar(specified_by_url = "https://tc39.es/ecma262/#sec-time-values-and-time-range")]
 impl ScalarType for Timestamp {
     fn parse(value: Value) -> InputValueResult<Self> {
         let millis = match value {

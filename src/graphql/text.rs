@@ -20,8 +20,10 @@ const BUILT_IN: [&str; 5] = ["Boolean", "Float", "ID", "Int", "String"];
 pub struct SchemaText {
     names: HashSet<Name>,
     /// Those that are objects.
-    types: HashMap<Name, HashMap<Name, Field>>,
+    types: HashMap<Name, Fields>,
 }
+
+type Fields = HashMap<Name, Field>;
 
 /// A field of an object type.
 #[derive(Debug)]
@@ -36,14 +38,14 @@ impl SchemaText {
     /// Reads the schema definition language.
     pub fn parse(sdl: &str) -> Result<Self, Error> {
         let mut names: HashSet<_> = BUILT_IN.map(Name::new).into();
-        let mut types = HashMap::new();
+        let mut types: HashMap<Name, Fields> = HashMap::new();
         for definition in parse_schema(sdl)?.definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
             let name = definition.node.name.node;
             names.insert(name.clone());
             if let TypeKind::Object(object) = definition.node.kind {
                 let fields = object.fields.into_iter().map(|field| (field.node.name.node.clone(), field.node.into()));
-                types.insert(name, fields.collect());
+                types.entry(name).or_default().extend(fields);
             }
         }
         Ok(Self { names, types })
@@ -55,7 +57,7 @@ impl SchemaText {
     }
 
     /// The fields of an object type. `None`: there is none of this name.
-    pub fn fields(&self, type_name: &str) -> Option<&HashMap<Name, Field>> {
+    pub fn fields(&self, type_name: &str) -> Option<&Fields> {
         self.types.get(type_name)
     }
 }

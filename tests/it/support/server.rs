@@ -80,6 +80,15 @@ impl Server {
         fs::read_to_string(self.log.path()).unwrap()
     }
 
+    /// Runs a query that must succeed, and answers with how many statements it took, which the server must log
+    /// (`promolink::sql=debug`), and with its data.
+    pub async fn statements(&self, query: &str, variables: Value) -> (usize, Value) {
+        let before = self.log().lines().count();
+        let data = self.data(query, variables).await;
+        let log = self.log();
+        (log.lines().skip(before).filter(|line| line.contains("sql=\"SELECT ")).count(), data)
+    }
+
     /// Asks the process to end, and waits until it has.
     pub fn stop(mut self) {
         Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();

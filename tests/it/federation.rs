@@ -1,0 +1,179 @@
+//! What a gateway asks of the graph as a part of others: entities, by their keys.
+
+use promolink::promotions::CampaignId;
+use serde_json::{Value, json};
+
+use crate::support::{Database, ORG, Server, campaign, code_of, in_days, issuer, on_both_databases};
+
+const ENTITIES: &str = "query($representations: [_Any!]!) { _entities(representations: $representations) {
+    __typename
+    ... on Customer { id promotions(first: 5) { nodes { code customer { id } } } }
+    ... on Promotion { id code customerId redemptions { nodes { transactionId } } }
+    ... on Campaign { id name }
+} }";
+
+fn promotion(id: &Value) -> Value {
+    json!({ "__typename": "Promotion", "id": id })
+}
+
+fn customer(number: i64) -> Value {
+    json!({ "__typename": "Customer", "id": number.to_string() })
+}
+
+on_both_databases! {
+    async fn entities_are_read_together_and_each_stands_for_itself(database: Database) {
+        let mut spring = campaign("Spring");
+        for number in 0..100 {
+            spring = spring.code(&format!("S-{number:03}"), Some(1));
+        }
+        let campaign_id = spring.campaign.id.get().to_string();
+        database.seed(&[spring]).await;
+        let server = Server::start_logging(&database, "promolink::sql=debug");
+        let mut ids = Vec::new();
+        for number in 0..100 {
+            ids.push(server.link(number, &format!("S-{number:03}")).await["data"]["linkPromotionCode"]["id"].take());
+        }
+        let nobody = json!("00000000-0000-7000-8000-000000000000");
+        let mut representations: Vec<Value> = (0..100).map(customer).collect();
+        representations.extend(ids.iter().map(promotion));
+        representations.push(promotion(&nobody));
+        representations.push(json!({ "__typename": "Campaign", "id": campaign_id }));
+        representations.push(json!({ "__typename": "Campaign", "id": nobody }));
+        representations.push(customer(4711));
+        let (count, data) = server.statements(ENTITIES, json!({ "representations": representations })).await;
+        let entities = data["_entities"].as_array().unwrap();
+        for number in 0..100 {
+            let code = format!("S-{number:03}");
+            let nodes = json!([{ "code": code, "customer": { "id": number.to_string() } }]);
+            assert_eq!(
+                entities[number],
+                json!({ "__typename": "Customer", "id": number.to_string(), "promotions": { "nodes": nodes } })
+            );
+            assert_eq!(
+                entities[100 + number],
+                json!({ "__typename": "Promotion", "id": ids[number], "code": code, "customerId": number,
+                        "redemptions": { "nodes": [] } })
+            );
+        }
+        assert_eq!(entities[200], Value::Null);
+        assert_eq!(entities[201], json!({ "__typename": "Campaign", "id": campaign_id, "name": "Spring" }));
+        assert_eq!(entities[202], Value::Null);
+        assert_eq!(entities[203]["promotions"]["nodes"], json!([]), "a customer of whom nothing is known");
+        assert_eq!(count, 4, "promotions, campaigns, wallets, redemptions");
+    }
+
+    async fn a_malformed_key_is_an_error_of_that_entity_alone(database: Database) {
+        let server = Server::start(&database);
+        let representations = json!([
+            promotion(&json!("no UUID")), customer(7), customer(-1), customer(9_007_199_254_740_991),
+            { "__typename": "Customer", "id": "9007199254740992" }, { "__typename": "Customer", "id": 8 },
+        ]);
+        let response = server.execute(ENTITIES, json!({ "representations": representations })).await;
+        let entities = response["data"]["_entities"].as_array().unwrap();
+        let ids: Vec<_> = entities.iter().map(|entity| entity["id"].as_str()).collect();
+        assert_eq!(ids, [None, Some("7"), None, Some("9007199254740991"), None, Some("8")]);
+        let errors = response["errors"].as_array().unwrap();
+        assert_eq!(errors.len(), 3);
+        for error in errors {
+            assert_eq!(error["path"], json!(["_entities"]));
+            assert_eq!((&error["extensions"]["code"], &error["extensions"]["field"]), (&json!("INVALID_INPUT"), &json!("id")));
+        }
+    }
+
+    async fn a_field_of_an_entity_that_fails_is_null_as_the_specification_has_it(database: Database) {
+        let server = Server::start(&database);
+        let query = "query($representations: [_Any!]!) { _entities(representations: $representations) {
+            ... on Customer { z: id promotions(first: 0) { nodes { code } } a: id }
+        } }";
+        let response = server.execute(query, json!({ "representations": [customer(7)] })).await;
+        assert_eq!(code_of(&response), "INVALID_INPUT");
+        assert_eq!(response["data"], json!({ "_entities": [null] }), "promotions can't be null, so its customer is");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entities_are_for_whom_their_fields_are() {
+    let database = Database::sqlite();
+    let spring = campaign("Spring").code("A", Some(1)).code("B", Some(1));
+    let campaign_id = spring.campaign.id.get().to_string();
+    database.seed(&[spring]).await;
+    let server = Server::serve(&database, &issuer::VARIABLES);
+    let service = server.caller(&database.key(ORG, "service"));
+    let ids: Vec<Value> = [
+        service.link(1, "A").await["data"]["linkPromotionCode"]["id"].take(),
+        service.link(2, "B").await["data"]["linkPromotionCode"]["id"].take(),
+    ]
+    .into();
+    let entities = "query($r: [_Any!]!) { _entities(representations: $r) {
+        ... on Promotion { code } ... on Customer { promotions { nodes { code } } }
+    } }";
+    let representations = json!({ "r": [promotion(&ids[0]), promotion(&ids[1]), customer(1), customer(2)] });
+
+    let all = service.data(entities, representations.clone()).await;
+    let wallet = |code: &str| json!({ "promotions": { "nodes": [{ "code": code }] } });
+    assert_eq!(all["_entities"], json!([{ "code": "A" }, { "code": "B" }, wallet("A"), wallet("B")]));
+
+    // A customer sees what is the customer's own.
+    let own = server.caller(&issuer::token(ORG, 1)).execute(entities, representations.clone()).await;
+    assert_eq!(own["data"]["_entities"], json!([{ "code": "A" }, null, wallet("A"), null]));
+    assert_eq!(code_of(&own), "FORBIDDEN");
+
+    // Another organisation sees nothing.
+    let strange = server.caller(&database.key(ORG + 1, "service")).data(entities, representations.clone()).await;
+    let empty = json!({ "promotions": { "nodes": [] } });
+    assert_eq!(strange["_entities"], json!([null, null, empty, empty]));
+
+    let storefront = server.caller(&database.key(ORG, "storefront")).execute(entities, representations).await;
+    assert_eq!(storefront["errors"][0]["extensions"]["field"], "Query._entities");
+    let campaigns = "query($r: [_Any!]!) { _entities(representations: $r) { ... on Campaign { ...c } } }
+        fragment c on Campaign { name }";
+    let campaign = json!({ "r": [{ "__typename": "Campaign", "id": campaign_id }] });
+    let refused = service.execute(campaigns, campaign.clone()).await;
+    assert_eq!(
+        (code_of(&refused), &refused["errors"][0]["extensions"]["field"]),
+        ("FORBIDDEN", &json!("Campaign.name"))
+    );
+    let admin = server.caller(&database.key(ORG, "admin")).data(campaigns, campaign).await;
+    assert_eq!(admin["_entities"], json!([{ "name": "Spring" }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_tells_the_subgraph_as_the_command_prints_it() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let data = server.data("{ _service { sdl } }", Value::Null).await;
+    let told = data["_service"]["sdl"].as_str().unwrap();
+    // The library leaves out there what scalars are specified by.
+    let scalar = |line: &str| line.starts_with("scalar ").then(|| line.split(" @").next().unwrap().to_owned());
+    let plain = |sdl: &str| -> String {
+        let lines = sdl.lines().map(|line| scalar(line).unwrap_or_else(|| line.to_owned()));
+        lines.collect::<String>().split_whitespace().collect()
+    };
+    let printed = promolink::graphql::subgraph_sdl();
+    assert!(plain(told) == plain(&printed), "{told}\nis not\n{printed}");
+    for entity in ["Promotion", "Campaign", "Customer"] {
+        assert!(printed.contains(&format!("type {entity} @key(fields: \"id\")")), "{entity}");
+    }
+    for field in ["createCampaign(", "campaigns(", "promotionCodes(", "campaign: Campaign!"] {
+        let tagged = |line: &str| line.trim().starts_with(field) && line.ends_with("@tag(name: \"admin\")");
+        assert!(printed.lines().any(tagged), "{field}");
+    }
+    let public = promolink::graphql::sdl();
+    assert!(!public.contains("_entities") && !public.contains("@key"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn representations_are_bounded_like_all_that_is_asked_for() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let query = "query($r: [_Any!]!) { _entities(representations: $r) { ... on Customer {
+        promotions(first: 100) { nodes { code promotionName campaign { name } } }
+    } } }";
+    let many: Vec<_> = (0..2000).map(customer).collect();
+    assert_eq!(code_of(&server.execute(query, json!({ "r": many })).await), "LIMIT_EXCEEDED");
+    let unknown = json!([{ "__typename": "Nothing", "id": 1 }]);
+    assert_eq!(code_of(&server.execute(query, json!({ "r": unknown })).await), "GRAPHQL_VALIDATION_FAILED");
+    let id = CampaignId::new(in_days(0)).get().to_string();
+    let keyless = json!([{ "__typename": "Campaign", "name": id }]);
+    assert_eq!(code_of(&server.execute(query, json!({ "r": keyless })).await), "GRAPHQL_VALIDATION_FAILED");
+}
