@@ -93,7 +93,7 @@ impl Api {
     /// If the library can't read its own text of the schema, which a test would show.
     #[must_use]
     pub fn new(service: Arc<PromotionService>, limiter: Arc<Limiter>, settings: ApiSettings) -> Self {
-        let service_sdl = if settings.introspection { federation::SERVICE } else { "" };
+        let service_sdl = if settings.introspection { federation::SERVICE } else { federation::CLOSED_SERVICE };
         let text = SchemaText::parse(&[&sdl(), federation::ENTITIES, service_sdl].concat());
         let text = text.expect("the schema's text is well-formed");
         let mut schema = builder().data(Arc::clone(&service)).data(limiter);

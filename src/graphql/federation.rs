@@ -25,10 +25,11 @@ pub const ENTITIES: &str = "
     scalar _Any
     union _Entity = Campaign | Customer | Promotion";
 
-/// Likewise, and it tells as much as introspection does.
+/// Likewise. It tells as much as introspection does, and without that it is nobody's.
 pub const SERVICE: &str = "
     extend type Query { _service: _Service! @access(role: STOREFRONT) }
     type _Service { sdl: String @access(role: STOREFRONT) }";
+pub const CLOSED_SERVICE: &str = "extend type Query { _service: _Service! }";
 
 /// What can be read. Everything belongs to the caller's organisation.
 #[derive(MergedObject)]

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod changes;
+mod connection;
 mod import;
 mod link;
 
@@ -9,19 +10,18 @@ use std::{
     cmp::Reverse,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    thread,
-    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use diesel::{
-    connection::SimpleConnection,
     prelude::*,
-    r2d2::{ConnectionManager, CustomizeConnection, Pool},
+    r2d2::{ConnectionManager, Pool},
 };
 
+use self::connection::{BUSY_TIMEOUT, Configure};
+pub use self::connection::{connect, look};
 use super::{
-    error::{OpenError, StoreResult, is_in_the_way},
+    error::{OpenError, StoreResult},
     lists, queries,
     rows::{CampaignRow, CodeRow, Id, OrganisationRow, PromotionRow, RedemptionRow, into_domain, mode_to_db},
     schema::{campaigns, organisations, promotion_codes},
@@ -31,12 +31,6 @@ use crate::promotions::{
     LinkRepository, LinkRequest, NewCodes, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,
     PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
 };
-
-/// How long a connection waits for a lock that another process holds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long to wait between two tries to switch a new file to its write-ahead log.
-const SWITCH_PAUSE: Duration = Duration::from_millis(5);
 
 /// Connections for reading. They wait for the disk at most, so a few serve many.
 const READERS: u32 = 4;
@@ -97,53 +91,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> StoreResult<T> + Sen
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(panic) => Err(StoreError::Failed(Arc::new(panic))),
-    }
-}
-
-/// Opens one connection as all of ours are set.
-pub fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
-    let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
-    configure(&mut connection)?;
-    Ok(connection)
-}
-
-/// Opens one connection that only looks, and makes nothing of the file that it wasn't before.
-pub fn look(path: &Path) -> Result<SqliteConnection, OpenError> {
-    let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
-    wait_for_locks(&mut connection)?;
-    Ok(connection)
-}
-
-fn configure(connection: &mut SqliteConnection) -> QueryResult<()> {
-    // The wait comes first: all that follows may need a lock.
-    wait_for_locks(connection)?;
-    switch_to_wal(connection)?;
-    // FULL: what was acknowledged survives a power cut.
-    connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
-}
-
-fn wait_for_locks(connection: &mut SqliteConnection) -> QueryResult<()> {
-    connection.batch_execute(&format!("PRAGMA busy_timeout = {};", BUSY_TIMEOUT.as_millis()))
-}
-
-/// Sets the journal mode, which stays with the file. Two processes that both find a new file and switch it stand in each
-/// other's way, and SQLite then fails one of them at once instead of waiting, since neither could go on.
-fn switch_to_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
-    let started = Instant::now();
-    loop {
-        match connection.batch_execute("PRAGMA journal_mode = WAL;") {
-            Err(error) if is_in_the_way(&error) && started.elapsed() < BUSY_TIMEOUT => thread::sleep(SWITCH_PAUSE),
-            done => return done,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Configure;
-
-impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Configure {
-    fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
-        configure(connection).map_err(diesel::r2d2::Error::QueryError)
     }
 }
 

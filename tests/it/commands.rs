@@ -61,7 +61,7 @@ async fn graphiql_opens_where_the_greeting_says() {
     for path in ["/", "/graphiql"] {
         let page = reqwest::get(server.url(path)).await.unwrap();
         assert_eq!(page.url().path(), "/graphiql");
-        assert!(page.text().await.unwrap().contains("linkPromotionCode"));
+        assert!(page.text().await.unwrap().contains("<title>Promolink</title>"));
     }
     assert!(server.greeting.contains(&server.url("/graphiql")));
 }

@@ -1,0 +1,65 @@
+//! How connections to a file are set.
+
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use diesel::{connection::SimpleConnection, prelude::*, r2d2::CustomizeConnection};
+
+use crate::store::error::{OpenError, is_in_the_way};
+
+/// How long a connection waits for a lock that another process holds.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to wait between two tries to switch a new file to its write-ahead log.
+const SWITCH_PAUSE: Duration = Duration::from_millis(5);
+
+/// Opens one connection as all of ours are set.
+pub fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
+    configure(&mut connection)?;
+    Ok(connection)
+}
+
+/// Opens one connection that only looks, and makes nothing of the file that it wasn't before.
+pub fn look(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
+    wait_for_locks(&mut connection)?;
+    Ok(connection)
+}
+
+fn configure(connection: &mut SqliteConnection) -> QueryResult<()> {
+    // The wait comes first: all that follows may need a lock.
+    wait_for_locks(connection)?;
+    switch_to_wal(connection)?;
+    // FULL: what was acknowledged survives a power cut.
+    connection.batch_execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+}
+
+fn wait_for_locks(connection: &mut SqliteConnection) -> QueryResult<()> {
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {};", BUSY_TIMEOUT.as_millis()))
+}
+
+/// Sets the journal mode, which stays with the file. Two processes that both find a new file and switch it stand in each
+/// other's way, and SQLite then fails one of them at once instead of waiting, since neither could go on.
+fn switch_to_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
+    let started = Instant::now();
+    loop {
+        match connection.batch_execute("PRAGMA journal_mode = WAL;") {
+            Err(error) if is_in_the_way(&error) && started.elapsed() < BUSY_TIMEOUT => thread::sleep(SWITCH_PAUSE),
+            done => return done,
+        }
+    }
+}
+
+/// Sets the connections of a pool so.
+#[derive(Debug)]
+pub struct Configure;
+
+impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Configure {
+    fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
+        configure(connection).map_err(diesel::r2d2::Error::QueryError)
+    }
+}
