@@ -58,10 +58,11 @@ fn main() -> Outcome<()> {
         fs::write(&gzip, compress(&content)?)?;
         writeln!(
             code,
-            "    File {{ name: {name:?}, content_type: {:?}, etag: {:?}, immutable: {}, gzip: include_bytes!({gzip:?}) }},",
+            "    File {{ name: {name:?}, content_type: {:?}, etag: {:?}, immutable: {}, gzip: include_bytes!({:?}) }},",
             content_type(name)?,
             etag(&content),
             hashed && name != PAGE,
+            gzip.to_string_lossy(),
         )?;
     }
     code.push_str("];\n");

@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, sync::oneshot, time};
 use crate::{
     auth::{Authenticator, Limiter, Limits},
     graphql::{Api, ApiSettings},
-    http::{self, Shared, WireSettings},
+    http::{self, Shared, Turns, WireSettings},
     promotions::{Clock, PromotionRepository, PromotionService},
 };
 
@@ -35,7 +35,10 @@ pub async fn run(app: App, listener: TcpListener, shutdown: impl Future<Output =
     let (service, workers) = PromotionService::start(app.promotions, app.clock);
     let limiter = Arc::new(Limiter::new(&app.limits));
     let api = Api::new(Arc::new(service), Arc::clone(&limiter), app.api);
-    let router = http::router(Shared { api, authenticator: Arc::new(app.authenticator), limiter }, app.wire);
+    let router = http::router(
+        Shared { api, authenticator: Arc::new(app.authenticator), limiter, turns: Turns::new() },
+        app.wire,
+    );
     let (ending, ended) = oneshot::channel();
     let shutdown = async {
         shutdown.await;

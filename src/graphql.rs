@@ -36,10 +36,15 @@ pub use self::{
     refused::{Refusal, Refused},
 };
 use self::{
+    campaign::Campaign,
     error::ErrorCode,
     federation::{Entities, SubgraphQuery},
     mutation::Mutation,
+    paging::List,
+    promotion::Promotion,
+    promotion_code::PromotionCode,
     query::{Query, Reads},
+    redemption::Redemption,
 };
 
 /// The public schema in the schema definition language, as `schema.graphql` holds it.
@@ -64,5 +69,10 @@ fn builder() -> SchemaBuilder<SubgraphQuery, Mutation, EmptySubscription> {
 }
 
 fn with_query<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, Mutation, EmptySubscription> {
-    Schema::build(query, Mutation, EmptySubscription).register_output_type::<ErrorCode>()
+    Schema::build(query, Mutation, EmptySubscription)
+        .register_output_type::<ErrorCode>()
+        .override_output_type_description::<List<Campaign>>("A page of campaigns.")
+        .override_output_type_description::<List<Promotion>>("A page of promotions.")
+        .override_output_type_description::<List<PromotionCode>>("A page of codes.")
+        .override_output_type_description::<List<Redemption>>("A page of redemptions.")
 }

@@ -30,7 +30,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-pub use self::{origin::Origin, serve::serve};
+pub use self::{graphql::Turns, origin::Origin, serve::serve};
 use crate::{
     auth::{Authenticator, Limiter},
     graphql::Api,
@@ -56,6 +56,8 @@ pub struct Shared {
     pub authenticator: Arc<Authenticator>,
     /// Who counts what they do.
     pub limiter: Arc<Limiter>,
+    /// Which of their heavy requests go on.
+    pub turns: Turns,
 }
 
 /// What an operator may choose.
@@ -97,12 +99,12 @@ pub fn router(shared: Shared, settings: WireSettings) -> Router {
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(SetSensitiveRequestHeadersLayer::new(once(AUTHORIZATION)))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-        .layer(middleware::map_request(without_long_id))
+        .layer(middleware::map_request(with_sound_id))
 }
 
-/// Takes no request id from a caller that would fill the log.
-async fn without_long_id(mut request: Request<Body>) -> Request<Body> {
-    if request.headers().get(REQUEST_ID).is_some_and(|id| id.len() > MAX_REQUEST_ID) {
+/// Takes no request id from a caller that says nothing or would fill the log.
+async fn with_sound_id(mut request: Request<Body>) -> Request<Body> {
+    if request.headers().get(REQUEST_ID).is_some_and(|id| id.is_empty() || id.len() > MAX_REQUEST_ID) {
         request.headers_mut().remove(REQUEST_ID);
     }
     request

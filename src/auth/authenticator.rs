@@ -18,13 +18,13 @@ pub enum Authenticator {
 }
 
 impl Authenticator {
-    /// Who shows this credential.
-    pub async fn authenticate(&self, credential: Option<&str>) -> Result<Principal, Rejection> {
+    /// Who shows this credential. What was shown in place of one matters to nobody where everyone is let in.
+    pub async fn authenticate(&self, shown: Result<Option<&str>, Rejection>) -> Result<Principal, Rejection> {
         let (api_keys, customer_tokens) = match self {
             Self::Everyone(principal) => return Ok(*principal),
             Self::Credentials { api_keys, customer_tokens } => (api_keys, customer_tokens),
         };
-        let credential = credential.ok_or(Rejection::Missing)?;
+        let credential = shown?.ok_or(Rejection::Missing)?;
         if ShownKey::is_meant(credential) {
             return api_keys.verify(credential).await;
         }

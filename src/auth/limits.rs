@@ -4,7 +4,11 @@
 mod budget;
 mod settings;
 
-use std::{hash::Hash, time::Duration};
+use std::{
+    hash::Hash,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use governor::Quota;
 use tokio::sync::{Notify, futures::Notified};
@@ -31,6 +35,9 @@ type Caller = (OrgId, Credential);
 /// Holds callers to the limits.
 pub struct Limiter {
     roles: [RoleLimiter; 4],
+    /// Held while room is taken, which may find only half of it and put that back: nobody must find it missing, since
+    /// nobody would be told when it is there again.
+    reserving: Mutex<()>,
     /// Told whenever room to fail is released.
     released: Notify,
 }
@@ -45,7 +52,9 @@ struct RoleLimiter {
 /// Why there is no room to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoRoom {
-    /// Links under way have it all, and may give it back at any moment.
+    /// Links under way of this customer have it all, and may give it back at any moment.
+    TakenForCustomer,
+    /// Links under way of the caller have it all.
     Taken,
     /// Too many links have failed.
     Spent(Wait),
@@ -66,7 +75,11 @@ impl Limiter {
     /// Holds callers to these limits.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        Self { roles: Role::ALL.map(|role| RoleLimiter::new(limits, role)), released: Notify::new() }
+        Self {
+            roles: Role::ALL.map(|role| RoleLimiter::new(limits, role)),
+            reserving: Mutex::default(),
+            released: Notify::new(),
+        }
     }
 
     /// Counts an operation.
@@ -83,7 +96,11 @@ impl Limiter {
     pub fn room_to_fail(&self, principal: &Principal, customer: CustomerId) -> Result<RoomToFail<'_>, NoRoom> {
         let RoleLimiter { failed_links, failed_links_per_customer, .. } = self.of(principal.role);
         let caller = caller(principal);
-        reserve(failed_links_per_customer.as_ref(), &(caller, customer))?;
+        let _alone = self.reserving.lock().unwrap_or_else(PoisonError::into_inner);
+        reserve(failed_links_per_customer.as_ref(), &(caller, customer)).map_err(|none| match none {
+            NoRoom::Taken => NoRoom::TakenForCustomer,
+            none => none,
+        })?;
         if let Err(none) = reserve(failed_links.as_ref(), &caller) {
             release(failed_links_per_customer.as_ref(), &(caller, customer), true);
             return Err(none);

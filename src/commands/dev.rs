@@ -33,8 +33,15 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
     let listener = super::listen(listen).await?;
     let url = database.url()?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
-    let Store { promotions, .. } = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
+    let Store { promotions, api_keys } = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
     let org = OrgId::try_from(demo::ORG)?;
+    // Whoever makes a key means to keep others out.
+    ensure!(
+        api_keys.keys(org).await.with_context(|| format!("cannot read {url}"))?.is_empty(),
+        "`promolink dev` asks nobody for a credential, but organisation {} of {url} has API keys: use `promolink serve`, \
+         or another database, such as --database-url sqlite:try.db",
+        org.get()
+    );
     let seeded = demo::seed(&*promotions, org, SystemClock.now()).await.context("cannot add the demo data")?;
 
     greet(listener.local_addr()?, &url, seeded, wire.graphiql);

@@ -48,7 +48,8 @@ An API key is made by `promolink key create`. A customer token is a JSON Web Tok
                  or RS256, ES256 or EdDSA by a key of --jwks
 
 Limits of one credential: operations and links a second, failed links an hour, and failed links
-an hour for one customer. Each server process counts for itself. The defaults are:
+an hour for one customer (an hour's are there at once at first, and come back over an hour). Each
+server process counts for itself. The defaults are:
 
 {}
 

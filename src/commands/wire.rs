@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::{
@@ -20,7 +20,7 @@ pub struct WireArguments {
     #[arg(long, env = "PROMOLINK_DOCUMENTS", value_name = "FILE")]
     documents: Option<PathBuf>,
     /// Execute persisted documents alone, but for admins
-    #[arg(long, env = "PROMOLINK_DOCUMENTS_ONLY", requires = "documents")]
+    #[arg(long, env = "PROMOLINK_DOCUMENTS_ONLY")]
     documents_only: bool,
     /// Whether callers may look into the schema: introspection, and suggestions for misspelt names
     #[arg(
@@ -64,6 +64,7 @@ impl WireArguments {
 
     /// What they say of the API.
     pub fn api(&self) -> anyhow::Result<ApiSettings> {
+        ensure!(!self.documents_only || self.documents.is_some(), "--documents-only wants --documents, a file of them");
         let persisted = match &self.documents {
             Some(path) => {
                 let cannot = || format!("cannot read the documents of {}", path.display());

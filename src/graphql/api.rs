@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{
     EmptySubscription, Request, Response, Schema, Variables,
-    parser::types::{DocumentOperations, ExecutableDocument, OperationType},
+    parser::types::{ExecutableDocument, OperationType},
 };
 
 use super::{
@@ -75,9 +75,16 @@ pub struct Prepared {
     document: Arc<ExecutableDocument>,
     operation_name: Option<String>,
     variables: Variables,
+    load: usize,
 }
 
 impl Prepared {
+    /// How many values it reads and answers with, if every page that it asks for is full.
+    #[must_use]
+    pub const fn load(&self) -> usize {
+        self.load
+    }
+
     /// Whether it may change anything.
     #[must_use]
     pub fn is_mutation(&self) -> bool {
@@ -112,8 +119,8 @@ impl Api {
             Some(document) => document,
             None => Arc::new(guard::parse(&text, &self.0.text, &self.0.limits)?),
         };
-        guard::load(&document, operation_name.as_deref(), &variables, &self.0.limits)?;
-        let prepared = Prepared { text, document, operation_name, variables };
+        let load = guard::load(&document, operation_name.as_deref(), &variables, &self.0.limits)?;
+        let prepared = Prepared { text, document, operation_name, variables, load };
         let (document, operation) = (&prepared.document, prepared.operation_name.as_deref());
         if queries_only && prepared.is_mutation() {
             return Err(Refused::new(Refusal::MutationByGet, error::bad_request("A mutation must be sent by POST.")));
@@ -149,9 +156,7 @@ impl Api {
         }
         response.errors.iter_mut().for_each(error::judge);
         completion::complete(text, &call.document, call.operation_name.as_deref(), &given, &mut response);
-        if let DocumentOperations::Single(_) = call.document.operations {
-            documents.keep(call.text, call.document);
-        }
+        documents.keep(call.text, call.document);
         Ok(response)
     }
 

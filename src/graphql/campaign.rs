@@ -27,10 +27,10 @@ pub enum PromotionMode {
     PaymentVoucher,
 }
 
-/// What marketing defines; promotionId and promotionName of its promotions are its id and name.
 pub struct Campaign(pub Arc<promotions::Campaign>);
 
-#[Object(tag = "admin")]
+/// What marketing defines; promotionId and promotionName of its promotions are its id and name.
+#[Object]
 impl Campaign {
     /// The campaign's id (a UUID).
     #[graphql(directive = access::apply(Role::Admin))]

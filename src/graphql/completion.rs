@@ -78,8 +78,12 @@ fn first_repeated<'a>(
 
 /// The operation of a document that has this name, or the only one.
 pub fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
-    let is_it = |of: Option<&Name>| name.is_none_or(|wanted| of.is_some_and(|name| name.as_str() == wanted));
-    document.operations.iter().find(|(name, _)| is_it(*name)).map(|(_, operation)| &operation.node)
+    let mut operations = document.operations.iter();
+    let operation = match name {
+        Some(wanted) => operations.find(|(name, _)| name.is_some_and(|name| name.as_str() == wanted)),
+        None => operations.next().filter(|_| operations.next().is_none()),
+    };
+    operation.map(|(_, operation)| &operation.node)
 }
 
 /// A path as text: `.name` and `.0` in turn.

@@ -11,9 +11,9 @@ use super::{
 };
 use crate::promotions::{CustomerId, WalletFilter};
 
-/// A customer of the organisation, owned by another graph; this one adds the customer's wallet.
 pub struct Customer(pub CustomerId);
 
+/// A customer of the organisation, owned by another graph; this one adds the customer's wallet.
 #[Object]
 impl Customer {
     /// The customer's number.

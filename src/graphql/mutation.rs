@@ -16,9 +16,9 @@ use super::{
     redemption::{RedeemPromotionInput, Redemption, redeem_promotion, reverse_redemption},
 };
 
-/// What can be changed. A field that fails is null and has an entry in `errors`; the others are not affected.
 pub struct Mutation;
 
+/// What can be changed. A field that fails is null and has an entry in `errors`; the others are not affected.
 #[Object]
 impl Mutation {
     /// Links a promotion code to a customer, who from then on is the only one to redeem that hold. Safe to retry: for a

@@ -38,9 +38,9 @@ pub enum PromotionState {
     Unlinked,
 }
 
-/// A promotion code held by one customer: what linkPromotionCode returns. Only that customer can redeem it.
 pub struct Promotion(pub promotions::Promotion);
 
+/// A promotion code held by one customer: what linkPromotionCode returns. Only that customer can redeem it.
 #[Object]
 impl Promotion {
     /// The promotion's id (a UUID). Linking the same code to the same customer again answers with the same id.

@@ -18,14 +18,14 @@ use crate::{
     promotions::{self, CodeKey, PromotionService, Refusal, StoreError},
 };
 
-/// A code as printed, mailed or handed out, before and after customers link it.
 pub struct PromotionCode(pub promotions::PromotionCode);
 
 #[derive(Debug, thiserror::Error)]
 #[error("a code belongs to a campaign that is not there")]
 struct NoCampaign;
 
-#[Object(tag = "admin")]
+/// A code as printed, mailed or handed out, before and after customers link it.
+#[Object]
 impl PromotionCode {
     /// The code as it was issued.
     #[graphql(directive = access::apply(Role::Admin))]

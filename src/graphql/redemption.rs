@@ -17,13 +17,13 @@ use crate::{
     promotions::{self, CodeKey, PromotionService, Refusal, StoreError, TransactionId},
 };
 
-/// One use of a promotion.
 pub struct Redemption(pub promotions::Redemption);
 
 #[derive(Debug, thiserror::Error)]
 #[error("a redemption belongs to a promotion that is not there")]
 struct NoPromotion;
 
+/// One use of a promotion.
 #[Object]
 impl Redemption {
     /// The redemption's id (a UUID).

@@ -1,5 +1,13 @@
 //! Who is at the door: the credential of a request, as RFC 6750 has it, and what is answered to who may not come in.
 
+use std::{
+    num::NonZeroU32,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
 use axum::{
     http::{
         HeaderMap, HeaderValue, StatusCode,
@@ -8,7 +16,9 @@ use axum::{
     response::Response,
 };
 
-use super::graphql::unseen;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use super::graphql::{Media, unseen};
 use crate::{
     auth::{Authenticator, Credential, Limiter, Principal, Rejection},
     graphql,
@@ -20,17 +30,14 @@ pub async fn admit(
     authenticator: &Authenticator,
     limiter: &Limiter,
     headers: &HeaderMap,
+    media: Media,
 ) -> Result<Principal, Box<Response>> {
-    let shown = bearer(headers);
-    let admitted = match shown {
-        Ok(credential) => authenticator.authenticate(credential).await,
-        Err(rejection) => Err(rejection),
-    };
-    let principal = admitted.map_err(|rejection| Box::new(reject(rejection)))?;
+    let admitted = authenticator.authenticate(bearer(headers)).await;
+    let principal = admitted.map_err(|rejection| Box::new(reject(rejection, media)))?;
     tracing::Span::current().record("credential", tracing::field::display(name_of(&principal)));
     limiter.operation(&principal).map_err(|wait| {
-        tracing::info!("too many operations");
-        let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, graphql::too_many_operations(wait));
+        tell_refusal("too many operations");
+        let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, media, graphql::too_many_operations(wait));
         response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
         Box::new(response)
     })?;
@@ -54,24 +61,40 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
     }
 }
 
-fn reject(rejection: Rejection) -> Response {
+fn reject(rejection: Rejection, media: Media) -> Response {
     let challenge = match rejection {
         Rejection::Unavailable(cause) => {
-            return unseen(StatusCode::SERVICE_UNAVAILABLE, graphql::credential_unchecked(&*cause));
+            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::credential_unchecked(&*cause));
         }
         Rejection::Store(error @ StoreError::Failed(_)) => {
-            return unseen(StatusCode::INTERNAL_SERVER_ERROR, graphql::not_looked_up(&error));
+            return unseen(StatusCode::INTERNAL_SERVER_ERROR, media, graphql::not_looked_up(&error));
         }
-        Rejection::Store(error) => return unseen(StatusCode::SERVICE_UNAVAILABLE, graphql::not_looked_up(&error)),
+        Rejection::Store(error) => {
+            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::not_looked_up(&error));
+        }
         Rejection::Missing => "Bearer",
         Rejection::Invalid(reason) => {
-            tracing::info!(reason, "a credential was refused");
+            tell_refusal(reason);
             "Bearer error=\"invalid_token\""
         }
     };
-    let mut response = unseen(StatusCode::UNAUTHORIZED, graphql::unauthenticated());
+    let mut response = unseen(StatusCode::UNAUTHORIZED, media, graphql::unauthenticated());
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     response
+}
+
+/// How many refusals a second the log tells of: whoever is refused must not fill it.
+const TOLD_A_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+fn tell_refusal(reason: &str) {
+    static TELLING: LazyLock<DefaultDirectRateLimiter> =
+        LazyLock::new(|| RateLimiter::direct(Quota::per_second(TOLD_A_SECOND)));
+    static UNTOLD: AtomicU64 = AtomicU64::new(0);
+    if TELLING.check().is_ok() {
+        tracing::info!(reason, untold_before = UNTOLD.swap(0, Ordering::Relaxed), "a caller was refused");
+    } else {
+        UNTOLD.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// How the log names the caller. Customers' numbers are not logged.

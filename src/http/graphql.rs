@@ -8,17 +8,21 @@
 mod answer;
 mod media;
 mod request;
+mod turns;
+
+use std::{any::Any, panic::AssertUnwindSafe};
 
 use axum::{
     extract::{Request, State},
     http::HeaderMap,
     response::Response,
 };
+use futures_util::FutureExt;
 use tokio::time;
 use tracing::Instrument;
 
-pub use self::answer::unseen;
-use self::{answer::Answerer, media::Media, request::Params};
+use self::{answer::Answerer, request::Params};
+pub use self::{answer::unseen, media::Media, turns::Turns};
 use super::{REQUEST_TIMEOUT, Shared, credentials::admit, request_id};
 use crate::{auth::Principal, graphql::Call};
 
@@ -50,8 +54,8 @@ pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
 
 /// Who asks, and how to answer.
 async fn admitted(shared: &Shared, headers: &HeaderMap) -> Result<(Principal, Answerer), Box<Response>> {
-    let principal = admit(&shared.authenticator, &shared.limiter, headers).await?;
     let media = Media::negotiate(headers).ok_or_else(|| Box::new(answer::not_acceptable()))?;
+    let principal = admit(&shared.authenticator, &shared.limiter, headers, media).await?;
     Ok((principal, Answerer { media, request_id: request_id(headers) }))
 }
 
@@ -73,18 +77,30 @@ async fn execute(
         Err(refused) => return answerer.refused(&refused),
     };
     let changes = prepared.is_mutation();
-    let executing = async move { shared.api.execute(prepared, principal).await };
+    let turn = shared.turns.take(prepared.load());
+    let executing = AssertUnwindSafe(async move {
+        let turn = turn.await;
+        (shared.api.execute(prepared, principal).await, turn)
+    });
+    let executing = executing.catch_unwind().map(|executed| executed.map_err(|panic| tell_panic(&*panic)));
     let executed = if changes {
         // In a task of its own: a change under way is not given up half-way, whether its caller goes or the time is up.
         let task = tokio::spawn(executing.in_current_span());
-        time::timeout(REQUEST_TIMEOUT, async { task.await.ok() }).await
+        time::timeout(REQUEST_TIMEOUT, async { task.await.unwrap_or(Err(())) }).await
     } else {
-        time::timeout(REQUEST_TIMEOUT, async { Some(executing.await) }).await
+        time::timeout(REQUEST_TIMEOUT, executing).await
     };
     match executed {
-        Ok(Some(Ok(response))) => answerer.executed(response),
-        Ok(Some(Err(refused))) => answerer.refused(&refused),
-        Ok(None) => answerer.broken(),
+        Ok(Ok((Ok(response), turn))) => turns::hold(answerer.executed(response), turn),
+        Ok(Ok((Err(refused), _))) => answerer.refused(&refused),
+        Ok(Err(())) => answerer.broken(),
         Err(_) => answerer.timed_out(changes),
     }
+}
+
+/// Logs why a request panicked, under its id.
+fn tell_panic(panic: &(dyn Any + Send)) {
+    let text = panic.downcast_ref::<&str>().copied();
+    let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = message.unwrap_or("of an unknown kind"), "a request panicked");
 }

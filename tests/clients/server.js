@@ -10,7 +10,7 @@ import { finished } from "node:stream/promises";
 import { promisify } from "node:util";
 
 // `tests/run` says which build to test; otherwise it is the one of `cargo build`.
-const PROGRAM = process.env.PROMOLINK_PROGRAM ?? new URL("../../target/debug/promolink", import.meta.url).pathname;
+export const PROGRAM = process.env.PROMOLINK_PROGRAM ?? new URL("../../target/debug/promolink", import.meta.url).pathname;
 
 /** `promolink dev`: nobody needs a credential, and there is demo data. */
 export function dev() {

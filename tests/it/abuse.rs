@@ -1,6 +1,10 @@
 //! What guessing codes and asking too often come to.
 
-use std::{collections::BTreeMap, ops::Range, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 
@@ -8,7 +12,9 @@ use promolink::auth::{Limit, Limits, Role};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::support::{Caller, Database, ORG, Server, TestCampaign, campaign, code_of, in_days, issuer};
+use crate::support::{
+    Caller, Database, ORG, Server, TestCampaign, campaign, code_of, in_days, issuer, on_both_databases,
+};
 
 /// Codes that can't be linked, one for each reason, and some that can.
 fn campaigns() -> [TestCampaign; 3] {
@@ -53,6 +59,33 @@ async fn who_is_not_trusted_learns_nothing_of_a_code_that_can_not_be_linked() {
     }
 }
 
+on_both_databases! {
+    async fn nobody_tells_reasons_apart_by_how_long_it_takes(database: Database) {
+        database.seed(&campaigns()).await;
+        let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "storefront.failed-links=none")]);
+        server.caller(&database.key(ORG, "service")).link(99, "TAKEN").await;
+        let storefront = server.caller(&database.key(ORG, "storefront"));
+        let mut times = BTreeMap::<_, Vec<_>>::new();
+        for round in 0..15 {
+            for reason in REASONS {
+                let started = Instant::now();
+                assert_eq!(code_of(&storefront.link(round, reason).await), "CODE_NOT_USABLE");
+                times.entry(reason).or_default().push(started.elapsed());
+            }
+        }
+        for (reason, times) in &mut times {
+            times.sort();
+            println!("{reason:10} median {:6.1} ms, least {:6.1} ms", millis(times[times.len() / 2]), millis(times[0]));
+            // A failure is told at full twentieths of a second, so never before the first.
+            assert!(times[0] >= Duration::from_millis(50), "{reason}: {times:?}");
+        }
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
 const LINK: &str =
     "mutation($code: String!) { linkPromotionCode(input: { customerId: 1, code: $code, mode: DISCOUNT }) { id } }";
 
@@ -63,6 +96,7 @@ async fn a_thousand_guesses_are_refused_after_the_budget_however_they_are_sent()
     let database = Database::postgres();
     database.seed(&campaigns()).await;
     let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "storefront.operations=none,storefront.links=none")]);
+    server.caller(&database.key(ORG, "service")).link(99, "TAKEN").await;
     let storefront = || server.caller(&database.key(ORG, "storefront"));
     let expected = outcomes(&[("CODE_NOT_USABLE", 20), ("RATE_LIMITED", GUESSES - 20)]);
 
@@ -77,6 +111,16 @@ async fn a_thousand_guesses_are_refused_after_the_budget_however_they_are_sent()
     guess_in_batches(&spent, |_| 1).await;
     let refused = spent.link(1, "FREE").await;
     assert_eq!(code_of(&refused), "RATE_LIMITED");
+    for reason in REASONS {
+        let mut answer = spent.link(1, reason).await;
+        // The seconds go by.
+        for (key, text) in [("message", "message"), ("retryAfter", "extensions")] {
+            let of = if text == "message" { &mut answer["errors"][0] } else { &mut answer["errors"][0]["extensions"] };
+            assert!(!of[key].take().is_null(), "{reason}");
+        }
+        let expected = json!({ "code": "RATE_LIMITED", "retryable": true, "retryAfter": null });
+        assert_eq!(answer["errors"][0]["extensions"], expected, "{reason}");
+    }
     let wait = refused["errors"][0]["extensions"]["retryAfter"].as_u64().unwrap();
     assert!((1..=180).contains(&wait), "{refused:#}");
     assert_eq!(refused["errors"][0]["extensions"]["retryable"], true);
@@ -158,6 +202,7 @@ async fn links_are_counted_by_the_field_and_not_by_the_request() {
     database.seed(&campaigns()).await;
     let limits = "storefront.links=10,storefront.failed-links=none,storefront.failed-links-per-customer=none";
     let server = Server::serve(&database, &[("PROMOLINK_LIMITS", limits)]);
+    server.caller(&database.key(ORG, "service")).link(99, "TAKEN").await;
     let key = || server.caller(&database.key(ORG, "storefront"));
     for guessed in [guess_in_one_document(&key(), |_| 1).await, guess_in_batches(&key(), |_| 1).await] {
         // Ten at once, and one for each tenth of a second that it took.
@@ -231,11 +276,20 @@ fn count<'a>(codes: impl Iterator<Item = &'a Value>) -> BTreeMap<String, usize> 
     })
 }
 
+/// Codes that there are not, and those that can't be linked for each other reason, in turns.
+fn guess_code(n: usize) -> String {
+    match REASONS[n % REASONS.len()] {
+        "UNKNOWN" => format!("GUESS-{n}"),
+        reason => reason.to_owned(),
+    }
+}
+
 async fn guess_in_one_document(caller: &Caller, customer: fn(usize) -> usize) -> BTreeMap<String, usize> {
     let guess = |n: usize| {
         let customer = customer(n);
         format!(
-            "g{n}: linkPromotionCode(input: {{ customerId: {customer}, code: \"GUESS-{n}\", mode: DISCOUNT }}) {{ id }}"
+            "g{n}: linkPromotionCode(input: {{ customerId: {customer}, code: \"{}\", mode: DISCOUNT }}) {{ id }}",
+            guess_code(n)
         )
     };
     let guesses: Vec<_> = (0..GUESSES).map(guess).collect();
@@ -246,7 +300,7 @@ async fn guess_in_one_document(caller: &Caller, customer: fn(usize) -> usize) ->
 async fn guess_in_batches(caller: &Caller, customer: fn(usize) -> usize) -> BTreeMap<String, usize> {
     let mut answers = Vec::new();
     for half in [0..GUESSES / 2, GUESSES / 2..GUESSES] {
-        let input: Vec<_> = half.map(|n| link(customer(n), &format!("GUESS-{n}"))).collect();
+        let input: Vec<_> = half.map(|n| link(customer(n), &guess_code(n))).collect();
         let response = caller.data(LINKS, json!({ "input": input })).await;
         answers.extend(response["linkPromotionCodes"].as_array().unwrap().clone());
     }
@@ -256,7 +310,7 @@ async fn guess_in_batches(caller: &Caller, customer: fn(usize) -> usize) -> BTre
 async fn guess_one_by_one(caller: &Caller, customer: fn(usize) -> usize) -> BTreeMap<String, usize> {
     let mut answers = Vec::new();
     for n in 0..GUESSES {
-        answers.push(caller.link(customer(n), &format!("GUESS-{n}")).await);
+        answers.push(caller.link(customer(n), &guess_code(n)).await);
     }
     count(answers.iter().map(|answer| &answer["errors"][0]["extensions"]["code"]))
 }

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::support::{Database, Server, code_of, on_both_databases, program};
+use crate::support::{Database, ORG, Server, code_of, on_both_databases, program};
 
 on_both_databases! {
     async fn dev_starts_with_demo_data_and_keeps_what_was_linked(database: Database) {
@@ -66,10 +66,24 @@ async fn graphiql_opens_where_the_greeting_says() {
     assert!(server.greeting.contains(&server.url("/graphiql")));
 }
 
+#[tokio::test]
+async fn dev_lets_nobody_into_an_organisation_that_has_keys() {
+    let database = Database::sqlite();
+    database.open().await;
+    database.key(ORG + 1, "admin");
+    Server::start(&database).kill();
+    database.key(ORG, "storefront");
+    let output =
+        program().args(["dev", "--listen", "127.0.0.1:0"]).env("DATABASE_URL", &database.url).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && errors.contains("has API keys"), "{errors}");
+}
+
 #[test]
 fn what_cannot_work_is_said_in_a_sentence() {
     for (arguments, expected) in [
         (&["serve", "--database-url", "sqlite:/nowhere/at/all.db"][..], "run `promolink migrate`"),
+        (&["serve", "--documents-only"], "--documents-only wants --documents"),
         (&["dev", "--listen", "0.0.0.0:0"], "loopback alone"),
         (&["dev", "--database-url", "mysql://x"], "neither sqlite:PATH nor postgres://"),
         (

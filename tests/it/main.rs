@@ -8,6 +8,7 @@ mod campaigns;
 mod codes;
 mod commands;
 mod credentials;
+mod example;
 mod federation;
 mod hostile;
 mod house;

@@ -127,6 +127,29 @@ on_both_databases! {
         assert_eq!(code_of(&theirs.caller.link(7, "D").await), "OK", "and so is their code");
         assert_eq!(code_of(&theirs.caller.redeem(CUSTOMER, "B", "order-2").await), "OK", "and the transaction id");
 
+        // What they alone have is nothing to us, and their customers' wallets are empty to us.
+        let only = "mutation($id: ID!) { importPromotionCodes(input: { campaignId: $id, codes: [\"THEIRS\"] }) { imported } }";
+        theirs.caller.data(only, json!({ "id": theirs.campaign })).await;
+        assert_eq!(code_of(&theirs.caller.link(4711, "THEIRS").await), "OK");
+        let before = theirs.all().await;
+        assert_eq!(code_of(&us.link(1, "THEIRS").await), "CODE_NOT_FOUND");
+        assert_eq!(code_of(&us.redeem(4711, "THEIRS", "order-3").await), "CODE_NOT_FOUND");
+        let links = "mutation { linkPromotionCodes(input: [{ customerId: 1, code: \"THEIRS\", mode: DISCOUNT }]) { error { code } } }";
+        assert_eq!(us.data(links, Value::Null).await["linkPromotionCodes"], json!([{ "error": { "code": "CODE_NOT_FOUND" } }]));
+        let revoke = "mutation { revokePromotionCode(input: { code: \"THEIRS\", mode: DISCOUNT }) { code } }";
+        assert_eq!(code_of(&us.execute(revoke, Value::Null).await), "CODE_NOT_FOUND");
+        let look = "{ promotionCodes(codes: [\"THEIRS\"], mode: DISCOUNT) { code } customerPromotions(customerId: 4711) { nodes { id } } }";
+        let nothing = json!({ "promotionCodes": [null], "customerPromotions": { "nodes": [] } });
+        assert_eq!(us.data(look, Value::Null).await, nothing);
+        // A key of theirs is not ours to revoke.
+        let list = program().args(["key", "list", "--org", &(ORG + 1).to_string()]).env("DATABASE_URL", &database.url).output();
+        let list = String::from_utf8(list.unwrap().stdout).unwrap();
+        let id = list.lines().nth(1).and_then(|line| line.split(' ').next()).unwrap();
+        let of_ours = ["--org", &ORG.to_string(), id];
+        let output = program().args(["key", "revoke"]).args(of_ours).env("DATABASE_URL", &database.url).output().unwrap();
+        assert!(!output.status.success(), "{output:?}");
+        assert_eq!(theirs.all().await, before);
+
         let log = server.log();
         let statements: Vec<_> = log.lines().filter_map(|line| line.split_once("sql=")).map(|(_, sql)| sql).collect();
         assert!(statements.len() > 50, "the statements are in the log");

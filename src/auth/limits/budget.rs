@@ -18,6 +18,10 @@ use lru::LruCache;
 /// How many keys have a state at once. Of more, those that were used the longest ago start anew.
 const MAX_KEYS: usize = 65_536;
 
+/// How many may be reserved of one key at once, though there be more: links under way wait in a queue that is for
+/// everyone, and one caller must not fill it.
+const MAX_RESERVED: u32 = 1024;
+
 /// So much in so much time for each key, all of it at once at first.
 pub struct Budget<K: Hash + Eq + Clone> {
     limiter: RateLimiter<K, States<K>, MonotonicClock>,
@@ -59,6 +63,9 @@ impl<K: Hash + Eq + Clone> Budget<K> {
     /// Takes one that will be released.
     pub fn reserve(&self, key: &K) -> Result<(), NoneLeft> {
         let _alone = lock(&self.reserving);
+        if self.states.lock().peek(key).is_some_and(|state| state.reserved >= MAX_RESERVED) {
+            return Err(NoneLeft::Reserved);
+        }
         let taken = self.take(key);
         let mut states = self.states.lock();
         match (taken, states.get_mut(key)) {
@@ -164,6 +171,17 @@ mod tests {
         assert_eq!(budget.reserve(&1), Err(NoneLeft::Reserved), "the other one is still out");
         budget.release(&1, false);
         assert!(matches!(budget.reserve(&1), Err(NoneLeft::Spent(_))));
+    }
+
+    #[test]
+    fn nobody_reserves_more_than_a_share() {
+        let budget = budget(100_000);
+        for _ in 0..MAX_RESERVED {
+            budget.reserve(&1).unwrap();
+        }
+        assert_eq!((budget.reserve(&1), budget.reserve(&2)), (Err(NoneLeft::Reserved), Ok(())));
+        budget.release(&1, false);
+        assert_eq!(budget.reserve(&1), Ok(()));
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub enum Limit {
     Operations,
     /// Attempts to link a second of one credential: each field, and each item of a list of links.
     Links,
-    /// Links an hour that fail, of one credential.
+    /// Links an hour that fail, of one credential. All of them are there at first, and come back over an hour.
     FailedLinks,
     /// Links an hour that fail, of one credential for one customer.
     FailedLinksPerCustomer,

@@ -27,8 +27,12 @@ use super::{
 };
 use crate::auth::Rejection;
 
-/// How old keys may grow before they are read anew. A key that the issuer has withdrawn is believed so long.
+/// How old keys may grow before they are read anew, in the background, when they are next asked for.
 const MAX_AGE: Duration = Duration::from_mins(5);
+
+/// How old keys may be and still be believed, such as one that the issuer has withdrawn while nobody asked, or while it
+/// could not be reached. Older ones are nobody's until they were read again.
+const BELIEVED: Duration = Duration::from_mins(10);
 
 /// How long to wait between one reading that was no use and the next.
 const PAUSE: Duration = Duration::from_mins(1);
@@ -44,6 +48,8 @@ pub struct KeyCache {
 
 struct Held {
     keys: KeySet,
+    /// When they were read.
+    read: Instant,
     /// When to read the set anew.
     due: Instant,
     /// Why the latest reading failed, if it did. A key that is not there may exist all the same, then.
@@ -55,12 +61,12 @@ impl KeyCache {
     pub async fn of_file(path: PathBuf) -> Result<Arc<Self>, UnusableKeys> {
         let source = Source::File(path);
         let keys = KeySet::parse(source.read().await?)?;
-        Ok(Self::new(source, Held { keys, due: Instant::now() + MAX_AGE, problem: None }))
+        Ok(Self::new(source, Held { keys, read: Instant::now(), due: Instant::now() + MAX_AGE, problem: None }))
     }
 
     /// Asks a URL. If it does not answer, there are no keys yet: servers are started in any order.
     pub async fn of_url(remote: Remote) -> Arc<Self> {
-        let held = Held { keys: KeySet::default(), due: Instant::now(), problem: None };
+        let held = Held { keys: KeySet::default(), read: Instant::now(), due: Instant::now(), problem: None };
         let cache = Self::new(Source::Url(remote), held);
         cache.read().await;
         cache
@@ -72,6 +78,7 @@ impl KeyCache {
 
     /// The key that a token says it was signed with.
     pub async fn find(self: &Arc<Self>, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, Rejection> {
+        self.renew_what_is_too_old().await?;
         if let Some(key) = self.held_key(kid, algorithm).await? {
             self.keep_fresh().await;
             return Ok(key);
@@ -111,6 +118,23 @@ impl KeyCache {
         self.held.read().await.keys.find(kid, algorithm)
     }
 
+    /// Waits for keys that may be believed, if those that are held may not.
+    async fn renew_what_is_too_old(self: &Arc<Self>) -> Result<(), Rejection> {
+        if !self.is_too_old().await {
+            return Ok(());
+        }
+        let reading = Arc::clone(&self.reading).lock_owned().await;
+        // Not again at once after a reading that failed.
+        if self.is_too_old().await && self.is_due().await {
+            let _ = self.read_in_background(reading).await;
+        }
+        if self.is_too_old().await { Err(self.unknown().await) } else { Ok(()) }
+    }
+
+    async fn is_too_old(&self) -> bool {
+        self.held.read().await.read.elapsed() >= BELIEVED
+    }
+
     async fn is_due(&self) -> bool {
         self.held.read().await.due <= Instant::now()
     }
@@ -147,7 +171,8 @@ impl KeyCache {
         };
         match parsed {
             Ok(()) => {
-                held.due = Instant::now() + MAX_AGE;
+                held.read = Instant::now();
+                held.due = held.read + MAX_AGE;
                 held.problem = None;
             }
             Err(error) => {

@@ -1,7 +1,8 @@
 //! Which customer tokens `serve` takes.
 
 use std::{
-    env, fs,
+    env::{self, VarError},
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -35,7 +36,10 @@ impl TokenArguments {
     pub fn settings(self) -> anyhow::Result<Option<TokenSettings>> {
         // A variable that is set to nothing is as good as none.
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let secret = given(env::var(SECRET_VARIABLE).ok()).map(Secret::from);
+        let secret = match env::var(SECRET_VARIABLE) {
+            Err(VarError::NotUnicode(_)) => bail!("{SECRET_VARIABLE} is not UTF-8"),
+            secret => given(secret.ok()).map(Secret::from),
+        };
         let file = self.jwt_secret_file.filter(|path| !path.as_os_str().is_empty());
         let keys = match (given(self.jwks), file, secret) {
             (None, None, None) => None,

@@ -35,6 +35,16 @@ const INTROSPECTION: [(&str, usize); 8] = [
     ("possibleTypes", 1),
 ];
 
+/// How much text a field has whose text is long, in values.
+fn texts(field: &str) -> usize {
+    match field {
+        // The whole of the schema.
+        "sdl" => 40_000 / STRING_BYTES,
+        "description" => 200 / STRING_BYTES,
+        _ => 0,
+    }
+}
+
 /// The values of a selection set.
 #[derive(Debug, Default, Clone, Copy)]
 struct Load {
@@ -50,14 +60,20 @@ impl Sum for Load {
     }
 }
 
-/// Refuses an operation that comes to too much. Where the request names none, each of them may be meant.
+/// Refuses an operation that comes to too much, or says how many values it comes to. Where the request names none, each of
+/// them may be meant.
 pub fn load(
     document: &ExecutableDocument,
     operation: Option<&str>,
     variables: &Variables,
     limits: &DocumentLimits,
-) -> Result<(), Unfit> {
-    let within = |load: Load| Unfit::above(limits.values, load.once.saturating_add(load.each_row), WHAT);
+) -> Result<usize, Unfit> {
+    let mut most = 0;
+    let mut within = |load: Load| {
+        let values = load.once.saturating_add(load.each_row);
+        most = values.max(most);
+        Unfit::above(limits.values, values, WHAT)
+    };
     for (name, definition) in document.operations.iter() {
         // As validation sees it: an operation that is not the one that was named has no variables.
         if operation.zip(name).is_some_and(|(wanted, name)| wanted != name.as_str()) {
@@ -72,7 +88,7 @@ pub fn load(
             within(expansion.fragment(name)?)?;
         }
     }
-    Ok(())
+    Ok(most)
 }
 
 /// The variables of an operation.
@@ -114,7 +130,9 @@ impl<'a> Given<'a> {
         let lists = field.arguments.iter().filter_map(|(_, value)| self.length(&value.node));
         let times = lists.max().unwrap_or(1).max(introspected);
         let below = below.once.saturating_add(below.each_row.saturating_mul(rows)).saturating_mul(times);
-        let own = directives.saturating_add(self.arguments_weight(&field.arguments)).saturating_add(1);
+        let text = texts(name).saturating_add(field.response_key().node.len() / STRING_BYTES);
+        let own = directives.saturating_add(self.arguments_weight(&field.arguments)).saturating_add(1 + text);
+        let own = own.saturating_add(self.generated(field));
         match name {
             "nodes" | "edges" => Load { once: 0, each_row: own.saturating_add(below) },
             _ => Load { once: own.saturating_add(below), each_row: 0 },
@@ -134,6 +152,25 @@ impl<'a> Given<'a> {
         let rows = first.map_or(Some(DEFAULT_FIRST.into()), Number::as_i64);
         // What is no number of rows has none: the field refuses it.
         rows.map_or(0, |rows| usize::try_from(rows.min(MAX_FIRST.into())).unwrap_or(0))
+    }
+
+    /// How many codes are to be generated: the answer has them all.
+    fn generated(&self, field: &Field) -> usize {
+        if field.name.node != "generatePromotionCodes" {
+            return 0;
+        }
+        let input = field.get_argument("input").map(|input| input.node.clone());
+        let input = input.and_then(|input| input.into_const_with(|name| self.constant(&name)).ok());
+        let Some(Constant::Object(input)) = input else { return 0 };
+        match input.get("count") {
+            // What is no count is refused.
+            Some(Constant::Number(count)) => count.as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    fn constant(&self, name: &Name) -> Result<Constant, ()> {
+        self.values.get(name.as_str()).map(|value| (*value).clone()).ok_or(())
     }
 
     /// How long the list is that an argument is. `None`: it is none.

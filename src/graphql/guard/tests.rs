@@ -145,6 +145,29 @@ fn lists_within_lists_count_for_every_row() {
 }
 
 #[test]
+fn long_answers_to_short_documents_count() {
+    let sdl = |count| format!("{{ _service {{ {} }} }}", repeat(count, |n| format!("a{n}: sdl ")));
+    assert_eq!(excess(&sdl(1), json!({})), None);
+    assert_eq!(excess(&sdl(1_000), json!({})), Some("values to read and answer with"));
+    let keys = |length: usize| {
+        let fields = repeat(200, |n| format!("{}{n:03}: code ", "k".repeat(length - 3)));
+        format!("{{ campaigns(first: 100) {{ nodes {{ codes(first: 10) {{ nodes {{ {fields} }} }} }} }} }}")
+    };
+    assert_eq!(excess(&keys(8), json!({})), None);
+    assert_eq!(excess(&keys(256), json!({})), Some("values to read and answer with"));
+    let generate = |count| {
+        format!(
+            "mutation ($n: Int!) {{ {} }}",
+            repeat(count, |n| format!("g{n}: generatePromotionCodes(input: {{ count: $n }}) {{ codes }} "))
+        )
+    };
+    assert_eq!(excess(&generate(40), json!({ "n": 10_000 })), None);
+    assert_eq!(excess(&generate(60), json!({ "n": 10_000 })), Some("values to read and answer with"));
+    let input = generate(60).replace("{ count: $n }", "$n");
+    assert_eq!(excess(&input, json!({ "n": { "count": 10_000 } })), Some("values to read and answer with"));
+}
+
+#[test]
 fn what_people_send_is_within_the_bounds() {
     assert_eq!(excess(INTROSPECTION, json!({})), None);
     // The number of levels that later versions can be told to ask for.

@@ -1,7 +1,11 @@
 //! How a caller's links reach the service: within the caller's limits, and with no more said of a failure than the
 //! caller may know.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_graphql::{Context, Result};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -56,12 +60,22 @@ impl<'a> LinkAttempts<'a> {
         while !waiting.is_empty() {
             let released = self.limiter.room_released();
             let (mut now, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
+            // Whose turn has not come: it does not while this goes on.
+            let (mut nobody, mut customers) = (false, HashSet::new());
             for (position, link) in waiting {
+                if nobody || customers.contains(&link.2) {
+                    later.push((position, link));
+                    continue;
+                }
                 match self.limiter.room_to_fail(self.principal, link.2) {
                     Ok(room) => now.push((position, link, room)),
-                    Err(NoRoom::Taken) => later.push((position, link)),
                     Err(NoRoom::Spent(wait)) => {
                         results.insert(position, Err(rate_limited(wait, "failed links")));
+                    }
+                    Err(none) => {
+                        nobody |= none == NoRoom::Taken;
+                        customers.insert(link.2);
+                        later.push((position, link));
                     }
                 }
             }
@@ -74,7 +88,7 @@ impl<'a> LinkAttempts<'a> {
             let links = now.iter().map(|(_, link, _)| link.clone()).collect();
             let outcomes = self.service.link_many(self.principal.org, links).await;
             for ((position, link, room), outcome) in now.into_iter().zip(outcomes) {
-                failed |= matches!(outcome, Ok(Err(_)));
+                failed |= outcome.as_ref().map_or(true, Result::is_err);
                 results.insert(position, self.settle(&link.1, room, outcome));
             }
             waiting = later;
@@ -100,7 +114,10 @@ impl<'a> LinkAttempts<'a> {
                 Ok(Promotion(promotion))
             }
             Err(error) => {
-                room.give_back();
+                // Only a code that there is can be held by someone else: who is not trusted pays for learning that.
+                if self.principal.is_trusted() || !matches!(error, StoreError::Contended(_)) {
+                    room.give_back();
+                }
                 Err(broken(&error))
             }
             Ok(Err(refusal)) if self.principal.is_trusted() => Err(refused(refusal)),

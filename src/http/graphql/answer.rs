@@ -90,8 +90,8 @@ pub fn not_acceptable() -> Response {
 }
 
 /// Answers before the request was looked at.
-pub fn unseen(status: StatusCode, error: ServerError) -> Response {
-    write(status, Media::Json, &[error])
+pub fn unseen(status: StatusCode, media: Media, error: ServerError) -> Response {
+    write(status, media, &[error])
 }
 
 fn write(status: StatusCode, media: Media, errors: &[ServerError]) -> Response {

@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri, header::CONTENT_TYPE},
 };
 use futures_util::StreamExt;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::time;
@@ -79,7 +80,8 @@ pub async fn from_body(headers: &HeaderMap, body: Body) -> Result<Params, Malfor
     let read = time::timeout(BODY_TIMEOUT, read(body)).await;
     let late = malformed(StatusCode::REQUEST_TIMEOUT, "The body took more than 10 seconds to arrive.");
     let bytes = read.unwrap_or(Err(late))?;
-    if bytes.first().is_some_and(|first| *first == b'[') {
+    // An array would be read as the parameters in a row.
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
         return Err(bad("One request at a time is wanted, not a list of them."));
     }
     let wrong = "The body must be a JSON object with query or documentId, a string, and maybe operationName, a string, \
@@ -90,6 +92,9 @@ pub async fn from_body(headers: &HeaderMap, body: Body) -> Result<Params, Malfor
 
 /// Reads a GET request.
 pub fn from_query(uri: &Uri) -> Result<Params, Malformed> {
+    // What is not UTF-8 would be replaced.
+    let text = percent_decode_str(uri.query().unwrap_or_default()).decode_utf8();
+    text.map_err(|_| bad("The parameters of the URL are not UTF-8."))?;
     let Query(url) = Query::<InUrl>::try_from_uri(uri).map_err(|_| bad("The parameters of the URL are malformed."))?;
     let object = |text: Option<String>| match text.filter(|text| !text.is_empty()) {
         Some(text) => {

@@ -152,6 +152,7 @@ pub fn odd() -> Vec<Attack> {
         nested(100, INVALID),
         nested(1_600, UNREADABLE),
         nested(100_000, UNREADABLE),
+        raw("the parameters in an array", " [\"{ __typename }\",null,null,null,null]", UNREADABLE),
         raw("a key twice", "{\"query\":\"{ __typename }\",\"query\":\"{ __typename }\"}", &["400", "200 OK"]),
         raw("a variable twice", "{\"query\":\"{ __typename }\",\"variables\":{\"a\":1,\"a\":2}}", &["400", "200 OK"]),
         raw("100,000 open brackets", &"[".repeat(100_000), UNREADABLE),

@@ -16,7 +16,10 @@ async fn find(cache: &Arc<KeyCache>, kid: &str) -> Result<Arc<Key>, Rejection> {
 
 /// Lets time pass for a cache.
 async fn pass(cache: &KeyCache, time: Duration) {
-    cache.held.write().await.due -= time;
+    let mut held = cache.held.write().await;
+    held.due -= time;
+    held.read -= time;
+    drop(held);
     let mut reading = cache.reading.lock().await;
     *reading = reading.map(|last| last.checked_sub(time).unwrap());
 }
@@ -120,6 +123,27 @@ async fn old_keys_are_replaced_in_the_background() {
     assert!(find(&cache, "2").await.is_ok());
     assert_eq!(issuer.asked(), 2);
     assert_unknown!(find(&cache, "1").await);
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_ends_however_quiet_it_was_and_though_the_issuer_is_away() {
+    let issuer = Issuer::start(Answer::Keys(&["1"]));
+    let cache = issuer.cache().await;
+    issuer.now_answers(Answer::Keys(&["2"]));
+    pass(&cache, BELIEVED).await;
+    assert_unknown!(find(&cache, "1").await);
+    assert!(find(&cache, "2").await.is_ok());
+    assert_eq!(issuer.asked(), 3, "because the keys were too old, and for the one that was not there");
+
+    issuer.now_answers(Answer::NotFound);
+    pass(&cache, BELIEVED).await;
+    for _ in 0..10 {
+        assert_unavailable!(find(&cache, "2").await);
+    }
+    assert_eq!(issuer.asked(), 4);
+    issuer.now_answers(Answer::Keys(&["2"]));
+    pass(&cache, PAUSE).await;
+    assert!(find(&cache, "2").await.is_ok());
 }
 
 #[tokio::test]

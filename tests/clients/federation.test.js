@@ -1,0 +1,145 @@
+// The graph as a part of a larger one: composed with a graph of customers, and run by a gateway.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import test from "node:test";
+import { promisify } from "node:util";
+
+import { composeServices as composeApollo } from "@apollo/composition";
+import { ApolloGateway, RemoteGraphQLDataSource } from "@apollo/gateway";
+import { ApolloServer } from "@apollo/server";
+import { composeSchemaContract, composeServices as composeGuild } from "@theguild/federation-composition";
+import { buildSchema, parse } from "graphql";
+
+import { call, makeCodes } from "./api.js";
+import { CUSTOMERS_SDL, serveCustomers } from "./customers.js";
+import { PROGRAM, serve } from "./server.js";
+
+const subgraphSdl = async () => (await promisify(execFile)(PROGRAM, ["schema", "--federation"])).stdout;
+
+const subgraphs = async (promolink = "http://promolink.example", customers = "http://customers.example") => [
+  { name: "promolink", url: promolink, typeDefs: parse(await subgraphSdl()) },
+  { name: "customers", url: customers, typeDefs: parse(CUSTOMERS_SDL) },
+];
+
+test("the graph composes with a graph of customers", async (t) => {
+  const parts = await subgraphs();
+
+  await t.test("by @apollo/composition", () => {
+    const { errors, supergraphSdl } = composeApollo(parts);
+    assert.equal(errors, undefined);
+    assert.match(supergraphSdl, /linkPromotionCode/);
+  });
+
+  await t.test("by @theguild/federation-composition", () => {
+    const { errors, publicSdl } = composeGuild(parts);
+    assert.equal(errors, undefined);
+    const schema = buildSchema(publicSdl);
+    const customer = Object.keys(schema.getType("Customer").getFields()).sort();
+    assert.deepEqual(customer, ["id", "name", "promotions"]);
+    assert.equal(schema.getType("AccessRole"), undefined, "the graph's own roles are hidden");
+    assert.deepEqual(schema.getType("Role").getValues().map(({ name }) => name), ["OWNER", "GUEST"]);
+  });
+
+  await t.test("without what is the operator's, for a public supergraph", () => {
+    const { errors, publicSdl } = composeSchemaContract(parts, { include: new Set(), exclude: new Set(["admin"]) }, true);
+    assert.equal(errors, undefined);
+    const schema = buildSchema(publicSdl);
+    for (const type of ["Campaign", "PromotionCode", "CreateCampaignInput", "GeneratePromotionCodesResult"]) {
+      assert.equal(schema.getType(type), undefined, type);
+    }
+    const mutations = Object.keys(schema.getMutationType().getFields()).sort();
+    assert.deepEqual(mutations, [
+      "linkPromotionCode",
+      "linkPromotionCodes",
+      "redeemPromotion",
+      "reverseRedemption",
+      "unlinkPromotion",
+    ]);
+  });
+});
+
+test("a gateway runs it", async (t) => {
+  const server = await serve(["admin", "service", "storefront"], { RUST_LOG: "warn,promolink::sql=debug" });
+  t.after(() => server.stop());
+  const customers = await serveCustomers();
+  t.after(() => customers.stop());
+  const numbers = Array.from({ length: 100 }, (_, index) => index + 1);
+  await makeCodes(server, server.keys.admin, [...numbers.map((number) => `CODE-${number}`), "FREE"]);
+
+  const gateway = new ApolloServer({
+    gateway: new ApolloGateway({
+      supergraphSdl: composeApollo(await subgraphs(server.url, customers.url)).supergraphSdl,
+      buildService: ({ url }) =>
+        new RemoteGraphQLDataSource({
+          url,
+          // What a gateway must forward.
+          willSendRequest({ request, context }) {
+            if (context.authorization) request.http.headers.set("authorization", context.authorization);
+          },
+        }),
+    }),
+  });
+  await gateway.start();
+  t.after(() => gateway.stop());
+  const ask = async (key, query, variables) => {
+    const contextValue = { authorization: key && `Bearer ${key}` };
+    const { body } = await gateway.executeOperation({ query, variables }, { contextValue });
+    return body.singleResult;
+  };
+  const { service, storefront } = server.keys;
+  const link = (key, customerId, code) =>
+    ask(
+      key,
+      `mutation($input: LinkPromotionCodeInput!) {
+        linkPromotionCode(input: $input) { id code customerId createdOn customer { id name } }
+      }`,
+      { input: { customerId, code, mode: "DISCOUNT" } },
+    );
+
+  await t.test("links through it, and joins the customer's name", async () => {
+    const { data, errors } = await link(service, 1, "code-1");
+    assert.equal(errors, undefined);
+    assert.equal(data.linkPromotionCode.code, "CODE-1");
+    assert.deepEqual({ ...data.linkPromotionCode.customer }, { id: "1", name: "Customer 1" });
+  });
+
+  await t.test("passes on what failed, with its code", async () => {
+    const code = async (response) => (await response).errors[0].extensions.code;
+    assert.equal(await code(link(service, 2, "CODE-1")), "CODE_ALREADY_LINKED");
+    assert.equal(await code(link(service, 2, "NO-SUCH-CODE")), "CODE_NOT_FOUND");
+    assert.equal(await code(link(storefront, 2, "NO-SUCH-CODE")), "FORBIDDEN", "customer is not a storefront's to read");
+    assert.equal(await code(link(undefined, 2, "CODE-2")), "UNAUTHENTICATED");
+    const [error] = (await link(service, -1, "CODE-2")).errors;
+    assert.deepEqual([error.extensions.code, error.extensions.field], ["INVALID_INPUT", "customerId"]);
+  });
+
+  await t.test("reads the names and wallets of 100 customers by one statement", async () => {
+    const links = numbers.map((number) => ({ customerId: number, code: `CODE-${number}`, mode: "DISCOUNT" }));
+    const linking = "mutation($input: [LinkPromotionCodeInput!]!) { linkPromotionCodes(input: $input) { error { code } } }";
+    assert.equal((await call(server, service, linking, { input: links })).errors, undefined);
+    const statements = async () => (await server.log()).split("\n").filter((line) => line.includes('sql="SELECT ')).length;
+    const before = await statements();
+    const query = `{ customers(first: 100) { id name promotions(first: 20) {
+      nodes { code customerId validTill redemptions { nodes { transactionId } } } pageInfo { hasNextPage }
+    } } }`;
+    const { data, errors } = await ask(service, query);
+    assert.equal(errors, undefined);
+    assert.equal(data.customers.length, 100);
+    for (const { id, name, promotions } of data.customers) {
+      assert.equal(name, `Customer ${id}`);
+      assert.deepEqual(promotions.nodes.map(({ code }) => code), [`CODE-${id}`]);
+    }
+    const count = (await statements()) - before;
+    console.log(`100 customers, their wallets and redemptions through the gateway: ${count} statements`);
+    assert.equal(count, 2, "the wallets, and their redemptions");
+  });
+
+  await t.test("keeps the largest number exact", async () => {
+    const { data, errors } = await link(service, "9007199254740991", "FREE");
+    assert.equal(errors, undefined);
+    assert.equal(data.linkPromotionCode.customerId, 9007199254740991);
+    const [error] = (await link(service, "9007199254740992", "FREE")).errors;
+    assert.deepEqual([error.extensions.code, error.extensions.field], ["INVALID_INPUT", "customerId"]);
+  });
+});
