@@ -36,7 +36,7 @@ pub async fn run(app: App, listener: TcpListener, shutdown: impl Future<Output =
     let limiter = Arc::new(Limiter::new(&app.limits));
     let api = Api::new(Arc::new(service), Arc::clone(&limiter), app.api);
     let router = http::router(
-        Shared { api, authenticator: Arc::new(app.authenticator), limiter, turns: Turns::new() },
+        Shared { api, authenticator: Arc::new(app.authenticator), limiter, turns: Turns::default() },
         app.wire,
     );
     let (ending, ended) = oneshot::channel();

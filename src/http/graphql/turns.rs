@@ -20,12 +20,13 @@ pub struct Turns(Arc<Semaphore>);
 /// The turn of a heavy request, until it is dropped.
 type Turn = Option<OwnedSemaphorePermit>;
 
-impl Turns {
-    /// Nobody is under way.
-    pub fn new() -> Self {
+impl Default for Turns {
+    fn default() -> Self {
         Self(Arc::new(Semaphore::new(AT_ONCE)))
     }
+}
 
+impl Turns {
     /// Waits for the turn of a request of so many values.
     pub fn take(&self, values: usize) -> impl Future<Output = Turn> + Send + use<> {
         let turns = Arc::clone(&self.0);
