@@ -141,14 +141,7 @@ impl<'a> Given<'a> {
 
     /// The most rows that a field's page has, if it is a list.
     fn rows(&self, field: &Field) -> usize {
-        let first = field.get_argument("first").and_then(|first| match &first.node {
-            Value::Number(number) => Some(number),
-            Value::Variable(name) => match self.values.get(name.as_str()) {
-                Some(Constant::Number(number)) => Some(number),
-                _ => None,
-            },
-            _ => None,
-        });
+        let first = field.get_argument("first").and_then(|first| self.number(&first.node));
         let rows = first.map_or(Some(DEFAULT_FIRST.into()), Number::as_i64);
         // What is no number of rows has none: the field refuses it.
         rows.map_or(0, |rows| usize::try_from(rows.min(MAX_FIRST.into())).unwrap_or(0))
@@ -159,18 +152,28 @@ impl<'a> Given<'a> {
         if field.name.node != "generatePromotionCodes" {
             return 0;
         }
-        let input = field.get_argument("input").map(|input| input.node.clone());
-        let input = input.and_then(|input| input.into_const_with(|name| self.constant(&name)).ok());
-        let Some(Constant::Object(input)) = input else { return 0 };
-        match input.get("count") {
-            // What is no count is refused.
-            Some(Constant::Number(count)) => count.as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0),
-            _ => 0,
-        }
+        let count = field.get_argument("input").and_then(|input| match &input.node {
+            Value::Object(input) => self.number(input.get("count")?),
+            Value::Variable(name) => match self.values.get(name.as_str())? {
+                Constant::Object(input) => as_number(input.get("count")?),
+                _ => None,
+            },
+            _ => None,
+        });
+        // What is no count is refused.
+        count.and_then(Number::as_u64).and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
     }
 
-    fn constant(&self, name: &Name) -> Result<Constant, ()> {
-        self.values.get(name.as_str()).map(|value| (*value).clone()).ok_or(())
+    /// The number that a value is, by itself or by a variable. `None`: it is none.
+    fn number<'v>(&self, value: &'v Value) -> Option<&'v Number>
+    where
+        'a: 'v,
+    {
+        match value {
+            Value::Number(number) => Some(number),
+            Value::Variable(name) => as_number(self.values.get(name.as_str())?),
+            _ => None,
+        }
     }
 
     /// How long the list is that an argument is. `None`: it is none.
@@ -199,6 +202,13 @@ impl<'a> Given<'a> {
             _ => 0,
         };
         parts.saturating_add(1)
+    }
+}
+
+fn as_number(value: &Constant) -> Option<&Number> {
+    match value {
+        Constant::Number(number) => Some(number),
+        _ => None,
     }
 }
 
