@@ -71,8 +71,9 @@ pub enum Document {
 
 /// A call that may be executed.
 pub struct Prepared {
-    text: String,
     document: Arc<ExecutableDocument>,
+    /// The document's text, if it is not kept yet.
+    unkept: Option<String>,
     operation_name: Option<String>,
     variables: Variables,
     load: usize,
@@ -115,12 +116,12 @@ impl Api {
     pub fn prepare(&self, call: Call, principal: &Principal) -> Result<Prepared, Refused> {
         let Call { document, operation_name, variables, queries_only } = call;
         let text = self.text_of(document, principal)?;
-        let document = match self.0.documents.get(&text) {
-            Some(document) => document,
-            None => Arc::new(guard::parse(&text, &self.0.text, &self.0.limits)?),
+        let (document, unkept) = match self.0.documents.get(&text) {
+            Some(document) => (document, None),
+            None => (Arc::new(guard::parse(&text, &self.0.text, &self.0.limits)?), Some(text)),
         };
         let load = guard::load(&document, operation_name.as_deref(), &variables, &self.0.limits)?;
-        let prepared = Prepared { text, document, operation_name, variables, load };
+        let prepared = Prepared { document, unkept, operation_name, variables, load };
         let (document, operation) = (&prepared.document, prepared.operation_name.as_deref());
         if queries_only && prepared.is_mutation() {
             return Err(Refused::new(Refusal::MutationByGet, error::bad_request("A mutation must be sent by POST.")));
@@ -156,7 +157,9 @@ impl Api {
         }
         response.errors.iter_mut().for_each(error::judge);
         completion::complete(text, &call.document, call.operation_name.as_deref(), &given, &mut response);
-        documents.keep(call.text, call.document);
+        if let Some(text) = call.unkept {
+            documents.keep(text, call.document);
+        }
         Ok(response)
     }
 
