@@ -4,18 +4,16 @@
 //!
 //! The public schema's text leaves this out: it is for gateways, which read the subgraph's text.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Error, ID, MergedObject, Object, Result};
 
 use super::{
     campaign::Campaign,
     customer::Customer,
-    error::{invalid_input, own_customer},
+    error::own_customer,
     loaders::Loaders,
     promotion::Promotion,
     query::Reads,
-    scalars::parse_id,
+    scalars::{Long, parse_id},
 };
 use crate::{auth::Principal, promotions::CustomerId};
 
@@ -64,16 +62,12 @@ async fn find_promotion(ctx: &Context<'_>, id: &ID) -> Result<Option<Promotion>>
 }
 
 async fn find_campaign(ctx: &Context<'_>, id: &ID) -> Result<Option<Campaign>> {
-    let found = ctx.data::<Loaders>()?.campaign(parse_id(id, "id")?).await?;
-    Ok(found.map(|campaign| Campaign(Arc::clone(&campaign))))
+    Ok(ctx.data::<Loaders>()?.campaign(parse_id(id, "id")?).await?.map(Campaign))
 }
 
 /// Every number may be a customer's: which there are is another graph's to know.
 fn find_customer(ctx: &Context<'_>, id: &ID) -> Result<Option<Customer>> {
-    let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-    let number = id.parse::<i64>().ok().filter(|_| is_number).and_then(|number| CustomerId::try_from(number).ok());
-    let wanted = "a whole number from 0 to 9007199254740991 is wanted";
-    let customer = number.ok_or_else(|| invalid_input("id", wanted))?;
+    let customer: CustomerId = Long::from_text(id).parse_as("id")?;
     own_customer(ctx.data::<Principal>()?, customer)?;
     Ok(Some(Customer(customer)))
 }

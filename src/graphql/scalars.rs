@@ -17,8 +17,7 @@ impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
         Ok(Self(match value {
             Value::Number(number) => number.as_i64(),
-            // Digits alone: the standard parser would take a sign as well.
-            Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+            Value::String(text) => return Ok(Self::from_text(&text)),
             _ => None,
         }))
     }
@@ -29,6 +28,13 @@ impl ScalarType for Long {
 }
 
 impl Long {
+    /// The number that a text of decimal digits is.
+    pub fn from_text(text: &str) -> Self {
+        // Digits alone: the standard parser would take a sign as well.
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        Self(is_number.then(|| text.parse().ok()).flatten())
+    }
+
     /// The domain type that the field wants.
     pub fn parse_as<T: TryFrom<i64, Error = promotions::OutOfRange>>(&self, field: &str) -> Result<T, Error> {
         self.0.ok_or(promotions::OutOfRange).and_then(T::try_from).map_err(|reason| invalid_input(field, reason))

@@ -15,7 +15,6 @@ use axum::{
     },
     response::Response,
 };
-
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::graphql::{Media, unseen};
