@@ -1,70 +1,76 @@
-//! A throw-away PostgreSQL server, started once per test run and gone when the run ends, however it ends.
-//!
-//! `TEST_DATABASE_URL` names a server to use instead; its user must be allowed to create databases.
+//! A throw-away PostgreSQL server, gone when the process that started it ends, however it ends.
 
 use std::{
     env, fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::LazyLock,
 };
 
-/// Stops the server and removes its files when the pipe from the test process closes.
+/// Stops the server and removes its files when the pipe from the process that started it closes.
 const WATCHDOG: &str = r#"
 set -eu
 "$BIN/initdb" --pgdata="$DIR/data" --username=promolink --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$DIR/log" 2>&1
 "$BIN/pg_ctl" --pgdata="$DIR/data" --log="$DIR/log" --silent --wait start \
-    --options="-k '$DIR' -c listen_addresses='' -c max_connections=200 -c fsync=off"
+    --options="-k '$DIR' -c listen_addresses='' $SETTINGS"
 echo ready
 read -r _ || true
 "$BIN/pg_ctl" --pgdata="$DIR/data" --silent --mode=immediate stop
 rm -rf "$DIR"
 "#;
 
-struct Cluster {
-    url: String,
+/// A running PostgreSQL server.
+pub struct Cluster {
+    /// Where its socket and its files are.
+    pub directory: PathBuf,
     /// Holds the pipe open until this process ends.
-    _watchdog: Option<Child>,
+    watchdog: Child,
 }
 
-static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| match env::var("TEST_DATABASE_URL") {
-    Ok(url) => Cluster { url, _watchdog: None },
-    Err(_) => start(),
-});
+impl Cluster {
+    /// Starts a server with these options of `postgres`.
+    pub fn start(settings: &str) -> Self {
+        let directory = tempfile::Builder::new().prefix("promolink-test-").tempdir().unwrap().keep();
+        let root = fs::metadata("/proc/self").is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0);
+        // PostgreSQL does not run as root.
+        let mut command = if root {
+            std::os::unix::fs::chown(&directory, Some(postgres_user()), None).unwrap();
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--", "sh"]);
+            command
+        } else {
+            Command::new("sh")
+        };
+        let mut watchdog = command
+            .args(["-c", WATCHDOG])
+            .current_dir(&directory)
+            .env("BIN", binaries())
+            .env("DIR", &directory)
+            .env("SETTINGS", settings)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(watchdog.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let log = || fs::read_to_string(directory.join("log")).unwrap_or_default();
+        assert_eq!(line, "ready\n", "PostgreSQL did not start:\n{}", log());
+        Self { directory, watchdog }
+    }
 
-/// The URL of the server's maintenance database.
-pub fn url() -> &'static str {
-    &CLUSTER.url
+    /// The URL of a database of the server.
+    pub fn url(&self, database: &str) -> String {
+        let socket = self.directory.to_string_lossy().replace('/', "%2F");
+        format!("postgres://promolink@{socket}/{database}")
+    }
 }
 
-fn start() -> Cluster {
-    let directory = tempfile::Builder::new().prefix("promolink-test-").tempdir().unwrap().keep();
-    let root = fs::metadata("/proc/self").is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0);
-    // PostgreSQL does not run as root.
-    let mut command = if root {
-        std::os::unix::fs::chown(&directory, Some(postgres_user()), None).unwrap();
-        let mut command = Command::new("runuser");
-        command.args(["-u", "postgres", "--", "sh"]);
-        command
-    } else {
-        Command::new("sh")
-    };
-    let mut watchdog = command
-        .args(["-c", WATCHDOG])
-        .current_dir(&directory)
-        .env("BIN", binaries())
-        .env("DIR", &directory)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(watchdog.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let log = || fs::read_to_string(directory.join("log")).unwrap_or_default();
-    assert_eq!(line, "ready\n", "PostgreSQL did not start:\n{}", log());
-    let socket = directory.to_string_lossy().replace('/', "%2F");
-    Cluster { url: format!("postgres://promolink@{socket}/postgres"), _watchdog: Some(watchdog) }
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.watchdog.stdin.take());
+        // It has been asked to end, which is all that can be done.
+        let _ = self.watchdog.wait();
+    }
 }
 
 fn postgres_user() -> u32 {
@@ -73,7 +79,7 @@ fn postgres_user() -> u32 {
 }
 
 /// The folder of PostgreSQL's programs: where Debian puts the newest, else what is on the path.
-fn binaries() -> PathBuf {
+pub fn binaries() -> PathBuf {
     let installed =
         fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
     let on_path = env::var_os("PATH").into_iter().flat_map(|path| env::split_paths(&path).collect::<Vec<_>>());

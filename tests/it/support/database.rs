@@ -1,6 +1,10 @@
 //! A database of a test's own, migrated, and gone when the test ends.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    env,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use promolink::{
@@ -9,7 +13,22 @@ use promolink::{
 };
 use uuid::Uuid;
 
-use super::{TestCampaign, cluster, org, program};
+use super::{TestCampaign, cluster::Cluster, org, program};
+
+/// The server that the tests share; `TEST_DATABASE_URL` names one to use instead, whose user must be allowed to create
+/// databases. It is started for the first test that needs it, and gone when the run ends.
+static CLUSTER: LazyLock<(String, Option<Cluster>)> = LazyLock::new(|| {
+    if let Ok(url) = env::var("TEST_DATABASE_URL") {
+        return (url, None);
+    }
+    let cluster = Cluster::start("-c max_connections=200 -c fsync=off");
+    (cluster.url("postgres"), Some(cluster))
+});
+
+/// The URL of the server's maintenance database.
+fn maintenance_url() -> &'static str {
+    &CLUSTER.0
+}
 
 /// An empty database with all tables.
 pub struct Database {
@@ -32,7 +51,7 @@ impl Database {
     pub fn postgres() -> Self {
         let name = format!("promolink_test_{}", Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).simple());
         administer(&format!("CREATE DATABASE {name}"));
-        let (server, _) = cluster::url().rsplit_once('/').expect("TEST_DATABASE_URL names a database");
+        let (server, _) = maintenance_url().rsplit_once('/').expect("TEST_DATABASE_URL names a database");
         Self { url: format!("{server}/{name}"), kind: Kind::Postgres { name } }
     }
 
@@ -98,7 +117,7 @@ fn administer(statement: &str) {
         scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let mut connection = AsyncPgConnection::establish(cluster::url()).await.unwrap();
+                let mut connection = AsyncPgConnection::establish(maintenance_url()).await.unwrap();
                 connection.batch_execute(statement).await.unwrap();
             });
         });

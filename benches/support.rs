@@ -1,0 +1,32 @@
+//! What the benchmarks of the whole server share: a throw-away PostgreSQL, the release server as a process of its own,
+//! the load, and how figures are taken and told.
+
+#[path = "../tests/it/support/cluster.rs"]
+mod cluster;
+mod data;
+mod figures;
+mod load;
+mod pgbench;
+mod process;
+
+pub use data::{Codes, Databases, FIRST_CODE, HOT, STRIDE, Template};
+pub use figures::{Latencies, Row, Table, ratio};
+pub use load::{Load, Question};
+pub use pgbench::Pgbench;
+pub use process::Server;
+
+use clap::Parser;
+
+/// How long to measure.
+#[derive(Debug, Parser)]
+pub struct Arguments {
+    /// A short look: less data, one round, two seconds a figure
+    #[arg(long)]
+    pub quick: bool,
+    /// How often each figure is taken, in turns; the median is told
+    #[arg(long, value_name = "NUMBER")]
+    pub rounds: Option<usize>,
+    /// Given by `cargo bench`
+    #[arg(long, hide = true)]
+    bench: bool,
+}

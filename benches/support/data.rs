@@ -1,0 +1,116 @@
+//! Databases full of codes, on a throw-away PostgreSQL.
+
+use std::{fs, process::Command};
+
+use super::{
+    cluster::{self, Cluster},
+    process,
+};
+
+/// How PostgreSQL runs: durable, as it comes, but with room in memory for the data and for clients, and without a
+/// checkpoint in the middle of a measurement.
+const SETTINGS: &str = "-c max_connections=400 -c shared_buffers=2GB -c max_wal_size=16GB -c checkpoint_timeout=1h \
+                        -c autovacuum_naptime=1h";
+
+/// Which codes there are: so many, dealt out to so many organisations in turn. Each belongs to a campaign without
+/// limits and may be linked once, but for the hot one, which everybody may link.
+#[derive(Debug, Clone, Copy)]
+pub struct Codes {
+    pub count: u64,
+    pub orgs: u64,
+}
+
+/// The code that everybody may link.
+pub const HOT: &str = "EVERYBODY";
+
+impl Codes {
+    /// The code that is taken in the given place, and the number of its organisation. Neighbours in time lie far apart
+    /// in the tables, as codes of customers do.
+    pub fn pick(&self, place: u64) -> (u64, u64) {
+        assert!(place < self.count, "the codes have run out: measure for a shorter time");
+        let index = place * STRIDE % self.count;
+        (index % self.orgs + 1, FIRST_CODE + index)
+    }
+}
+
+/// A prime that divides no count of codes here, so that each code comes once.
+pub const STRIDE: u64 = 7919;
+/// Codes are the numbers from here on.
+pub const FIRST_CODE: u64 = 1_000_000_000;
+
+/// A PostgreSQL server, and databases in it.
+pub struct Databases(Cluster);
+
+/// A database to start from.
+pub struct Template {
+    name: String,
+    /// An API key for each organisation.
+    pub keys: Vec<String>,
+}
+
+impl Databases {
+    pub fn start() -> Self {
+        Self(Cluster::start(SETTINGS))
+    }
+
+    /// Fills a database.
+    pub fn template(&self, codes: Codes) -> Template {
+        let Codes { count, orgs } = codes;
+        eprintln!("filling a database with {count} codes of {orgs} organisations");
+        let name = format!("template_{count}_{orgs}");
+        self.sql("postgres", &format!("CREATE DATABASE {name}"));
+        let url = self.0.url(&name);
+        process::migrate(&url);
+        let keys = (1..=orgs).map(|org| process::make_key(&url, i64::try_from(org).unwrap())).collect();
+        self.sql(
+            &name,
+            &format!(
+                "INSERT INTO campaigns SELECT org, lpad(org::text, 32, '0')::uuid, 'Spring', 1, true, 0, 0, \
+                     32503680000000, NULL, NULL, 1 FROM generate_series(1, {orgs}) org;
+                 INSERT INTO promotion_codes SELECT index % {orgs} + 1, 1, index + {FIRST_CODE}, index + {FIRST_CODE}, \
+                     lpad((index % {orgs} + 1)::text, 32, '0')::uuid, 0, NULL, 1, 0 \
+                     FROM generate_series(0::bigint, {count} - 1) index;
+                 INSERT INTO promotion_codes SELECT org, 1, lower('{HOT}'), '{HOT}', lpad(org::text, 32, '0')::uuid, 0, \
+                     NULL, NULL, 0 FROM generate_series(1, {orgs}) org;
+                 CREATE EXTENSION pg_prewarm;
+                 VACUUM (FREEZE, ANALYZE);"
+            ),
+        );
+        Template { name, keys }
+    }
+
+    /// A fresh copy of a database, in memory; the copy before it is gone. Answers with its URL.
+    pub fn copy(&self, template: &Template) -> String {
+        self.sql("postgres", "DROP DATABASE IF EXISTS run WITH (FORCE)");
+        self.sql("postgres", &format!("CREATE DATABASE run TEMPLATE {} STRATEGY file_copy", template.name));
+        self.sql(
+            "run",
+            "SELECT pg_prewarm(oid) FROM pg_class WHERE relkind IN ('r', 'i') AND relname LIKE 'promotion%'; CHECKPOINT;",
+        );
+        self.0.url("run")
+    }
+
+    /// Removes a database.
+    pub fn drop(&self, template: Template) {
+        self.sql("postgres", "DROP DATABASE IF EXISTS run WITH (FORCE)");
+        self.sql("postgres", &format!("DROP DATABASE {}", template.name));
+    }
+
+    /// CPU seconds that PostgreSQL has used.
+    pub fn cpu(&self) -> f64 {
+        let file = fs::read_to_string(self.0.directory.join("data/postmaster.pid")).unwrap();
+        process::cpu_of_tree(file.lines().next().unwrap().parse().unwrap())
+    }
+
+    fn sql(&self, database: &str, statements: &str) {
+        let mut command = Command::new(cluster::binaries().join("psql"));
+        // One by one: VACUUM and the like stand in no transaction.
+        command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]);
+        command.arg(self.0.url(database));
+        for statement in statements.split_inclusive(';') {
+            command.arg("--command").arg(statement);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{statements}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}

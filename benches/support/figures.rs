@@ -1,0 +1,111 @@
+//! Figures: what was seen, the median of several looks, and the table they are told in.
+
+use std::time::Duration;
+
+/// How long single requests took.
+#[derive(Debug, Clone)]
+pub struct Latencies {
+    sorted: Vec<Duration>,
+    duration: Duration,
+}
+
+impl Latencies {
+    pub fn new(mut latencies: Vec<Duration>, duration: Duration) -> Self {
+        assert!(!latencies.is_empty(), "nothing was answered in {duration:?}");
+        latencies.sort_unstable();
+        Self { sorted: latencies, duration }
+    }
+
+    pub fn count(&self) -> usize {
+        self.sorted.len()
+    }
+
+    pub fn per_second(&self) -> f64 {
+        self.sorted.len() as f64 / self.duration.as_secs_f64()
+    }
+
+    /// The latency that this share of the requests did not exceed, in milliseconds.
+    pub fn quantile(&self, share: f64) -> f64 {
+        let position = (self.sorted.len() as f64 * share) as usize;
+        self.sorted[position.min(self.sorted.len() - 1)].as_secs_f64() * 1000.0
+    }
+}
+
+/// One look at one thing.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub per_second: f64,
+    pub p50: f64,
+    pub p99: f64,
+    /// CPU seconds of the server per 1,000 requests.
+    pub server_cpu: Option<f64>,
+    /// CPU seconds of the database per 1,000 requests.
+    pub database_cpu: Option<f64>,
+    /// The most memory that the server has held, in MB.
+    pub memory: Option<f64>,
+}
+
+/// Rows by name, in the order of their first look.
+#[derive(Debug, Default)]
+pub struct Table(Vec<(String, Vec<Row>)>);
+
+impl Table {
+    /// Adds a look, and tells it on standard error as the progress of the run.
+    pub fn add(&mut self, name: &str, row: Row) {
+        eprintln!("  {name}: {:.0}/s, p99 {:.2} ms", row.per_second, row.p99);
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, rows)) => rows.push(row),
+            None => self.0.push((name.to_owned(), vec![row])),
+        }
+    }
+
+    /// The medians of all looks under a name.
+    pub fn median(&self, name: &str) -> Row {
+        let (_, rows) = self.0.iter().find(|(known, _)| known == name).expect("a name that was measured");
+        let of = |figure: fn(&Row) -> f64| median(rows.iter().map(figure).collect());
+        let of_option = |figure: fn(&Row) -> Option<f64>| {
+            let seen: Vec<f64> = rows.iter().filter_map(figure).collect();
+            (!seen.is_empty()).then(|| median(seen))
+        };
+        Row {
+            per_second: of(|row| row.per_second),
+            p50: of(|row| row.p50),
+            p99: of(|row| row.p99),
+            server_cpu: of_option(|row| row.server_cpu),
+            database_cpu: of_option(|row| row.database_cpu),
+            memory: of_option(|row| row.memory),
+        }
+    }
+
+    /// Prints the medians as a table in Markdown, each row beside the one it is compared with.
+    pub fn print(&self, what: &str) {
+        println!("\n| {what} | a second | p50 ms | p99 ms | server CPU s / 1,000 | database CPU s / 1,000 | peak MB |");
+        println!("|---|---:|---:|---:|---:|---:|---:|");
+        for (name, _) in &self.0 {
+            let row = self.median(name);
+            let or_dash = |figure: Option<f64>, digits: usize| {
+                figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure:.digits$}"))
+            };
+            println!(
+                "| {name} | {:.0} | {:.2} | {:.2} | {} | {} | {} |",
+                row.per_second,
+                row.p50,
+                row.p99,
+                or_dash(row.server_cpu, 3),
+                or_dash(row.database_cpu, 3),
+                or_dash(row.memory, 0),
+            );
+        }
+    }
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    if figures.len() % 2 == 1 { figures[middle] } else { f64::midpoint(figures[middle - 1], figures[middle]) }
+}
+
+/// Prints one figure as a multiple of another.
+pub fn ratio(what: &str, figure: f64, base: f64) {
+    println!("- {what}: {:.2} ({figure:.2} / {base:.2})", figure / base);
+}

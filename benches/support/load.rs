@@ -1,0 +1,109 @@
+//! The load: clients that each keep a connection and ask again as soon as they have their answer.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt::Write,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::Latencies;
+
+/// A body to send, and what the answer must contain to be the right one.
+pub struct Question {
+    /// Whose key is shown.
+    pub key: usize,
+    pub body: String,
+    pub expected: String,
+}
+
+/// Who asks, and for how long.
+pub struct Load<'a> {
+    pub address: &'a str,
+    pub keys: &'a [String],
+    pub connections: usize,
+    /// What is asked in this time is not counted.
+    pub warm_up: Duration,
+    pub duration: Duration,
+}
+
+impl Load<'_> {
+    /// Asks question after question, each only once. Stops the whole run at the first wrong answer: figures about
+    /// failures are worth nothing.
+    ///
+    /// One thread drives all connections, as one of pgbench's does.
+    pub fn run(&self, question: impl Fn(u64) -> Question) -> Latencies {
+        let next = Cell::new(0);
+        let latencies = RefCell::new(Vec::new());
+        let clients = async {
+            let begin = Instant::now() + self.warm_up;
+            let clients = (0..self.connections).map(|_| async {
+                let mut client = Client::connect(self.address).await;
+                loop {
+                    let question = question(next.replace(next.get() + 1));
+                    let asked = Instant::now();
+                    client.ask(&self.keys[question.key], &question).await;
+                    let answered = Instant::now();
+                    if answered > begin + self.duration {
+                        break;
+                    }
+                    if answered > begin {
+                        latencies.borrow_mut().push(answered - asked);
+                    }
+                }
+            });
+            futures_util::future::join_all(clients).await;
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(clients);
+        Latencies::new(latencies.into_inner(), self.duration)
+    }
+}
+
+struct Client {
+    stream: TcpStream,
+    head: String,
+    request: String,
+    answer: Vec<u8>,
+}
+
+impl Client {
+    async fn connect(address: &str) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let head =
+            format!("POST /graphql HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nauthorization: Bearer ");
+        Self { stream, head, request: String::new(), answer: Vec::with_capacity(4096) }
+    }
+
+    async fn ask(&mut self, key: &str, question: &Question) {
+        self.request.clear();
+        let size = question.body.len();
+        // Writing to a string can't fail.
+        let _ = write!(self.request, "{}{key}\r\ncontent-length: {size}\r\n\r\n{}", self.head, question.body);
+        self.stream.write_all(self.request.as_bytes()).await.unwrap();
+        self.answer.clear();
+        let mut end = None;
+        while end.is_none_or(|end| self.answer.len() < end) {
+            let read = self.stream.read_buf(&mut self.answer).await.unwrap();
+            assert_ne!(read, 0, "the server closed a connection: {}", String::from_utf8_lossy(&self.answer));
+            end = end.or_else(|| length(&self.answer));
+        }
+        let answer = std::str::from_utf8(&self.answer).unwrap();
+        let right = answer.starts_with("HTTP/1.1 200 ") && answer.contains(&question.expected);
+        assert!(right, "not the answer to {}: {answer}", question.body);
+    }
+}
+
+/// How long the whole response is, once its head is there.
+fn length(response: &[u8]) -> Option<usize> {
+    let head = response.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let text = std::str::from_utf8(&response[..head]).unwrap();
+    let (_, rest) = text.split_once("content-length: ").unwrap();
+    let body: usize = rest.lines().next().unwrap().parse().unwrap();
+    Some(head + 4 + body)
+}

@@ -1,0 +1,109 @@
+//! The server under test as a process of its own, and what processes have used.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_promolink");
+
+/// A running `promolink serve`, and a key of the organisation that it serves.
+pub struct Server {
+    process: Child,
+    pub address: String,
+    /// From the start of the process until it said that it serves.
+    pub ready_after: Duration,
+}
+
+impl Server {
+    pub fn start(url: &str) -> Self {
+        let started = Instant::now();
+        let mut process = program(url)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["--limit", "service.operations=none", "--limit", "service.links=none"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready_after = started.elapsed();
+        let (_, rest) = line.split_once("http://").expect("the server did not start");
+        let address = rest.split('/').next().unwrap().to_owned();
+        Self { process, address, ready_after }
+    }
+
+    /// CPU seconds that the server has used.
+    pub fn cpu(&self) -> f64 {
+        cpu(self.process.id()).own
+    }
+
+    /// A line of `/proc/PID/status`, in MB: `VmRSS` is what the server holds, `VmHWM` the most that it has held.
+    pub fn memory(&self, line: &str) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let value = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':')).unwrap();
+        let kilobytes: f64 = value.trim().trim_end_matches(" kB").parse().unwrap();
+        kilobytes / 1024.0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // There is nothing to do about a process that can't be killed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Makes the tables.
+pub fn migrate(url: &str) {
+    assert!(program(url).arg("migrate").stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+}
+
+/// Makes an API key of the role `service`.
+pub fn make_key(url: &str, org: i64) -> String {
+    let mut command = program(url);
+    let output = command.args(["key", "create", "--role", "service", "--org", &org.to_string()]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+fn program(url: &str) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env("DATABASE_URL", url).env_remove("RUST_LOG");
+    command
+}
+
+struct Cpu {
+    parent: u32,
+    own: f64,
+    /// Of children that have ended.
+    ended: f64,
+}
+
+/// CPU seconds that a process, its children and those that have ended have used.
+pub fn cpu_of_tree(root: u32) -> f64 {
+    let children = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+        let cpu = try_cpu(entry.file_name().to_str()?.parse().ok()?)?;
+        (cpu.parent == root).then_some(cpu.own)
+    });
+    let of_children: f64 = children.sum();
+    let root = cpu(root);
+    root.own + root.ended + of_children
+}
+
+fn cpu(pid: u32) -> Cpu {
+    try_cpu(pid).expect("the process has ended")
+}
+
+fn try_cpu(pid: u32) -> Option<Cpu> {
+    /// `USER_HZ`: what Linux counts in, on all machines that matter.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // After the name, which may hold blanks and brackets, comes the third field; see proc_pid_stat(5).
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let field = |number: usize| fields[number - 3].parse::<u32>().ok();
+    let seconds = |number: usize| fields[number - 3].parse::<f64>().ok().map(|ticks| ticks / TICKS_PER_SECOND);
+    Some(Cpu { parent: field(4)?, own: seconds(14)? + seconds(15)?, ended: seconds(16)? + seconds(17)? })
+}
