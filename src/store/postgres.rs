@@ -12,7 +12,7 @@ use std::{cmp::Reverse, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use diesel::{SelectableHelper, prelude::*};
 use diesel_async::{
-    AsyncConnection, AsyncPgConnection, RunQueryDsl,
+    AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
     pooled_connection::{
         AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
         deadpool::{Object, Pool},
@@ -81,10 +81,27 @@ impl PostgresStore {
     }
 }
 
+/// A connection that is closed when this is dropped, rather than given back with an open transaction.
+struct Lease(Option<Object<AsyncPgConnection>>);
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
 #[async_trait]
 impl LinkRepository for PostgresStore {
     async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
-        self.connection().await?.transaction(async |connection| link::link(connection, requests, now).await).await
+        let mut lease = Lease(Some(self.connection().await?));
+        let Some(connection) = &mut lease.0 else { unreachable!() };
+        let linked = link::link(connection, requests, now).await;
+        if linked.is_ok() || connection.batch_execute("ROLLBACK").await.is_ok() {
+            lease.0 = None;
+        }
+        linked
     }
 
     fn link_workers(&self) -> usize {

@@ -15,6 +15,7 @@ const SETTINGS: &str = "
     SET lock_timeout = '500ms';
     SET statement_timeout = '30s';
     SET idle_in_transaction_session_timeout = '30s';
+    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
 ";
 
 /// Connects.

@@ -1,56 +1,94 @@
 //! Linking in PostgreSQL: locks first, then reads, each statement over all that the batch asks for.
+//!
+//! What need not wait for an answer is sent together: a batch costs two round trips, or three, where campaigns limit
+//! what customers may hold.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     sync::Arc,
 };
 
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::future::{join, join3};
 
 use super::statements;
 use crate::{
-    promotions::{
-        Campaign, CampaignId, CodeState, LinkOutcome, LinkRequest, OrgId, Promotion, PromotionCode, Timestamp,
-        WorkingSet, decide,
-    },
+    promotions::{CodeState, LinkOutcome, LinkRequest, Promotion, PromotionCode, Timestamp, WorkingSet, decide},
     store::{
         error::StoreResult,
-        rows::{CampaignRow, CodeRow, HeldKey, HoldRow, Id, code_key, corrupt, into_domain},
+        rows::{CampaignRow, CodeRow, HeldKey, HoldRow, Id, code_key},
     },
 };
 
-/// Links a batch, in the transaction that is open.
+/// Links a batch, in a transaction of its own. After an error that transaction may still be open.
+///
+/// All statements go through the connection's cache of prepared ones, which lets them pass in the order in which they
+/// are joined, prepared or not: so the transaction surely begins and ends where it should.
 pub async fn link(
-    connection: &mut AsyncPgConnection,
+    connection: &AsyncPgConnection,
     requests: &[LinkRequest],
     now: Timestamp,
 ) -> StoreResult<Vec<LinkOutcome>> {
     let set = read_working_set(connection, requests).await?;
     let decisions = decide(set, requests, now);
     let new: Vec<&Promotion> = decisions.new_promotions().collect();
-    if !new.is_empty() {
-        statements::InsertPromotions::new(&new).execute(connection).await?;
-        statements::CountLinks::new(&new).execute(connection).await?;
+    if new.is_empty() {
+        statements::Commit.execute(&mut &*connection).await?;
+    } else {
+        let (inserted, counted, committed) = join3(
+            statements::InsertPromotions::new(&new).execute(&mut &*connection),
+            statements::CountLinks::new(&new).execute(&mut &*connection),
+            statements::Commit.execute(&mut &*connection),
+        )
+        .await;
+        // A commit after a failure is none, and says so to nobody: the failure comes first.
+        inserted?;
+        counted?;
+        committed?;
     }
     Ok(decisions.outcomes)
 }
 
-/// Locks the codes of a batch, then reads what the rules look at. Each statement sees what was committed before it, so
+/// Locks the codes of a batch and reads what the rules look at. Each statement sees what was committed before it, so
 /// the holds are read in statements of their own, after the locks: nobody can add one any more.
-async fn read_working_set(connection: &mut AsyncPgConnection, requests: &[LinkRequest]) -> StoreResult<WorkingSet> {
+async fn read_working_set(connection: &AsyncPgConnection, requests: &[LinkRequest]) -> StoreResult<WorkingSet> {
+    let keys = requests.iter().map(|request| &request.key).collect();
+    let (begun, locked, holds) = join3(
+        statements::Begin.execute(&mut &*connection),
+        statements::LockCodes::new(keys).load::<(CodeRow, CampaignRow)>(&mut &*connection),
+        statements::ReadHolds::new(requests).load::<HoldRow>(&mut &*connection),
+    )
+    .await;
+    begun?;
+
     let mut set = WorkingSet::default();
-    let keys: BTreeSet<_> = requests.iter().map(|request| &request.key).collect();
-    let locked: Vec<CodeRow> = statements::LockCodes::new(keys).load(connection).await?;
-    let campaigns = read_campaigns(connection, &locked).await?;
-    for row in locked {
-        let code: PromotionCode = row.try_into()?;
-        let campaign =
-            campaigns.get(&(code.org, code.campaign_id)).ok_or_else(|| corrupt("a code without a campaign"))?;
-        let campaign = Arc::clone(campaign);
+    let mut campaigns = HashMap::new();
+    for (code, campaign) in locked? {
+        let code: PromotionCode = code.try_into()?;
+        let campaign = match campaigns.entry((code.org, code.campaign_id)) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(campaign.try_into()?))),
+        };
         set.codes.insert(code.key(), CodeState { code, campaign, holds: HashMap::new() });
     }
+    for row in holds? {
+        let key = code_key(row.org_id, row.mode, row.folded.clone())?;
+        if let Some(state) = set.codes.get_mut(&key) {
+            let promotion = row.into_promotion(&state.code, &state.campaign)?;
+            state.holds.insert(promotion.customer_id, promotion);
+        }
+    }
+    count_held(connection, requests, &mut set).await?;
+    Ok(set)
+}
 
-    // After the codes, the customers whose holds are limited: all processes lock in this order, so none waits in a ring.
+/// After the codes, locks the customers whose holds are limited, and counts these: all processes lock in this order, so
+/// none waits in a ring.
+async fn count_held(
+    connection: &AsyncPgConnection,
+    requests: &[LinkRequest],
+    set: &mut WorkingSet,
+) -> StoreResult<()> {
     let limited: BTreeSet<HeldKey> = requests
         .iter()
         .filter_map(|request| {
@@ -58,30 +96,17 @@ async fn read_working_set(connection: &mut AsyncPgConnection, requests: &[LinkRe
             campaign.max_links_per_customer.map(|_| (campaign.org, campaign.id, request.customer_id))
         })
         .collect();
-    if !limited.is_empty() {
-        statements::AdvisoryLocks::customers(&limited).execute(connection).await?;
-        let counts: Vec<(i64, Id, i64, i64)> = statements::CountHeld::new(&limited).load(connection).await?;
-        for (org, campaign, customer, held) in counts {
-            set.held.insert((org.try_into()?, campaign.0.into(), customer.try_into()?), u32::try_from(held)?);
-        }
+    if limited.is_empty() {
+        return Ok(());
     }
-
-    let holds: Vec<HoldRow> = statements::ReadHolds::new(requests).load(connection).await?;
-    for row in holds {
-        let key = code_key(row.org_id, row.mode, row.folded.clone())?;
-        if let Some(state) = set.codes.get_mut(&key) {
-            let promotion = row.into_promotion(&state.code, &state.campaign)?;
-            state.holds.insert(promotion.customer_id, promotion);
-        }
+    let (locked, counts) = join(
+        statements::AdvisoryLocks::customers(&limited).execute(&mut &*connection),
+        statements::CountHeld::new(&limited).load::<(i64, Id, i64, i64)>(&mut &*connection),
+    )
+    .await;
+    locked?;
+    for (org, campaign, customer, held) in counts? {
+        set.held.insert((org.try_into()?, campaign.0.into(), customer.try_into()?), u32::try_from(held)?);
     }
-    Ok(set)
-}
-
-async fn read_campaigns(
-    connection: &mut AsyncPgConnection,
-    codes: &[CodeRow],
-) -> StoreResult<HashMap<(OrgId, CampaignId), Arc<Campaign>>> {
-    let rows: Vec<CampaignRow> = statements::ReadCampaigns::new(codes).load(connection).await?;
-    let campaigns: Vec<Campaign> = into_domain(rows)?;
-    Ok(campaigns.into_iter().map(|campaign| ((campaign.org, campaign.id), Arc::new(campaign))).collect())
+    Ok(())
 }

@@ -4,6 +4,7 @@
 //! Each is a type of its own, since that is what prepared statements are cached by.
 
 mod reads;
+mod transaction;
 mod writes;
 
 use diesel::{
@@ -14,10 +15,14 @@ use diesel::{
 };
 
 pub use self::{
-    reads::{AdvisoryLocks, CountHeld, LockCodes, ReadCampaigns, ReadHolds},
+    reads::{AdvisoryLocks, CountHeld, LockCodes, ReadHolds},
+    transaction::{Begin, Commit},
     writes::{CountLinks, InsertCodes, InsertPromotions},
 };
-use crate::{promotions::CodeKey, store::rows::mode_to_db};
+use crate::{
+    promotions::{CodeKey, FoldedCode, OrgId, PromotionMode},
+    store::rows::mode_to_db,
+};
 
 /// Derives `QueryId`, which prepared statements are cached by, for types that borrow: the derive can't.
 macro_rules! query_id {
@@ -39,15 +44,21 @@ struct CodeKeys<'a> {
     folded: Vec<&'a str>,
 }
 
-impl<'a> FromIterator<&'a CodeKey> for CodeKeys<'a> {
-    fn from_iter<I: IntoIterator<Item = &'a CodeKey>>(keys: I) -> Self {
+impl<'a> FromIterator<(OrgId, PromotionMode, &'a FoldedCode)> for CodeKeys<'a> {
+    fn from_iter<I: IntoIterator<Item = (OrgId, PromotionMode, &'a FoldedCode)>>(keys: I) -> Self {
         let mut arrays = Self::default();
-        for key in keys {
-            arrays.orgs.push(key.org.get());
-            arrays.modes.push(mode_to_db(key.mode));
-            arrays.folded.push(key.folded.as_str());
+        for (org, mode, folded) in keys {
+            arrays.orgs.push(org.get());
+            arrays.modes.push(mode_to_db(mode));
+            arrays.folded.push(folded.as_str());
         }
         arrays
+    }
+}
+
+impl<'a> FromIterator<&'a CodeKey> for CodeKeys<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a CodeKey>>(keys: I) -> Self {
+        keys.into_iter().map(|key| (key.org, key.mode, &key.folded)).collect()
     }
 }
 

@@ -13,14 +13,17 @@ use super::{CodeKeys, query_id};
 use crate::{
     promotions::{CodeKey, LinkRequest, OrgId},
     store::{
-        rows::{CodeRow, HeldKey, HoldColumns, Id},
+        rows::{HeldKey, HoldColumns, Id},
         schema::{PublicId, campaigns, promotion_codes},
     },
 };
 
 query_id!(LockCodes, ReadHolds);
 
-/// Locks codes against other links, in the order of their keys, and reads them as they are under the lock.
+/// Locks codes against other links, in the order of their keys, and reads them, as they are under the lock, with their
+/// campaigns.
+///
+/// The campaigns are kept as they are: a limit that is set while links are under way waits for them, and counts them.
 #[derive(Debug)]
 pub struct LockCodes<'a>(CodeKeys<'a>);
 
@@ -34,54 +37,25 @@ impl QueryFragment<Pg> for LockCodes<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
             "SELECT c.org_id, c.mode, c.folded, c.code, c.campaign_id, c.created_on, c.revoked_on, c.max_links, \
-             c.link_count FROM unnest(",
+             c.link_count, p.org_id, p.id, p.name, p.mode, p.active, p.created_on, p.redeemable_from, p.valid_till, \
+             p.valid_for_days, p.max_links_per_customer, p.max_redemptions_per_link FROM unnest(",
         );
         self.0.bind(&mut out)?;
-        // Not FOR UPDATE: no key changes, so rows that refer to the code need not wait.
+        // A lateral query that locks runs once for each key, in their order. Not FOR UPDATE: no key changes, so rows
+        // that refer to the code need not wait.
         out.push_sql(
-            ") AS wanted (org_id, mode, folded) JOIN promotion_codes c USING (org_id, mode, folded) \
-             ORDER BY c.org_id, c.mode, c.folded FOR NO KEY UPDATE OF c",
+            ") AS wanted (org_id, mode, folded) \
+             CROSS JOIN LATERAL (SELECT * FROM promotion_codes c WHERE c.org_id = wanted.org_id \
+             AND c.mode = wanted.mode AND c.folded = wanted.folded FOR NO KEY UPDATE) c \
+             CROSS JOIN LATERAL (SELECT * FROM campaigns p WHERE p.org_id = c.org_id AND p.id = c.campaign_id \
+             FOR KEY SHARE) p",
         );
         Ok(())
     }
 }
 
 impl Query for LockCodes<'_> {
-    type SqlType = promotion_codes::SqlType;
-}
-
-/// Reads the campaigns of codes, and keeps them as they are: a limit that is set while links are under way waits for
-/// them, and counts them.
-#[derive(Debug, QueryId)]
-pub struct ReadCampaigns {
-    orgs: Vec<i64>,
-    ids: Vec<Id>,
-}
-
-impl ReadCampaigns {
-    pub fn new(codes: &[CodeRow]) -> Self {
-        let keys: BTreeSet<_> = codes.iter().map(|code| (code.org_id, code.campaign_id.0)).collect();
-        let (orgs, ids) = keys.into_iter().map(|(org, id)| (org, Id(id))).unzip();
-        Self { orgs, ids }
-    }
-}
-
-impl QueryFragment<Pg> for ReadCampaigns {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT c.org_id, c.id, c.name, c.mode, c.active, c.created_on, c.redeemable_from, c.valid_till, \
-             c.valid_for_days, c.max_links_per_customer, c.max_redemptions_per_link FROM unnest(",
-        );
-        out.push_bind_param::<Array<BigInt>, _>(&self.orgs)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<PublicId>, _>(&self.ids)?;
-        out.push_sql(") AS wanted (org_id, id) JOIN campaigns c USING (org_id, id) FOR KEY SHARE OF c");
-        Ok(())
-    }
-}
-
-impl Query for ReadCampaigns {
-    type SqlType = campaigns::SqlType;
+    type SqlType = (promotion_codes::SqlType, campaigns::SqlType);
 }
 
 /// Reads the holds that the asking customers have on the codes they ask for.
@@ -110,7 +84,8 @@ impl QueryFragment<Pg> for ReadHolds<'_> {
         out.push_bind_param::<Array<BigInt>, _>(&self.customers)?;
         out.push_sql(
             ") AS asked (org_id, mode, folded, customer_id) \
-             JOIN promotions p USING (org_id, mode, folded, customer_id) WHERE p.unlinked_on IS NULL",
+             CROSS JOIN LATERAL (SELECT * FROM promotions p WHERE p.org_id = asked.org_id AND p.mode = asked.mode \
+             AND p.folded = asked.folded AND p.customer_id = asked.customer_id AND p.unlinked_on IS NULL LIMIT 1) p",
         );
         Ok(())
     }
@@ -161,7 +136,7 @@ impl QueryFragment<Pg> for AdvisoryLocks {
     }
 }
 
-/// Counts how many codes of a campaign customers hold, or have used up. Who holds none is left out.
+/// Counts how many codes of a campaign customers hold, or have used up.
 #[derive(Debug, QueryId)]
 pub struct CountHeld {
     orgs: Vec<i64>,
@@ -181,7 +156,7 @@ impl CountHeld {
 
 impl QueryFragment<Pg> for CountHeld {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT p.org_id, p.campaign_id, p.customer_id, count(*) FROM unnest(");
+        out.push_sql("SELECT asked.org_id, asked.campaign_id, asked.customer_id, p.held FROM unnest(");
         out.push_bind_param::<Array<BigInt>, _>(&self.orgs)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<PublicId>, _>(&self.campaigns)?;
@@ -189,8 +164,9 @@ impl QueryFragment<Pg> for CountHeld {
         out.push_bind_param::<Array<BigInt>, _>(&self.customers)?;
         out.push_sql(
             ") AS asked (org_id, campaign_id, customer_id) \
-             JOIN promotions p USING (org_id, campaign_id, customer_id) \
-             WHERE p.unlinked_on IS NULL OR p.redemption_count > 0 GROUP BY p.org_id, p.campaign_id, p.customer_id",
+             CROSS JOIN LATERAL (SELECT count(*) AS held FROM promotions p WHERE p.org_id = asked.org_id \
+             AND p.customer_id = asked.customer_id AND p.campaign_id = asked.campaign_id \
+             AND (p.unlinked_on IS NULL OR p.redemption_count > 0)) p",
         );
         Ok(())
     }

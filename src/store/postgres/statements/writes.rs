@@ -1,5 +1,7 @@
 //! What linking and importing write.
 
+use std::collections::BTreeMap;
+
 use diesel::{
     pg::Pg,
     prelude::*,
@@ -9,7 +11,7 @@ use diesel::{
 
 use super::{CodeKeys, query_id};
 use crate::{
-    promotions::{NewCodes, Promotion},
+    promotions::{FoldedCode, NewCodes, OrgId, Promotion, PromotionMode},
     store::{
         rows::{Id, count_to_db, mode_to_db},
         schema::PublicId,
@@ -31,7 +33,7 @@ pub struct InsertPromotions<'a> {
 impl<'a> InsertPromotions<'a> {
     pub fn new(promotions: &[&'a Promotion]) -> Self {
         Self {
-            codes: code_keys(promotions),
+            codes: promotions.iter().map(|promotion| code_of(promotion)).collect(),
             ids: promotions.iter().map(|promotion| Id(promotion.id.get())).collect(),
             campaigns: promotions.iter().map(|promotion| Id(promotion.campaign.id.get())).collect(),
             customers: promotions.iter().map(|promotion| promotion.customer_id.get()).collect(),
@@ -40,12 +42,8 @@ impl<'a> InsertPromotions<'a> {
     }
 }
 
-fn code_keys<'a>(promotions: &[&'a Promotion]) -> CodeKeys<'a> {
-    CodeKeys {
-        orgs: promotions.iter().map(|promotion| promotion.campaign.org.get()).collect(),
-        modes: promotions.iter().map(|promotion| mode_to_db(promotion.campaign.mode)).collect(),
-        folded: promotions.iter().map(|promotion| promotion.code.folded().as_str()).collect(),
-    }
+fn code_of(promotion: &Promotion) -> (OrgId, PromotionMode, &FoldedCode) {
+    (promotion.campaign.org, promotion.campaign.mode, promotion.code.folded())
 }
 
 impl QueryFragment<Pg> for InsertPromotions<'_> {
@@ -68,25 +66,32 @@ impl QueryFragment<Pg> for InsertPromotions<'_> {
     }
 }
 
-/// Counts new promotions on their codes, which may repeat; the tables' constraints have the last word.
+/// Counts new promotions on their codes; the tables' constraints have the last word.
 #[derive(Debug)]
-pub struct CountLinks<'a>(CodeKeys<'a>);
+pub struct CountLinks<'a> {
+    codes: CodeKeys<'a>,
+    times: Vec<i32>,
+}
 
 impl<'a> CountLinks<'a> {
     pub fn new(promotions: &[&'a Promotion]) -> Self {
-        Self(code_keys(promotions))
+        let mut times = BTreeMap::new();
+        for promotion in promotions {
+            *times.entry(code_of(promotion)).or_insert(0) += 1;
+        }
+        let codes = times.keys().copied();
+        Self { codes: codes.collect(), times: times.into_values().collect() }
     }
 }
 
 impl QueryFragment<Pg> for CountLinks<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("UPDATE promotion_codes c SET link_count = c.link_count + linked.times FROM unnest(");
+        self.codes.bind(&mut out)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Integer>, _>(&self.times)?;
         out.push_sql(
-            "UPDATE promotion_codes c SET link_count = c.link_count + linked.times FROM \
-             (SELECT org_id, mode, folded, count(*)::integer AS times FROM unnest(",
-        );
-        self.0.bind(&mut out)?;
-        out.push_sql(
-            ") AS new (org_id, mode, folded) GROUP BY org_id, mode, folded) AS linked \
+            ") AS linked (org_id, mode, folded, times) \
              WHERE c.org_id = linked.org_id AND c.mode = linked.mode AND c.folded = linked.folded",
         );
         Ok(())

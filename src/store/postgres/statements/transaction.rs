@@ -1,0 +1,29 @@
+//! The ends of a transaction, as statements like all others, so that they can be sent with them in one go.
+
+use diesel::{
+    pg::Pg,
+    prelude::*,
+    query_builder::{AstPass, QueryFragment, QueryId},
+};
+
+/// Begins a transaction.
+#[derive(Debug, QueryId)]
+pub struct Begin;
+
+impl QueryFragment<Pg> for Begin {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("BEGIN");
+        Ok(())
+    }
+}
+
+/// Commits a transaction, or rolls it back, if a statement in it has failed.
+#[derive(Debug, QueryId)]
+pub struct Commit;
+
+impl QueryFragment<Pg> for Commit {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("COMMIT");
+        Ok(())
+    }
+}
