@@ -9,7 +9,7 @@ mod load;
 mod pgbench;
 mod process;
 
-pub use data::{Codes, Databases, FIRST_CODE, HOT, STRIDE, Template};
+pub use data::{Codes, Databases, FIRST_CODE, STRIDE, Template};
 pub use figures::{Latencies, Row, Table, ratio};
 pub use load::{Load, Question};
 pub use pgbench::Pgbench;

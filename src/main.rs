@@ -3,6 +3,10 @@
 use clap::Parser;
 use promolink::{commands::Cli, telemetry};
 
+/// Requests make many small values that live briefly, on several threads at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     telemetry::init();

@@ -13,15 +13,12 @@ const SETTINGS: &str = "-c max_connections=400 -c shared_buffers=2GB -c max_wal_
                         -c autovacuum_naptime=1h";
 
 /// Which codes there are: so many, dealt out to so many organisations in turn. Each belongs to a campaign without
-/// limits and may be linked once, but for the hot one, which everybody may link.
+/// limits and may be linked once.
 #[derive(Debug, Clone, Copy)]
 pub struct Codes {
     pub count: u64,
     pub orgs: u64,
 }
-
-/// The code that everybody may link.
-pub const HOT: &str = "EVERYBODY";
 
 impl Codes {
     /// The code that is taken in the given place, and the number of its organisation. Neighbours in time lie far apart
@@ -70,8 +67,6 @@ impl Databases {
                  INSERT INTO promotion_codes SELECT index % {orgs} + 1, 1, index + {FIRST_CODE}, index + {FIRST_CODE}, \
                      lpad((index % {orgs} + 1)::text, 32, '0')::uuid, 0, NULL, 1, 0 \
                      FROM generate_series(0::bigint, {count} - 1) index;
-                 INSERT INTO promotion_codes SELECT org, 1, lower('{HOT}'), '{HOT}', lpad(org::text, 32, '0')::uuid, 0, \
-                     NULL, NULL, 0 FROM generate_series(1, {orgs}) org;
                  CREATE EXTENSION pg_prewarm;
                  VACUUM (FREEZE, ANALYZE);"
             ),
@@ -88,12 +83,6 @@ impl Databases {
             "SELECT pg_prewarm(oid) FROM pg_class WHERE relkind IN ('r', 'i') AND relname LIKE 'promotion%'; CHECKPOINT;",
         );
         self.0.url("run")
-    }
-
-    /// Removes a database.
-    pub fn drop(&self, template: Template) {
-        self.sql("postgres", "DROP DATABASE IF EXISTS run WITH (FORCE)");
-        self.sql("postgres", &format!("DROP DATABASE {}", template.name));
     }
 
     /// CPU seconds that PostgreSQL has used.

@@ -1,10 +1,6 @@
 //! pgbench: what PostgreSQL does by itself.
 
-use std::{
-    fs,
-    process::Command,
-    time::Duration,
-};
+use std::{fs, process::Command, time::Duration};
 
 use super::{Latencies, cluster};
 
@@ -40,7 +36,11 @@ impl Pgbench<'_> {
                 transactions.extend(fs::read_to_string(entry.path()).unwrap().lines().map(parse));
             }
         }
-        let started = transactions.iter().map(|&(ended, took)| ended - took).min().expect("pgbench did nothing");
+        let started = transactions
+            .iter()
+            .filter_map(|&(ended, took)| ended.checked_sub(took))
+            .min()
+            .expect("pgbench did nothing");
         let begin = started + self.warm_up;
         let counted = transactions.into_iter().filter(|(ended, _)| *ended > begin && *ended <= begin + self.duration);
         Latencies::new(counted.map(|(_, took)| took).collect(), self.duration)

@@ -9,7 +9,7 @@ use std::{
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_promolink");
 
-/// A running `promolink serve`, and a key of the organisation that it serves.
+/// A running `promolink serve`.
 pub struct Server {
     process: Child,
     pub address: String,

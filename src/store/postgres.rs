@@ -4,6 +4,7 @@ mod api_keys;
 mod changes;
 mod connection;
 mod import;
+mod lease;
 mod link;
 mod statements;
 
@@ -19,7 +20,7 @@ use diesel_async::{
     },
 };
 
-use self::connection::connect;
+use self::{connection::connect_for_requests, lease::Lease};
 use super::{
     error::{OpenError, StoreResult},
     lists, queries,
@@ -59,13 +60,13 @@ struct PoolTimeout;
 impl PostgresStore {
     /// Opens the database with this URL, and makes sure that it answers.
     pub async fn open(url: &Secret) -> Result<Self, OpenError> {
-        connect(url.expose()).await?;
+        connect_for_requests(url.expose()).await?;
         let mut config = ManagerConfig::default();
         // Asks only whether the connection is closed, which costs no round trip.
         config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = Box::new(|url| {
             let url = url.to_owned();
-            Box::pin(async move { connect(&url).await })
+            Box::pin(async move { connect_for_requests(&url).await })
         });
         let manager = AsyncDieselConnectionManager::new_with_config(url.expose(), config);
         let pool = Pool::builder(manager).max_size(POOL_SIZE).build()?;
@@ -81,25 +82,13 @@ impl PostgresStore {
     }
 }
 
-/// A connection that is closed when this is dropped, rather than given back with an open transaction.
-struct Lease(Option<Object<AsyncPgConnection>>);
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            drop(Object::take(connection));
-        }
-    }
-}
-
 #[async_trait]
 impl LinkRepository for PostgresStore {
     async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
-        let mut lease = Lease(Some(self.connection().await?));
-        let Some(connection) = &mut lease.0 else { unreachable!() };
-        let linked = link::link(connection, requests, now).await;
-        if linked.is_ok() || connection.batch_execute("ROLLBACK").await.is_ok() {
-            lease.0 = None;
+        let lease = Lease::new(self.connection().await?);
+        let linked = link::link(lease.connection(), requests, now).await;
+        if linked.is_ok() || lease.connection().batch_execute("ROLLBACK").await.is_ok() {
+            lease.give_back();
         }
         linked
     }

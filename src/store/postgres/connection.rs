@@ -15,8 +15,24 @@ const SETTINGS: &str = "
     SET lock_timeout = '500ms';
     SET statement_timeout = '30s';
     SET idle_in_transaction_session_timeout = '30s';
-    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
 ";
+
+/// How requests are planned: once per statement and connection, and by index, one key after the other. The planner goes
+/// by statistics that may be minutes old: those of an empty table make it choose to read all of one that a campaign has
+/// filled since.
+const PLANS: &str = "
+    SET plan_cache_mode = force_generic_plan;
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+";
+
+/// Connects, to serve requests.
+pub async fn connect_for_requests(url: &str) -> ConnectionResult<AsyncPgConnection> {
+    let mut connection = connect(url).await?;
+    connection.batch_execute(PLANS).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}
 
 /// Connects.
 pub async fn connect(url: &str) -> ConnectionResult<AsyncPgConnection> {

@@ -84,11 +84,7 @@ async fn read_working_set(connection: &AsyncPgConnection, requests: &[LinkReques
 
 /// After the codes, locks the customers whose holds are limited, and counts these: all processes lock in this order, so
 /// none waits in a ring.
-async fn count_held(
-    connection: &AsyncPgConnection,
-    requests: &[LinkRequest],
-    set: &mut WorkingSet,
-) -> StoreResult<()> {
+async fn count_held(connection: &AsyncPgConnection, requests: &[LinkRequest], set: &mut WorkingSet) -> StoreResult<()> {
     let limited: BTreeSet<HeldKey> = requests
         .iter()
         .filter_map(|request| {
