@@ -163,6 +163,10 @@ on_both_databases! {
 fn names_its_organisation(sql: &str) -> bool {
     const TABLES: [&str; 6] =
         ["campaigns", "promotion_codes", "promotions", "redemptions", "api_keys", "organisations"];
+    // How a condition asks for an organisation: that of a parameter, of the keys that the statement is given (`wanted`,
+    // `asked`, `linked`), or of a code that was found by such a key (`c`).
+    const ASKS: [&str; 6] =
+        ["org_id = $", "org_id = ?", "org_id = wanted.", "org_id = asked.", "org_id = linked.", "org_id = c."];
     let plain = sql.replace(['"', '`', '\\'], "");
     if !TABLES.iter().any(|table| plain.contains(&format!(" {table}"))) {
         return true;
@@ -170,10 +174,8 @@ fn names_its_organisation(sql: &str) -> bool {
     if plain.starts_with("INSERT INTO") {
         return plain.split(['(', ')']).nth(1).is_some_and(|columns| columns.contains("org_id"));
     }
-    // Rows of an organisation that the statement is given, or every condition asks for one.
-    let asks =
-        |condition: &str| ["org_id = $", "org_id = ?", "org_id = linked."].iter().any(|ask| condition.contains(ask));
-    plain.contains("USING (org_id, ") || (plain.contains(" WHERE ") && plain.split(" WHERE ").skip(1).all(asks))
+    let asks = |condition: &str| ASKS.iter().any(|ask| condition.contains(ask));
+    plain.contains(" WHERE ") && plain.split(" WHERE ").skip(1).all(asks)
 }
 
 fn text(value: &Value) -> String {
