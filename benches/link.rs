@@ -1,11 +1,5 @@
 //! `cargo bench --bench link`: links a second over HTTP, beside what the databases do alone.
 #![expect(clippy::unwrap_used, reason = "what fails ends the run, with its place")]
-#![expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "figures for people, of counts far below 2^52"
-)]
 
 mod support;
 
@@ -14,14 +8,14 @@ use std::time::Duration;
 use clap::Parser;
 
 use support::{
-    Arguments, Codes, Databases, FIRST_CODE, Latencies, Load, Pgbench, Question, Row, STRIDE, Server, Table, Template,
-    ratio,
+    Arguments, Codes, Databases, FIRST_CODE, Look, Pgbench, Row, STRIDE, Server, Sqlite, Table, Template, link_unique,
+    ratio, share,
 };
 
 const WARM_UP: Duration = Duration::from_secs(1);
 
-const LINK: &str = "mutation Link($input: LinkPromotionCodeInput!) { linkPromotionCode(input: $input) { id orgId \
-                    promotionId promotionName code customerId active createdOn validTill mode redeemableFrom } }";
+/// How many ask at once. More than 64 don't help pgbench here; the best of all is what counts.
+const CLIENTS: [usize; 3] = [1, 64, 256];
 
 /// One link as one statement, the best there is that keeps the same rules: the update locks the code and checks it under
 /// the lock; the indexes see to one hold a customer.
@@ -52,17 +46,23 @@ fn main() {
     let arguments = Arguments::parse();
     let rounds = arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 3 });
     let duration = Duration::from_secs(if arguments.quick { 2 } else { 5 });
-    let databases = Databases::start();
     let codes = Codes { count: 500_000, orgs: 1 };
-    let template = databases.template(codes);
-    let bench = Bench { databases, duration };
+    postgres(codes, rounds, duration);
+    sqlite(codes, rounds, duration);
+}
 
+fn postgres(codes: Codes, rounds: usize, duration: Duration) {
+    let databases = Databases::start();
+    let template = databases.template(codes);
     let mut table = Table::default();
     for round in 1..=rounds {
-        eprintln!("round {round} of {rounds}");
+        eprintln!("PostgreSQL, round {round} of {rounds}");
         for clients in CLIENTS {
-            table.add(&format!("pgbench, {clients}"), bench.pgbench(&template, codes, clients));
-            table.add(&format!("Promolink, {clients}"), bench.promolink(&template, codes, clients));
+            table.add(&format!("pgbench, {clients}"), pgbench(&databases, &template, codes, clients, duration));
+            let url = databases.copy(&template);
+            let (keys, databases) = (&template.keys[..], Some(&databases));
+            let look = Look { url: &url, keys, databases, connections: clients, warm_up: WARM_UP, duration };
+            table.add(&format!("Promolink, {clients}"), look.take(|place| link_unique(codes, place)));
         }
     }
     table.print("links on PostgreSQL, clients");
@@ -74,81 +74,40 @@ fn main() {
     ratio("at 256 connections, to the best of pgbench", many.per_second, best.fold(0.0, f64::max));
     ratio("p99 at 64, ms", ours.p99, base.p99);
     ratio("a lone link's median, ms", table.median("Promolink, 1").p50, table.median("pgbench, 1").p50);
-    let (ready, idle) = bench.idle(&template);
-    println!("- ready after {:.0} ms, idle with {idle:.0} MB", ready.as_secs_f64() * 1000.0);
+    let server = Server::start(&databases.copy(&template));
+    let ready = server.ready_after.as_secs_f64() * 1000.0;
+    println!("- ready after {ready:.0} ms, idle with {:.0} MB", server.memory("VmRSS"));
 }
 
-/// How many ask at once. More than 64 don't help pgbench here; the best of all is what counts.
-const CLIENTS: [usize; 3] = [1, 64, 256];
+fn sqlite(codes: Codes, rounds: usize, duration: Duration) {
+    let file = Sqlite::fill(codes);
+    let keys = [file.key.clone()];
+    let mut table = Table::default();
+    for round in 1..=rounds {
+        eprintln!("SQLite, round {round} of {rounds}");
+        file.copy();
+        table.add("one transaction a link", Row::new(&file.link_one_by_one(WARM_UP, duration)));
+        for connections in CLIENTS {
+            let url = file.copy();
+            let look = Look { url: &url, keys: &keys, databases: None, connections, warm_up: WARM_UP, duration };
+            table.add(&format!("Promolink, {connections}"), look.take(|place| link_unique(codes, place)));
+        }
+    }
+    table.print("links on SQLite, clients");
 
-struct Bench {
-    databases: Databases,
-    duration: Duration,
+    println!("\nIn one run:");
+    let base = table.median("one transaction a link").per_second;
+    ratio("links a second at 64 connections, to one by one", table.median("Promolink, 64").per_second, base);
+    ratio("at 256 connections", table.median("Promolink, 256").per_second, base);
 }
 
-impl Bench {
-    fn pgbench(&self, template: &Template, codes: Codes, clients: usize) -> Row {
-        let url = self.databases.copy(template);
-        let variables =
-            [("i", 0), ("clients", clients as u64), ("first", FIRST_CODE), ("stride", STRIDE), ("count", codes.count)];
-        let run = Pgbench {
-            url: &url,
-            script: ONE_STATEMENT,
-            variables: &variables,
-            clients,
-            warm_up: WARM_UP,
-            duration: self.duration,
-        };
-        let before = self.databases.cpu();
-        let latencies = run.run();
-        let cpu = self.databases.cpu() - before;
-        row(&latencies, None, Some(cpu))
-    }
-
-    /// How soon a server is ready, and what it holds before anyone asks.
-    fn idle(&self, template: &Template) -> (Duration, f64) {
-        let server = Server::start(&self.databases.copy(template));
-        (server.ready_after, server.memory("VmRSS"))
-    }
-
-    fn promolink(&self, template: &Template, codes: Codes, connections: usize) -> Row {
-        let url = self.databases.copy(template);
-        let server = Server::start(&url);
-        let load = Load {
-            address: &server.address,
-            keys: &template.keys,
-            connections,
-            warm_up: WARM_UP,
-            duration: self.duration,
-        };
-        let before = (self.databases.cpu(), server.cpu());
-        let latencies = load.run(|place| question(codes, place));
-        let mut row = row(&latencies, Some(server.cpu() - before.1), Some(self.databases.cpu() - before.0));
-        row.memory = Some(server.memory("VmHWM"));
-        row
-    }
-}
-
-fn question(codes: Codes, place: u64) -> Question {
-    let (org, code) = codes.pick(place);
-    Question {
-        key: org as usize - 1,
-        body: format!(
-            r#"{{"query":"{LINK}","variables":{{"input":{{"customerId":{place},"code":"{code}","mode":"DISCOUNT"}}}}}}"#
-        ),
-        expected: format!(r#""code":"{code}","customerId":{place},"active":true"#),
-    }
-}
-
-fn row(latencies: &Latencies, server_cpu: Option<f64>, database_cpu: Option<f64>) -> Row {
-    // CPU was used in the warm-up too.
-    let share = 1000.0 / latencies.count() as f64;
-    Row {
-        per_second: latencies.per_second(),
-        p50: latencies.quantile(0.5),
-        p99: latencies.quantile(0.99),
-        server_cpu: server_cpu.map(|seconds| seconds * share),
-        database_cpu: database_cpu.map(|seconds| seconds * share),
-        memory: None,
-    }
+fn pgbench(databases: &Databases, template: &Template, codes: Codes, clients: usize, duration: Duration) -> Row {
+    let url = databases.copy(template);
+    let variables =
+        [("i", 0), ("clients", clients as u64), ("first", FIRST_CODE), ("stride", STRIDE), ("count", codes.count)];
+    let run = Pgbench { url: &url, script: ONE_STATEMENT, variables: &variables, clients, warm_up: WARM_UP, duration };
+    let before = databases.cpu();
+    let latencies = run.run();
+    let cpu = (databases.cpu() - before) * share(&latencies, WARM_UP, duration);
+    Row { database_cpu: Some(cpu), ..Row::new(&latencies) }
 }

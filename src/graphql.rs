@@ -32,7 +32,7 @@ pub use self::{
         bad_request, credential_unchecked, internal, name_request, not_looked_up, timed_out, too_many_operations,
         unauthenticated,
     },
-    guard::DocumentLimits,
+    guard::{DocumentLimits, scan},
     refused::{Refusal, Refused},
 };
 use self::{

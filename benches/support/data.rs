@@ -9,7 +9,7 @@ use super::{
 
 /// How PostgreSQL runs: durable, as it comes, but with room in memory for the data and for clients, and without a
 /// checkpoint in the middle of a measurement.
-const SETTINGS: &str = "-c max_connections=400 -c shared_buffers=2GB -c max_wal_size=16GB -c checkpoint_timeout=1h \
+const SETTINGS: &str = "-c max_connections=400 -c shared_buffers=6GB -c max_wal_size=16GB -c checkpoint_timeout=1h \
                         -c autovacuum_naptime=1h";
 
 /// Which codes there are: so many, dealt out to so many organisations in turn. Each belongs to a campaign without
@@ -58,7 +58,7 @@ impl Databases {
         self.sql("postgres", &format!("CREATE DATABASE {name}"));
         let url = self.0.url(&name);
         process::migrate(&url);
-        let keys = (1..=orgs).map(|org| process::make_key(&url, i64::try_from(org).unwrap())).collect();
+        let keys = (1..=orgs).map(|org| process::make_key(&url, org, "service")).collect();
         self.sql(
             &name,
             &format!(
@@ -91,7 +91,8 @@ impl Databases {
         process::cpu_of_tree(file.lines().next().unwrap().parse().unwrap())
     }
 
-    fn sql(&self, database: &str, statements: &str) {
+    /// Executes statements in a database, each by itself.
+    pub fn sql(&self, database: &str, statements: &str) {
         let mut command = Command::new(cluster::binaries().join("psql"));
         // One by one: VACUUM and the like stand in no transaction.
         command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]);

@@ -45,6 +45,20 @@ pub struct Row {
     pub memory: Option<f64>,
 }
 
+impl Row {
+    /// What latencies tell.
+    pub fn new(latencies: &Latencies) -> Self {
+        Self {
+            per_second: latencies.per_second(),
+            p50: latencies.quantile(0.5),
+            p99: latencies.quantile(0.99),
+            server_cpu: None,
+            database_cpu: None,
+            memory: None,
+        }
+    }
+}
+
 /// Rows by name, in the order of their first look.
 #[derive(Debug, Default)]
 pub struct Table(Vec<(String, Vec<Row>)>);

@@ -61,10 +61,10 @@ pub fn migrate(url: &str) {
     assert!(program(url).arg("migrate").stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
 }
 
-/// Makes an API key of the role `service`.
-pub fn make_key(url: &str, org: i64) -> String {
+/// Makes an API key.
+pub fn make_key(url: &str, org: u64, role: &str) -> String {
     let mut command = program(url);
-    let output = command.args(["key", "create", "--role", "service", "--org", &org.to_string()]).output().unwrap();
+    let output = command.args(["key", "create", "--role", role, "--org", &org.to_string()]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }

@@ -20,8 +20,8 @@ use async_graphql::{
 };
 use thiserror::Error;
 
-use self::{bounds::bounds, scan::scan};
-pub use self::{limits::DocumentLimits, load::load};
+use self::bounds::bounds;
+pub use self::{limits::DocumentLimits, load::load, scan::scan};
 use super::text::SchemaText;
 
 /// Why a document is not executed. None of these repeats any of it.

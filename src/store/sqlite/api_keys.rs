@@ -33,7 +33,7 @@ impl ApiKeyRepository for SqliteStore {
     async fn key(&self, org: OrgId, id: ApiKeyId) -> StoreResult<Option<ApiKey>> {
         let query = queries::api_key(org.get(), Id(id.get()));
         self.read(move |connection| {
-            let row = query.select(ApiKeyRow::as_select()).first(connection).optional()?;
+            let row = query.select(ApiKeyRow::as_select()).get_result(connection).optional()?;
             row.map(TryInto::try_into).transpose()
         })
         .await
@@ -50,7 +50,7 @@ impl ApiKeyRepository for SqliteStore {
             diesel::update(queries::api_key(org, id).filter(api_keys::revoked_on.is_null()))
                 .set(api_keys::revoked_on.eq(now.millis()))
                 .execute(connection)?;
-            let row = queries::api_key(org, id).select(ApiKeyRow::as_select()).first(connection).optional()?;
+            let row = queries::api_key(org, id).select(ApiKeyRow::as_select()).get_result(connection).optional()?;
             row.map(TryInto::try_into).transpose()
         })
         .await

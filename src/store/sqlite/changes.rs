@@ -41,7 +41,7 @@ fn read_redeem_state(connection: &mut SqliteConnection, request: &RedeemRequest)
         diesel::select(diesel::dsl::exists(queries::code(org, mode, folded.clone()))).get_result(connection)?;
     let hold: Option<Id> = queries::standing_hold(org, mode, folded, request.customer_id.get())
         .select(promotions::id)
-        .first(connection)
+        .get_result(connection)
         .optional()?;
     let hold = match hold {
         Some(id) => read_promotion(connection, request.key.org, id)?,
@@ -50,7 +50,7 @@ fn read_redeem_state(connection: &mut SqliteConnection, request: &RedeemRequest)
     let earlier: Option<(RedemptionRow, (i16, String, i64))> =
         queries::redemption_of_transaction(org, request.transaction_id.as_str().to_owned())
             .select((RedemptionRow::as_select(), (promotions::mode, promotions::folded, promotions::customer_id)))
-            .first(connection)
+            .get_result(connection)
             .optional()?;
     let earlier = earlier
         .map(|(row, (mode, folded, customer))| {
@@ -67,8 +67,10 @@ pub fn reverse(
     id: RedemptionId,
     now: Timestamp,
 ) -> StoreResult<Option<Redemption>> {
-    let row: Option<RedemptionRow> =
-        queries::redemption(org.get(), Id(id.get())).select(RedemptionRow::as_select()).first(connection).optional()?;
+    let row: Option<RedemptionRow> = queries::redemption(org.get(), Id(id.get()))
+        .select(RedemptionRow::as_select())
+        .get_result(connection)
+        .optional()?;
     let Some(row) = row else { return Ok(None) };
     let mut redemption = Redemption::try_from(row)?;
     let Some(promotion) = read_promotion(connection, org, Id(redemption.promotion_id.get()))? else { return Ok(None) };
@@ -108,7 +110,7 @@ pub fn unlink(
 fn read_promotion(connection: &mut SqliteConnection, org: OrgId, id: Id) -> StoreResult<Option<Promotion>> {
     let row: Option<PromotionRow> = queries::promotions_by_id(org.get(), vec![id])
         .select(PromotionRow::as_select())
-        .first(connection)
+        .get_result(connection)
         .optional()?;
     row.map(TryInto::try_into).transpose()
 }
@@ -128,7 +130,7 @@ pub fn revoke(connection: &mut SqliteConnection, key: &CodeKey, now: Timestamp) 
         .set(promotion_codes::revoked_on.eq(now.millis()))
         .execute(connection)?;
     let row: Option<CodeRow> =
-        queries::code(org, mode, folded).select(CodeRow::as_select()).first(connection).optional()?;
+        queries::code(org, mode, folded).select(CodeRow::as_select()).get_result(connection).optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
@@ -140,7 +142,7 @@ pub fn update_campaign(
     change: &CampaignChange,
 ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
     let query = queries::campaign(org.get(), Id(id.get()));
-    let row: Option<CampaignRow> = query.select(CampaignRow::as_select()).first(connection).optional()?;
+    let row: Option<CampaignRow> = query.select(CampaignRow::as_select()).get_result(connection).optional()?;
     let Some(row) = row else { return Ok(None) };
     let changed = match change.apply(row.try_into()?) {
         Ok(changed) => changed,

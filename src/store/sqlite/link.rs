@@ -1,11 +1,20 @@
 //! Linking in SQLite: point look-ups by prepared statements, which cost microseconds in-process.
+//!
+//! They find one row at most, and ask for it without a limit: Diesel would bind that to the statement, which SQLite then
+//! prepares anew each time, since it plans by the limit's value.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::Arc,
 };
 
-use diesel::{dsl::count_star, prelude::*};
+use diesel::{
+    dsl::count_star,
+    prelude::*,
+    query_builder::{AstPass, QueryFragment, QueryId},
+    sql_types::{BigInt, SmallInt, Text},
+    sqlite::Sqlite,
+};
 
 use crate::{
     promotions::{
@@ -15,7 +24,7 @@ use crate::{
         error::StoreResult,
         queries,
         rows::{CampaignRow, CodeRow, HoldRow, Id, NewPromotionRow, key_columns},
-        schema::{promotion_codes, promotions},
+        schema::promotions,
     },
 };
 
@@ -67,14 +76,14 @@ fn read_working_set(connection: &mut SqliteConnection, requests: &[LinkRequest])
 fn read_code(connection: &mut SqliteConnection, key: &CodeKey) -> StoreResult<Option<PromotionCode>> {
     let (org, mode, folded) = key_columns(key);
     let row: Option<CodeRow> =
-        queries::code(org, mode, folded).select(CodeRow::as_select()).first(connection).optional()?;
+        queries::code(org, mode, folded).select(CodeRow::as_select()).get_result(connection).optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
 fn read_campaign(connection: &mut SqliteConnection, code: &PromotionCode) -> StoreResult<Campaign> {
     let row: CampaignRow = queries::campaign(code.org.get(), Id(code.campaign_id.get()))
         .select(CampaignRow::as_select())
-        .first(connection)?;
+        .get_result(connection)?;
     row.try_into()
 }
 
@@ -82,16 +91,36 @@ fn read_hold(connection: &mut SqliteConnection, request: &LinkRequest) -> StoreR
     let (org, mode, folded) = key_columns(&request.key);
     Ok(queries::standing_hold(org, mode, folded, request.customer_id.get())
         .select(HoldRow::as_select())
-        .first(connection)
+        .get_result(connection)
         .optional()?)
 }
 
 /// Writes a new hold and counts it on its code; the tables' constraints have the last word.
 fn insert_hold(connection: &mut SqliteConnection, promotion: &Promotion) -> StoreResult<()> {
     let row = NewPromotionRow::from(promotion);
-    diesel::update(promotion_codes::table.find((row.org_id, row.mode, row.folded.as_str())))
-        .set(promotion_codes::link_count.eq(promotion_codes::link_count + 1))
-        .execute(connection)?;
-    diesel::insert_into(promotions::table).values(row).execute(connection)?;
+    CountLink(&row).execute(connection)?;
+    diesel::insert_into(promotions::table).values(&row).execute(connection)?;
     Ok(())
 }
+
+/// Counts a hold on its code. Diesel's own updates are not kept prepared, and to parse this one would take longer than
+/// all else that a link needs of the database.
+struct CountLink<'a>(&'a NewPromotionRow);
+
+impl QueryId for CountLink<'_> {
+    type QueryId = CountLink<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl QueryFragment<Sqlite> for CountLink<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("UPDATE promotion_codes SET link_count = link_count + 1 WHERE org_id = ");
+        out.push_bind_param::<BigInt, _>(&self.0.org_id)?;
+        out.push_sql(" AND mode = ");
+        out.push_bind_param::<SmallInt, _>(&self.0.mode)?;
+        out.push_sql(" AND folded = ");
+        out.push_bind_param::<Text, _>(&self.0.folded)
+    }
+}
+
+impl RunQueryDsl<SqliteConnection> for CountLink<'_> {}

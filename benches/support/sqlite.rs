@@ -1,0 +1,178 @@
+//! A SQLite file full of codes, and what Diesel does by itself on it: one transaction for each link.
+
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use diesel::{connection::SimpleConnection, prelude::*};
+use tempfile::TempDir;
+
+use super::{Codes, FIRST_CODE, Latencies, process};
+
+diesel::table! {
+    campaigns (org_id, id) {
+        org_id -> BigInt,
+        id -> Binary,
+        name -> Text,
+        mode -> SmallInt,
+        active -> Bool,
+        redeemable_from -> BigInt,
+        valid_till -> BigInt,
+        valid_for_days -> Nullable<Integer>,
+        max_links_per_customer -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    promotion_codes (org_id, mode, folded) {
+        org_id -> BigInt,
+        mode -> SmallInt,
+        folded -> Text,
+        code -> Text,
+        campaign_id -> Binary,
+        revoked_on -> Nullable<BigInt>,
+        max_links -> Nullable<Integer>,
+        link_count -> Integer,
+    }
+}
+
+diesel::table! {
+    promotions (org_id, id) {
+        org_id -> BigInt,
+        id -> Binary,
+        mode -> SmallInt,
+        folded -> Text,
+        campaign_id -> Binary,
+        customer_id -> BigInt,
+        created_on -> BigInt,
+        unlinked_on -> Nullable<BigInt>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(campaigns, promotion_codes);
+
+/// A file to start from, with one organisation, and a copy of it to run on.
+pub struct Sqlite {
+    directory: TempDir,
+    codes: Codes,
+    pub key: String,
+}
+
+impl Sqlite {
+    /// Fills a file.
+    pub fn fill(codes: Codes) -> Self {
+        assert_eq!(codes.orgs, 1);
+        eprintln!("filling a file with {} codes", codes.count);
+        let directory = tempfile::tempdir().unwrap();
+        let template = directory.path().join("template.db");
+        let url = format!("sqlite:{}", template.display());
+        process::migrate(&url);
+        let key = process::make_key(&url, 1, "service");
+        let mut connection = SqliteConnection::establish(&template.to_string_lossy()).unwrap();
+        let campaign = "unhex('00000000000000000000000000000001')";
+        let last = FIRST_CODE + codes.count - 1;
+        connection
+            .batch_execute(&format!(
+                "INSERT INTO campaigns VALUES (1, {campaign}, 'Spring', 1, 1, 0, 0, 32503680000000, NULL, NULL, 1);
+                 INSERT INTO promotion_codes
+                     WITH RECURSIVE codes(code) AS (SELECT {FIRST_CODE} UNION ALL SELECT code + 1 FROM codes WHERE code < {last})
+                     SELECT 1, 1, code, code, {campaign}, 0, NULL, 1, 0 FROM codes;
+                 PRAGMA wal_checkpoint(TRUNCATE);"
+            ))
+            .unwrap();
+        Self { directory, codes, key }
+    }
+
+    /// A fresh copy; the copy before it is gone. Answers with its URL.
+    pub fn copy(&self) -> String {
+        let run = self.run();
+        for rest in ["", "-wal", "-shm"] {
+            // There is none before the first.
+            let _ = fs::remove_file(format!("{}{rest}", run.display()));
+        }
+        fs::copy(self.directory.path().join("template.db"), &run).unwrap();
+        format!("sqlite:{}", run.display())
+    }
+
+    fn run(&self) -> PathBuf {
+        self.directory.path().join("run.db")
+    }
+
+    /// Links code after code on the copy, each in a transaction of its own that keeps the same rules: what a server does
+    /// that shares none, without any server around it.
+    pub fn link_one_by_one(&self, warm_up: Duration, duration: Duration) -> Latencies {
+        let mut connection = SqliteConnection::establish(&self.run().to_string_lossy()).unwrap();
+        connection
+            .batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+            .unwrap();
+        let begin = Instant::now() + warm_up;
+        let mut latencies = Vec::new();
+        for place in 0.. {
+            let (_, code) = self.codes.pick(place);
+            let asked = Instant::now();
+            connection.immediate_transaction(|connection| link(connection, code, place)).unwrap();
+            let answered = Instant::now();
+            if answered > begin + duration {
+                break;
+            }
+            if answered > begin {
+                latencies.push(answered - asked);
+            }
+        }
+        Latencies::new(latencies, duration)
+    }
+}
+
+fn link(connection: &mut SqliteConnection, code: u64, customer: u64) -> QueryResult<()> {
+    let (folded, customer) = (code.to_string(), i64::try_from(customer).unwrap());
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    let found: (Vec<u8>, String, bool, i64, Option<i64>, Option<i32>, i32) = promotion_codes::table
+        .inner_join(
+            campaigns::table
+                .on(campaigns::org_id.eq(promotion_codes::org_id).and(campaigns::id.eq(promotion_codes::campaign_id))),
+        )
+        .filter(promotion_codes::org_id.eq(1))
+        .filter(promotion_codes::mode.eq(1))
+        .filter(promotion_codes::folded.eq(&folded))
+        .select((
+            campaigns::id,
+            campaigns::name,
+            campaigns::active,
+            campaigns::valid_till,
+            promotion_codes::revoked_on,
+            promotion_codes::max_links,
+            promotion_codes::link_count,
+        ))
+        .get_result(connection)?;
+    let (campaign, _, active, valid_till, revoked_on, max_links, link_count) = found;
+    let usable = active && now <= valid_till && revoked_on.is_none() && max_links.is_none_or(|max| link_count < max);
+    assert!(usable, "{folded} can't be linked");
+    let held: Option<Vec<u8>> = promotions::table
+        .filter(promotions::org_id.eq(1))
+        .filter(promotions::mode.eq(1))
+        .filter(promotions::folded.eq(&folded))
+        .filter(promotions::customer_id.eq(customer))
+        .filter(promotions::unlinked_on.is_null())
+        .select(promotions::id)
+        .get_result(connection)
+        .optional()?;
+    assert_eq!(held, None, "{folded} is linked");
+    diesel::update(promotion_codes::table.find((1, 1, &folded)))
+        .set(promotion_codes::link_count.eq(promotion_codes::link_count + 1))
+        .execute(connection)?;
+    let id = u128::try_from(customer).unwrap().to_be_bytes();
+    diesel::insert_into(promotions::table)
+        .values((
+            promotions::org_id.eq(1),
+            promotions::id.eq(&id[..]),
+            promotions::mode.eq(1),
+            promotions::folded.eq(&folded),
+            promotions::campaign_id.eq(campaign),
+            promotions::customer_id.eq(customer),
+            promotions::created_on.eq(now),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
