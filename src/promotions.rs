@@ -16,6 +16,7 @@ mod promotion;
 mod redeem;
 mod refusal;
 mod repository;
+mod retry;
 mod service;
 mod time;
 
@@ -35,5 +36,6 @@ pub use redeem::{
 };
 pub use refusal::Refusal;
 pub use repository::{Cause, LinkRepository, PromotionRepository, StoreError};
+pub use retry::retried;
 pub use service::{GenerateOutcome, PromotionService};
 pub use time::{Clock, SystemClock, Timestamp};

@@ -22,7 +22,7 @@ impl Server {
         let started = Instant::now();
         let mut process = program(url)
             .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(["--limit", "service.operations=none", "--limit", "service.links=none"])
+            .args(["--limit", "service.operations=none,service.links=none,admin.operations=none"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -3,8 +3,16 @@
 //! They batch and do not cache: within one request a mutation may change what the next field reads.
 
 mod kinds;
+mod turn;
 
-use std::{collections::HashMap, fmt::Debug, future::Future, hash::Hash, marker::PhantomData, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    future::Future,
+    hash::Hash,
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_graphql::Error;
 use dataloader::{BatchFn, non_cached::Loader};
@@ -17,19 +25,19 @@ use tokio::task::unconstrained;
 use self::kinds::{
     Campaigns, CodesOfCampaign, HoldsOfCode, PageKey, Pages, Promotions, RedemptionsOfPromotion, Wallet,
 };
+use self::turn::next_turn;
 use super::error::broken;
 use crate::promotions::{
     Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,
-    PromotionService, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
+    PromotionService, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter, retried,
 };
 
 /// More parents than a response can have: a level is never split.
 const WHOLE_LEVEL: usize = 1_000_000;
 
-/// How many turns of its task a batch waits for more keys. In a turn the library lets two fields of each object and two
-/// items of each list go on, so that a level of a thousand parents takes some hundreds; a turn costs a fraction of a
-/// microsecond.
-const TURNS: usize = 512;
+/// How many turns of its task a batch waits for more keys. Who waits for a batch takes no turns, so that one is enough
+/// for all parents of a level to ask; some more are for fields that begin a little later.
+const TURNS: usize = 4;
 
 /// A kind of thing that is read by key, many at once.
 trait Kind: Send + 'static {
@@ -44,32 +52,58 @@ trait Kind: Send + 'static {
     ) -> impl Future<Output = Result<HashMap<Self::Key, Self::Value>, StoreError>> + Send;
 }
 
-/// What is found for the keys of a batch, or that reading them failed, which is logged once.
-type Found<K> = Result<Arc<HashMap<<K as Kind>::Key, <K as Kind>::Value>>, Error>;
+/// What is found for a key, or that reading its batch failed, which is logged once.
+type Found<V> = Result<Option<V>, Error>;
 
 /// The reading of a batch, for all who wait for it.
-struct Read<K: Kind>(Shared<BoxFuture<'static, Found<K>>>);
+type Reading<K> = Shared<BoxFuture<'static, Arc<HashMap<<K as Kind>::Key, Found<<K as Kind>::Value>>>>>;
 
-impl<K: Kind> Clone for Read<K> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
+/// A loader for fields that are resolved side by side. The library's own callers would each take turns until their batch
+/// is full, some hundreds for a page; here they wait together, for one that takes them.
+struct KindLoader<K: Kind> {
+    loader: Loader<K::Key, Found<K::Value>, Batch<K>>,
+    open: Arc<Mutex<Option<Open<K>>>>,
 }
 
-/// A loader whose values are the reading of their batch, which all wait for together. Were it to wait itself, it would
-/// let its callers go one by one, too late to share a batch of the next level.
-struct KindLoader<K: Kind>(Loader<K::Key, Read<K>, Batch<K>>);
+/// The batch that can still be joined.
+struct Open<K: Kind> {
+    keys: Vec<K::Key>,
+    reading: Reading<K>,
+}
 
 impl<K: Kind> KindLoader<K> {
     fn new(service: &Arc<PromotionService>, org: OrgId) -> Self {
         let batch = Batch { service: Arc::clone(service), org, kind: PhantomData };
-        Self(Loader::new(batch).with_max_batch_size(WHOLE_LEVEL).with_yield_count(TURNS))
+        let loader = Loader::new(batch).with_max_batch_size(WHOLE_LEVEL).with_yield_count(0);
+        Self { loader, open: Arc::default() }
     }
 
-    async fn load(&self, key: K::Key) -> Result<Option<K::Value>, Error> {
+    async fn load(&self, key: K::Key) -> Found<K::Value> {
         // Unconstrained: tokio would make some of a large level wait for its next turn, and miss the batch.
-        let found = unconstrained(self.0.load(key.clone())).await.0.await?;
-        Ok(found.get(&key).cloned())
+        let found = unconstrained(self.join(key.clone())).await;
+        found.get(&key).cloned().unwrap_or(Ok(None))
+    }
+
+    /// Adds a key to the batch that is open, or opens one.
+    fn join(&self, key: K::Key) -> Reading<K> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = open.get_or_insert_with(|| Open { keys: Vec::new(), reading: self.begin() });
+        batch.keys.push(key);
+        batch.reading.clone()
+    }
+
+    fn begin(&self) -> Reading<K> {
+        // Weak: the batch that is open holds this reading, and would keep itself if its request were given up.
+        let (loader, open) = (self.loader.clone(), Arc::downgrade(&self.open));
+        let reading = async move {
+            for _ in 0..TURNS {
+                next_turn().await;
+            }
+            let closed = open.upgrade().and_then(|open| open.lock().unwrap_or_else(PoisonError::into_inner).take());
+            let keys = closed.map(|batch| batch.keys).unwrap_or_default();
+            Arc::new(loader.load_many(keys).await)
+        };
+        reading.boxed().shared()
     }
 }
 
@@ -79,15 +113,12 @@ struct Batch<K> {
     kind: PhantomData<K>,
 }
 
-impl<K: Kind> BatchFn<K::Key, Read<K>> for Batch<K> {
-    async fn load(&mut self, keys: &[K::Key]) -> HashMap<K::Key, Read<K>> {
-        let (service, org, wanted) = (Arc::clone(&self.service), self.org, keys.to_vec());
-        let read = async move {
-            let found = K::read(&service, org, &wanted).await;
-            found.map(Arc::new).map_err(|error| broken(&error))
-        };
-        let read = Read(read.boxed().shared());
-        keys.iter().map(|key| (key.clone(), read.clone())).collect()
+impl<K: Kind> BatchFn<K::Key, Found<K::Value>> for Batch<K> {
+    async fn load(&mut self, keys: &[K::Key]) -> HashMap<K::Key, Found<K::Value>> {
+        let read = retried(|| K::read(&self.service, self.org, keys)).await;
+        let mut read = read.map_err(|error| broken(&error));
+        let found = |key: &K::Key| read.as_mut().map(|found| found.remove(key)).map_err(|error| error.clone());
+        keys.iter().cloned().zip(keys.iter().map(found)).collect()
     }
 }
 

@@ -3,23 +3,35 @@
 //! A bounded queue, and workers that each take everything that waits and hand it to the repository as one batch. There
 //! is no timer: an idle server links a lone request at once, a loaded one shares the cost of a commit among hundreds.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+mod figures;
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::{
     sync::{Mutex, Semaphore, mpsc, oneshot},
     task::JoinSet,
+    time::{Instant, timeout},
 };
 
+use self::figures::Figures;
 use super::{
     link::{LinkOutcome, LinkRequest},
     repository::{LinkRepository, StoreError},
+    retry::retried,
     time::Clock,
 };
 
 /// How many links may wait. At ten thousand links a second this is some 400 ms of work: past it, waiting longer helps
 /// nobody.
 const QUEUE_LENGTH: usize = 4096;
+
+/// How long a link may wait for its turn. Whoever has waited longer is told to try again: in a queue that does not get
+/// shorter, all would wait as long.
+const MAX_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a batch may take. A database that says nothing for longer, not even that it is gone, would keep a worker.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many links share a transaction at most. Beyond a few hundred the commit is paid for, and a larger batch only
 /// holds its locks longer.
@@ -53,6 +65,7 @@ type Answer = oneshot::Sender<Result<LinkOutcome, StoreError>>;
 struct Job {
     request: LinkRequest,
     answer: Answer,
+    since: Instant,
 }
 
 impl Batcher {
@@ -70,7 +83,7 @@ impl Batcher {
     /// Links one code. Once this has been polled, the link happens even if nobody waits for the answer.
     pub async fn link(&self, request: LinkRequest) -> Result<LinkOutcome, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Job { request, answer }).map_err(|_| StoreError::Overloaded)?;
+        self.queue.try_send(Job { request, answer, since: Instant::now() }).map_err(|_| StoreError::Overloaded)?;
         answered.await.unwrap_or_else(|_| Err(StoreError::Failed(Arc::new(Panicked))))
     }
 }
@@ -79,13 +92,21 @@ impl Batcher {
 #[error("linking panicked")]
 struct Panicked;
 
+#[derive(Debug, thiserror::Error)]
+#[error("the database did not answer within {} seconds", BATCH_TIMEOUT.as_secs())]
+struct Silent;
+
 async fn work(repository: Arc<dyn LinkRepository>, clock: Arc<dyn Clock>, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
     let slow_lane = Arc::new(Semaphore::new(SLOW_LANE));
     let mut slow = JoinSet::new();
     let mut batch = Vec::with_capacity(MAX_BATCH);
-    while jobs.lock().await.recv_many(&mut batch, MAX_BATCH).await > 0 {
+    let figures = Figures::new();
+    while take(&jobs, &mut batch, &figures).await {
         let (requests, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|job| (job.request, job.answer)).unzip();
-        match link_once(&*repository, &*clock, &requests).await {
+        let started = Instant::now();
+        let linked = link_once(&*repository, &*clock, &requests).await;
+        figures.linked(requests.len(), started.elapsed());
+        match linked {
             Ok(outcomes) => answer_all(answers, outcomes.into_iter().map(Ok)),
             Err(StoreError::Failed(_)) if requests.len() > 1 => {
                 answer_all(answers, link_in_parts(&*repository, &*clock, &requests).await);
@@ -108,6 +129,22 @@ async fn work(repository: Arc<dyn LinkRepository>, clock: Arc<dyn Clock>, jobs: 
     while slow.join_next().await.is_some() {}
 }
 
+/// Takes what waits, and turns away what has waited for too long. Answers whether there will ever be more.
+async fn take(jobs: &Mutex<mpsc::Receiver<Job>>, batch: &mut Vec<Job>, figures: &Figures) -> bool {
+    while batch.is_empty() {
+        let mut jobs = jobs.lock().await;
+        if jobs.recv_many(batch, MAX_BATCH).await == 0 {
+            return false;
+        }
+        figures.taken(jobs.len(), batch.iter().map(|job| job.since.elapsed()));
+        drop(jobs);
+        for job in batch.extract_if(.., |job| job.since.elapsed() > MAX_WAIT) {
+            let _ = job.answer.send(Err(StoreError::Overloaded));
+        }
+    }
+    true
+}
+
 fn answer_all(answers: Vec<Answer>, outcomes: impl IntoIterator<Item = Result<LinkOutcome, StoreError>>) {
     for (answer, outcome) in answers.into_iter().zip(outcomes) {
         // Whoever asked may have gone; the link stands all the same.
@@ -115,14 +152,22 @@ fn answer_all(answers: Vec<Answer>, outcomes: impl IntoIterator<Item = Result<Li
     }
 }
 
-/// Links a batch; a panic fails it, and nothing else.
+/// Links a batch; a panic fails it, and nothing else. What a database that went away has linked, without saying so, it
+/// is asked for again: the answer is then the same.
 async fn link_once(
     repository: &dyn LinkRepository,
     clock: &dyn Clock,
     requests: &[LinkRequest],
 ) -> Result<Vec<LinkOutcome>, StoreError> {
-    let linked = AssertUnwindSafe(repository.link(requests, clock.now())).catch_unwind().await;
-    linked.unwrap_or_else(|_| Err(StoreError::Failed(Arc::new(Panicked))))
+    let linked = retried(|| async {
+        let linking = timeout(BATCH_TIMEOUT, repository.link(requests, clock.now()));
+        match AssertUnwindSafe(linking).catch_unwind().await {
+            Ok(Ok(linked)) => linked,
+            Ok(Err(_)) => Err(StoreError::Unavailable(Arc::new(Silent))),
+            Err(_) => Err(StoreError::Failed(Arc::new(Panicked))),
+        }
+    });
+    linked.await
 }
 
 /// Links a batch; one that fails as a whole is tried again in halves, so that a request that can't be written fails

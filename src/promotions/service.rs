@@ -15,6 +15,7 @@ use super::{
     promotion::Promotion,
     redeem::{RedeemOutcome, RedeemRequest, Redemption, TransactionId},
     repository::{LinkRepository, PromotionRepository, StoreError},
+    retry::retried,
     time::{Clock, Timestamp},
 };
 
@@ -22,18 +23,27 @@ use super::{
 pub type GenerateOutcome = Result<Vec<Code>, SpaceTooSmall>;
 
 /// The promotions of all organisations. Every method names the one that it is about.
+#[derive(Clone)]
 pub struct PromotionService {
     repository: Arc<dyn PromotionRepository>,
+    /// What sets, lists and single things are read from: the same, or a copy that lags behind it.
+    reads: Arc<dyn PromotionRepository>,
     clock: Arc<dyn Clock>,
-    batcher: Batcher,
+    batcher: Arc<Batcher>,
 }
 
 impl PromotionService {
-    /// Starts the service over a store. Drop it, then wait for the [`Workers`], to stop.
+    /// Starts the service over a store. Drop it and its clones, then wait for the [`Workers`], to stop.
     pub fn start(repository: Arc<dyn PromotionRepository>, clock: Arc<dyn Clock>) -> (Self, Workers) {
         let links: Arc<dyn LinkRepository> = repository.clone();
         let (batcher, workers) = Batcher::start(&links, &clock);
-        (Self { repository, clock, batcher }, workers)
+        (Self { reads: Arc::clone(&repository), repository, clock, batcher: Arc::new(batcher) }, workers)
+    }
+
+    /// The same service, but for what it reads: that may lag behind what it writes. No change is decided by it.
+    #[must_use]
+    pub fn reading_from(&self, replica: Arc<dyn PromotionRepository>) -> Self {
+        Self { reads: replica, ..self.clone() }
     }
 
     /// The present moment, as the domain sees it.
@@ -66,7 +76,8 @@ impl PromotionService {
 
     /// Gives a hold up. Asking again is safe. `None`: there is no such promotion.
     pub async fn unlink(&self, org: OrgId, id: PromotionId) -> Result<Option<Promotion>, StoreError> {
-        self.repository.unlink(org, id, self.now()).await
+        let now = self.now();
+        retried(|| self.repository.unlink(org, id, now)).await
     }
 
     /// Uses a promotion. Asking again with the same transaction id is safe: the answer is the redemption that is there.
@@ -78,17 +89,19 @@ impl PromotionService {
     ) -> Result<RedeemOutcome, StoreError> {
         let now = self.now();
         let request = RedeemRequest { id: RedemptionId::new(now), key, customer_id, transaction_id };
-        self.repository.redeem(&request, now).await
+        retried(|| self.repository.redeem(&request, now)).await
     }
 
     /// Gives a use back. Asking again is safe. `None`: there is no such redemption.
     pub async fn reverse(&self, org: OrgId, id: RedemptionId) -> Result<Option<Redemption>, StoreError> {
-        self.repository.reverse(org, id, self.now()).await
+        let now = self.now();
+        retried(|| self.repository.reverse(org, id, now)).await
     }
 
     /// Revokes a code. Asking again is safe. `None`: there is no such code.
     pub async fn revoke(&self, key: &CodeKey) -> Result<Option<PromotionCode>, StoreError> {
-        self.repository.revoke(key, self.now()).await
+        let now = self.now();
+        retried(|| self.repository.revoke(key, now)).await
     }
 
     /// Adds a campaign, which has been checked.
@@ -103,7 +116,7 @@ impl PromotionService {
         id: CampaignId,
         change: &CampaignChange,
     ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError> {
-        self.repository.update_campaign(org, id, change).await
+        retried(|| self.repository.update_campaign(org, id, change)).await
     }
 
     /// Adds codes to a campaign. Answers with those that were there already, or twice among them, as they were spelled.
@@ -135,16 +148,18 @@ impl PromotionService {
     /// What sets and lists are read from.
     #[must_use]
     pub fn reads(&self) -> &dyn PromotionRepository {
-        &*self.repository
+        &*self.reads
     }
 
     /// The promotion with this id.
     pub async fn promotion(&self, org: OrgId, id: PromotionId) -> Result<Option<Promotion>, StoreError> {
-        Ok(self.repository.promotions(org, &[id]).await?.pop())
+        let ids = [id];
+        Ok(retried(|| self.reads.promotions(org, &ids)).await?.pop())
     }
 
     /// The campaign with this id.
     pub async fn campaign(&self, org: OrgId, id: CampaignId) -> Result<Option<Campaign>, StoreError> {
-        Ok(self.repository.campaigns(org, &[id]).await?.pop())
+        let ids = [id];
+        Ok(retried(|| self.reads.campaigns(org, &ids)).await?.pop())
     }
 }

@@ -107,7 +107,7 @@ fn wallet_before(
     before: Id,
     limit: i64,
 ) -> _ {
-    promotions_in_full()
+    promotions::table
         .filter(promotions::org_id.eq(org))
         .filter(promotions::customer_id.eq(customer))
         .filter(promotions::mode.ge(from_mode))
@@ -200,8 +200,12 @@ where
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("(");
         out.push_bind_param::<Bool, _>(&self.any)?;
+        // Only where it matters is the rest looked at: most wallets are read whole.
         out.push_sql(
-            " OR (promotions.unlinked_on IS NULL AND promotion_codes.revoked_on IS NULL AND campaigns.active \
+            " OR (promotions.unlinked_on IS NULL AND EXISTS (SELECT 1 FROM promotion_codes \
+             JOIN campaigns ON campaigns.org_id = promotion_codes.org_id AND campaigns.id = promotion_codes.campaign_id \
+             WHERE promotion_codes.org_id = promotions.org_id AND promotion_codes.mode = promotions.mode \
+             AND promotion_codes.folded = promotions.folded AND promotion_codes.revoked_on IS NULL AND campaigns.active \
              AND campaigns.valid_till >= ",
         );
         out.push_bind_param::<BigInt, _>(&self.now)?;
@@ -210,7 +214,7 @@ where
              OR promotions.created_on + CAST(campaigns.valid_for_days AS BIGINT) * 86400000 >= ",
         );
         out.push_bind_param::<BigInt, _>(&self.now)?;
-        out.push_sql(")) = ");
+        out.push_sql("))) = ");
         out.push_bind_param::<Bool, _>(&self.wanted)?;
         out.push_sql(")");
         Ok(())
