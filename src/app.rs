@@ -6,57 +6,89 @@ use tokio::{net::TcpListener, sync::oneshot, time};
 
 use crate::{
     auth::{Authenticator, Limiter, Limits},
-    graphql::{Api, ApiSettings},
-    http::{self, Shared, Turns, WireSettings},
+    graphql::{Api, ApiSettings, Services},
+    http::{self, DatabaseCheck, Places, Readiness, Shared, Turns, WireSettings},
     promotions::{Clock, PromotionRepository, PromotionService},
+    telemetry,
 };
-
-/// How long connections may go on after the server was asked to end, and after them the links under way.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
 /// What a server is made of.
 pub struct App {
     /// Where promotions are kept.
     pub promotions: Arc<dyn PromotionRepository>,
+    /// A copy of it that queries may read from, and that may lag behind.
+    pub replica: Option<Arc<dyn PromotionRepository>>,
+    /// Looks whether the databases can be used.
+    pub database_check: DatabaseCheck,
     /// Where the time is read.
     pub clock: Arc<dyn Clock>,
     /// Who lets callers in.
     pub authenticator: Authenticator,
     /// How much they may do.
     pub limits: Limits,
+    /// How many requests go on at once.
+    pub concurrency: usize,
     /// How the schema is offered.
     pub api: ApiSettings,
     /// How the server is called.
     pub wire: WireSettings,
+    /// How it ends.
+    pub shutdown: Shutdown,
 }
 
-/// Serves until `shutdown` completes, then finishes what is under way.
-pub async fn run(app: App, listener: TcpListener, shutdown: impl Future<Output = ()> + Send + 'static) {
+/// How a server ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Shutdown {
+    /// How long it goes on as before, but says that it is not ready.
+    pub delay: Duration,
+    /// How long connections may then go on, and after them the links under way.
+    pub grace: Duration,
+}
+
+/// Serves until `asked_to_end` completes, then finishes what is under way. Operators may have a listener of their own.
+pub async fn run(
+    app: App,
+    listener: TcpListener,
+    operators: Option<TcpListener>,
+    asked_to_end: impl Future<Output = ()> + Send + 'static,
+) {
+    let Shutdown { delay, grace } = app.shutdown;
     let (service, workers) = PromotionService::start(app.promotions, app.clock);
+    let queries = Arc::new(app.replica.map_or_else(|| service.clone(), |replica| service.reading_from(replica)));
+    let services = Services { changes: Arc::new(service), queries };
     let limiter = Arc::new(Limiter::new(&app.limits));
-    let api = Api::new(Arc::new(service), Arc::clone(&limiter), app.api);
-    let router = http::router(
-        Shared { api, authenticator: Arc::new(app.authenticator), limiter, turns: Turns::default() },
-        app.wire,
-    );
+    let shared = Shared {
+        api: Api::new(services, Arc::clone(&limiter), app.api),
+        authenticator: Arc::new(app.authenticator),
+        limiter,
+        places: Places::new(app.concurrency),
+        turns: Turns::default(),
+    };
+    let readiness = Arc::new(Readiness::new(app.database_check));
+    let router = http::router(shared, app.wire, Arc::clone(&readiness));
+    tokio::spawn(telemetry::keep_metrics());
+    if let Some(listener) = operators {
+        // To the very end, so that they see it.
+        tokio::spawn(http::serve(listener, http::operators(Arc::clone(&readiness)), std::future::pending()));
+    }
     let (ending, ended) = oneshot::channel();
-    let shutdown = async {
-        shutdown.await;
+    let shutdown = async move {
+        asked_to_end.await;
+        readiness.end();
+        time::sleep(delay).await;
         // Nobody listens if the server has ended by itself.
         let _ = ending.send(());
     };
     let patience = async {
         let _ = ended.await;
-        time::sleep(SHUTDOWN_GRACE).await;
+        time::sleep(grace).await;
     };
     tokio::select! {
         () = http::serve(listener, router, shutdown) => {}
-        () = patience => {
-            tracing::warn!("connections are still open after {} seconds; ending without them", SHUTDOWN_GRACE.as_secs());
-        }
+        () = patience => tracing::warn!("connections are still open after {grace:?}; ending without them"),
     }
     // With the last connection the service goes, the workers see the end of their queue and stop.
-    if time::timeout(SHUTDOWN_GRACE, workers.finished()).await.is_err() {
+    if time::timeout(grace, workers.finished()).await.is_err() {
         tracing::warn!("ending while links are still under way");
     }
 }

@@ -6,18 +6,22 @@ mod key;
 mod migrate;
 mod schema;
 mod serve;
+mod signals;
 mod wire;
 
 use std::{env, net::SocketAddr};
 
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
+use futures_util::FutureExt;
 use tokio::net::TcpListener;
 
 use crate::{
     auth::Secret,
+    http::DatabaseCheck,
     promotions::{OrgId, OutOfRange},
     store::{self, DatabaseUrl, Store},
+    telemetry::LogFormat,
 };
 
 /// Promolink links promotion codes to customers, over GraphQL.
@@ -69,32 +73,61 @@ struct Database {
 const DATABASE_VARIABLE: &str = "DATABASE_URL";
 
 impl Database {
-    /// The URL, read here and not by clap, whose errors would repeat it with the password in it.
     fn url(&self) -> anyhow::Result<DatabaseUrl> {
-        let text = self.database_url.expose();
-        let url: DatabaseUrl = text.parse().map_err(anyhow::Error::msg)?;
-        ensure!(
-            !url.has_password() || env::var(DATABASE_VARIABLE).is_ok_and(|variable| variable == text),
-            "other users of the machine can read arguments: set {DATABASE_VARIABLE} instead to a URL with a password"
-        );
-        Ok(url)
+        parse_url(&self.database_url, DATABASE_VARIABLE)
     }
 
     /// Opens a database that is there and up to date.
     async fn open(&self) -> anyhow::Result<(DatabaseUrl, Store)> {
         let url = self.url()?;
+        let store = Self::open_at(&url).await?;
+        Ok((url, store))
+    }
+
+    async fn open_at(url: &DatabaseUrl) -> anyhow::Result<Store> {
         // To open a file of SQLite's would make it.
-        if let DatabaseUrl::Sqlite(path) = &url {
+        if let DatabaseUrl::Sqlite(path) = url {
             ensure!(path.exists(), "there is no database {url}: run `promolink migrate` to make one");
         }
-        let migrations = store::status(&url).await.with_context(|| format!("cannot open {url}"))?;
+        let migrations = store::status(url).await.with_context(|| format!("cannot open {url}"))?;
         ensure!(
             migrations.iter().all(|migration| migration.applied),
             "the tables of {url} are missing or out of date: run `promolink migrate`"
         );
-        let store = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
-        Ok((url, store))
+        store::open(url).await.with_context(|| format!("cannot open {url}"))
     }
+}
+
+/// Reads a URL, here and not by clap, whose errors would repeat it with the password in it.
+fn parse_url(text: &Secret, variable: &str) -> anyhow::Result<DatabaseUrl> {
+    let text = text.expose();
+    let url: DatabaseUrl = text.parse().map_err(anyhow::Error::msg)?;
+    ensure!(
+        !url.has_password() || env::var(variable).is_ok_and(|value| value == text),
+        "other users of the machine can read arguments: set {variable} instead to a URL with a password"
+    );
+    Ok(url)
+}
+
+/// What makes a server ready: its databases answer, and have the tables of this version. Those of a later one will do,
+/// while its servers take over.
+fn database_check(urls: Vec<DatabaseUrl>) -> DatabaseCheck {
+    Box::new(move || {
+        let urls = urls.clone();
+        let check = async move {
+            for url in &urls {
+                let migrations = store::status(url).await.map_err(|error| {
+                    tracing::warn!(%url, %error, "the database can't be reached");
+                    "the database can't be reached".to_owned()
+                })?;
+                if !migrations.iter().all(|migration| migration.applied) {
+                    return Err("the database's tables are out of date".to_owned());
+                }
+            }
+            Ok(())
+        };
+        check.boxed()
+    })
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -107,6 +140,15 @@ fn parse_org(text: &str) -> Result<OrgId, OutOfRange> {
 }
 
 impl Cli {
+    /// How the log is written.
+    #[must_use]
+    pub fn log_format(&self) -> LogFormat {
+        match &self.command {
+            Some(Command::Serve(arguments)) => arguments.operations.log_format.into(),
+            _ => LogFormat::Text,
+        }
+    }
+
     /// Does what the command line says.
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command.unwrap_or(Command::Dev(self.dev)) {

@@ -26,11 +26,11 @@ mod text;
 use async_graphql::{EmptySubscription, ObjectType, SDLExportOptions, Schema, SchemaBuilder};
 
 pub use self::{
-    api::{Api, ApiSettings, Call, Document, Prepared},
+    api::{Api, ApiSettings, Call, Document, Prepared, Services},
     documents::{InvalidManifest, PersistedDocuments},
     error::{
-        bad_request, credential_unchecked, internal, name_request, not_looked_up, timed_out, too_many_operations,
-        unauthenticated,
+        bad_request, code_of, credential_unchecked, internal, is_overloaded, name_request, not_looked_up, overloaded,
+        timed_out, too_many_operations, unauthenticated,
     },
     guard::{DocumentLimits, scan},
     refused::{Refusal, Refused},

@@ -4,6 +4,8 @@ mod credentials;
 mod graphiql;
 mod graphql;
 mod origin;
+mod probes;
+mod requests;
 mod serve;
 
 use std::{iter::once, sync::Arc, time::Duration};
@@ -30,7 +32,12 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-pub use self::{graphql::Turns, origin::Origin, serve::serve};
+pub use self::{
+    graphql::{Places, Turns},
+    origin::Origin,
+    probes::{DatabaseCheck, Readiness, operators},
+    serve::serve,
+};
 use crate::{
     auth::{Authenticator, Limiter},
     graphql::Api,
@@ -56,6 +63,8 @@ pub struct Shared {
     pub authenticator: Arc<Authenticator>,
     /// Who counts what they do.
     pub limiter: Arc<Limiter>,
+    /// How many of their requests go on at once.
+    pub places: Places,
     /// Which of their heavy requests go on.
     pub turns: Turns,
 }
@@ -69,10 +78,12 @@ pub struct WireSettings {
     pub origins: Vec<Origin>,
     /// Whether callers must know the server by a name of this machine's own.
     pub local_names_only: bool,
+    /// Whether the metrics are there for every caller.
+    pub metrics: bool,
 }
 
 /// The routes of the server.
-pub fn router(shared: Shared, settings: WireSettings) -> Router {
+pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>) -> Router {
     let endpoint = get(graphql::get).post(graphql::post);
     let mut routes = Router::new()
         .route("/graphql", endpoint)
@@ -92,17 +103,19 @@ pub fn router(shared: Shared, settings: WireSettings) -> Router {
     }
     // In the order in which a request passes them: its id is set before all else. All in one, since routes box what each
     // call adds, and clone it for each request.
-    routes.with_state(shared).layer((
+    let routes = routes.with_state(shared).layer((
         middleware::map_request(with_sound_id),
         SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
         SetSensitiveRequestHeadersLayer::new(once(AUTHORIZATION)),
-        TraceLayer::new_for_http().make_span_with(span),
+        TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(requests::tell).on_failure(()),
         PropagateRequestIdLayer::new(REQUEST_ID),
         CatchPanicLayer::new(),
         always(REFERRER_POLICY, "no-referrer"),
         always(X_CONTENT_TYPE_OPTIONS, "nosniff"),
         CompressionLayer::new(),
-    ))
+    ));
+    // Probes come often and say nothing, so they pass no layers.
+    routes.merge(if settings.metrics { operators(readiness) } else { probes::probes(readiness) })
 }
 
 /// Takes no request id from a caller that says nothing or would fill the log.

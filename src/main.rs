@@ -9,6 +9,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    telemetry::init();
-    Cli::parse().run().await
+    let cli = Cli::parse();
+    telemetry::start(cli.log_format());
+    cli.run().await
 }

@@ -24,6 +24,8 @@ impl Server {
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(["--limit", "service.operations=none,service.links=none,admin.operations=none"])
             .stdout(Stdio::piped())
+            // The log, with a line for each request, is written all the same.
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut line = String::new();

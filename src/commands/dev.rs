@@ -1,13 +1,13 @@
 //! `promolink dev`: a server to try, on loopback, with demo data and no credentials.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use super::{Database, serve::shutdown_signal, wire::WireArguments};
+use super::{Database, signals, wire::WireArguments};
 use crate::{
-    app::{self, App},
+    app::{self, App, Shutdown},
     auth::{Authenticator, Credential, Limits, Principal, Role},
     promotions::{Clock, OrgId, SystemClock, demo},
     store::{self, Store},
@@ -30,6 +30,7 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
         "`promolink dev` asks nobody for a credential, so it listens on loopback alone: {listen} is not"
     );
     let (api, wire) = (wire.api()?, wire.wire(true)?);
+    let asked_to_end = signals::asked_to_end()?;
     let listener = super::listen(listen).await?;
     let url = database.url()?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
@@ -48,13 +49,17 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
     let everyone = Principal { org, role: Role::Admin, credential: Credential::None };
     let app = App {
         promotions,
+        replica: None,
+        database_check: super::database_check(vec![url]),
         clock: Arc::new(SystemClock),
         authenticator: Authenticator::Everyone(everyone),
         limits: Limits::NONE,
+        concurrency: usize::MAX,
         api,
         wire,
+        shutdown: Shutdown { delay: Duration::ZERO, grace: Duration::from_secs(10) },
     };
-    app::run(app, listener, shutdown_signal()).await;
+    app::run(app, listener, None, asked_to_end).await;
     Ok(())
 }
 

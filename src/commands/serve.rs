@@ -1,18 +1,20 @@
 //! `promolink serve`: the server in production.
 
+pub mod operations;
 mod tokens;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use tokio::signal;
 
-use super::{Database, listen, wire::WireArguments};
+use self::operations::{OperationArguments, READ_VARIABLE};
+use super::{Database, listen, parse_url, signals, wire::WireArguments};
 use crate::{
     app::{self, App},
     auth::{ApiKeys, Authenticator, CustomerTokens, LimitSetting, Limits},
     promotions::{Clock, SystemClock},
+    store::{self, DatabaseUrl},
 };
 
 #[derive(Debug, Args)]
@@ -26,6 +28,8 @@ pub struct Arguments {
     wire: WireArguments,
     #[command(flatten)]
     customer_tokens: tokens::TokenArguments,
+    #[command(flatten)]
+    pub operations: OperationArguments,
     /// Another limit than the default, a number or none; may be given more than once
     #[arg(
         long = "limit",
@@ -76,42 +80,53 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     for setting in arguments.limits.iter().filter(|setting| !setting.is_empty()) {
         limits.set(setting.parse::<LimitSetting>().map_err(|error| anyhow!("--limit {setting}: {error}"))?);
     }
-    let (url, store) = arguments.database.open().await?;
-    let listener = listen(arguments.listen).await?;
-    let address = listener.local_addr()?;
-    println!("Promolink serves http://{address}/graphql from {url}");
-    if wire.graphiql {
-        println!("GraphiQL is at http://{address}/graphiql");
+    let operations = arguments.operations;
+    let asked_to_end = signals::asked_to_end()?;
+    let url = arguments.database.url()?;
+    if operations.migrate {
+        store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
     }
+    let store = Database::open_at(&url).await?;
+    let replica = match &operations.read_database_url {
+        // A variable that is set to nothing is as good as none.
+        Some(replica) if !replica.expose().is_empty() => Some(parse_url(replica, READ_VARIABLE)?),
+        _ => None,
+    };
+    let reads = match &replica {
+        Some(DatabaseUrl::Sqlite(_)) => bail!("--read-database-url wants a replica of a PostgreSQL database"),
+        Some(replica) => Some(Database::open_at(replica).await?.promotions),
+        None => None,
+    };
+    let listener = listen(arguments.listen).await?;
+    let operators = match operations.metrics_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let address = listener.local_addr()?;
+    let mut greeting = format!("Promolink serves http://{address}/graphql from {url}\n");
+    if wire.graphiql {
+        greeting += &format!("GraphiQL is at http://{address}/graphiql\n");
+    }
+    if let Some(operators) = &operators {
+        greeting += &format!("Metrics are at http://{}/metrics\n", operators.local_addr()?);
+    }
+    // In one piece: whoever waits for the first line may not read on.
+    print!("{greeting}");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let api_keys = ApiKeys::new(store.api_keys, Arc::clone(&clock));
     let authenticator = Authenticator::Credentials { api_keys, customer_tokens };
-    let app = App { promotions: store.promotions, clock, authenticator, limits, api, wire };
-    app::run(app, listener, shutdown_signal()).await;
-    Ok(())
-}
-
-/// Completes when the process is asked to end, by Ctrl-C or SIGTERM. Asked again, the process ends at once.
-pub async fn shutdown_signal() {
-    asked_to_end().await;
-    tokio::spawn(async {
-        asked_to_end().await;
-        std::process::exit(130);
-    });
-}
-
-async fn asked_to_end() {
-    #[cfg(unix)]
-    let terminated = async {
-        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
+    let app = App {
+        promotions: store.promotions,
+        replica: reads,
+        database_check: super::database_check([url].into_iter().chain(replica).collect()),
+        clock,
+        authenticator,
+        limits,
+        concurrency: operations.concurrency as usize,
+        api,
+        wire,
+        shutdown: operations.shutdown(),
     };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<Option<()>>();
-    tokio::select! {
-        _ = signal::ctrl_c() => {}
-        _ = terminated => {}
-    }
+    app::run(app, listener, operators, asked_to_end).await;
+    Ok(())
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use async_graphql::{
-    EmptySubscription, Request, Response, Schema, Variables,
-    parser::types::{ExecutableDocument, OperationType},
+    EmptySubscription, Name, Request, Response, Schema, Variables,
+    parser::types::{DocumentOperations, ExecutableDocument, OperationType},
 };
+
+use metrics::counter;
 
 use super::{
     access, builder,
@@ -32,10 +34,18 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     schema: Schema<SubgraphQuery, Mutation, EmptySubscription>,
     text: SchemaText,
-    service: Arc<PromotionService>,
+    services: Services,
     documents: Documents,
     persisted: PersistedDocuments,
     limits: DocumentLimits,
+}
+
+/// What the operations of a document are executed on.
+pub struct Services {
+    /// For mutations, which see what they have just changed.
+    pub changes: Arc<PromotionService>,
+    /// For queries, which may see the past.
+    pub queries: Arc<PromotionService>,
 }
 
 /// What an operator may choose.
@@ -86,6 +96,16 @@ impl Prepared {
         self.load
     }
 
+    /// The name of its operation, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        let only = match &self.document.operations {
+            DocumentOperations::Multiple(operations) if operations.len() == 1 => operations.keys().next(),
+            _ => None,
+        };
+        self.operation_name.as_deref().or(only.map(Name::as_str))
+    }
+
     /// Whether it may change anything.
     #[must_use]
     pub fn is_mutation(&self) -> bool {
@@ -100,23 +120,32 @@ impl Api {
     /// # Panics
     /// If the library can't read its own text of the schema, which a test would show.
     #[must_use]
-    pub fn new(service: Arc<PromotionService>, limiter: Arc<Limiter>, settings: ApiSettings) -> Self {
+    pub fn new(services: Services, limiter: Arc<Limiter>, settings: ApiSettings) -> Self {
         let service_sdl = if settings.introspection { federation::SERVICE } else { federation::CLOSED_SERVICE };
         let text = SchemaText::parse(&[&sdl(), federation::ENTITIES, service_sdl].concat());
         let text = text.expect("the schema's text is well-formed");
-        let mut schema = builder().data(Arc::clone(&service)).data(limiter);
+        let mut schema = builder().data(limiter);
         if !settings.introspection {
             schema = schema.disable_introspection().disable_suggestions();
         }
         let ApiSettings { persisted, limits, .. } = settings;
-        Self(Arc::new(Inner { schema: schema.finish(), text, service, documents: Documents::new(), persisted, limits }))
+        Self(Arc::new(Inner {
+            schema: schema.finish(),
+            text,
+            services,
+            documents: Documents::new(),
+            persisted,
+            limits,
+        }))
     }
 
     /// Reads and judges what a caller asks for. Nothing is executed yet.
     pub fn prepare(&self, call: Call, principal: &Principal) -> Result<Prepared, Refused> {
         let Call { document, operation_name, variables, queries_only } = call;
         let text = self.text_of(document, principal)?;
-        let (document, unkept) = match self.0.documents.get(&text) {
+        let kept = self.0.documents.get(&text);
+        counter!("promolink_documents_total", "cache" => if kept.is_some() { "hit" } else { "miss" }).increment(1);
+        let (document, unkept) = match kept {
             Some(document) => (document, None),
             None => (Arc::new(guard::parse(&text, &self.0.text, &self.0.limits)?), Some(text)),
         };
@@ -144,13 +173,14 @@ impl Api {
 
     /// Executes a call on behalf of a caller.
     pub async fn execute(&self, call: Prepared, principal: Principal) -> Result<Response, Refused> {
-        let Inner { schema, text, service, documents, .. } = &*self.0;
+        let Inner { schema, text, services, documents, .. } = &*self.0;
+        let service = if call.is_mutation() { &services.changes } else { &services.queries };
         let given = call.variables.clone();
         let mut request = Request::new(String::new()).variables(call.variables);
         request.operation_name.clone_from(&call.operation_name);
         request.set_parsed_query((*call.document).clone());
         let loaders = Loaders::new(service, principal.org);
-        let mut response = schema.execute(request.data(principal).data(loaders)).await;
+        let mut response = schema.execute(request.data(principal).data(loaders).data(Arc::clone(service))).await;
         // An error that is about no field is about the document: nothing was executed.
         if response.errors.iter().any(|error| error.path.is_empty()) {
             return Err(Refused::invalid(response.errors));

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_graphql::{Enum, Error, ServerError, resolver_utils::enum_value};
 
 pub use self::request::{
-    bad_request, credential_unchecked, internal, name_request, not_looked_up, request_error, timed_out,
-    too_many_operations, unauthenticated,
+    bad_request, code_of, credential_unchecked, internal, is_overloaded, name_request, not_looked_up, overloaded,
+    request_error, timed_out, too_many_operations, unauthenticated,
 };
 use super::refused::shortened;
 use crate::{
@@ -152,6 +152,9 @@ impl Coded {
     }
 }
 
+/// What is told when there is too much to do.
+const BUSY: &str = "The server is busy. Please try again shortly.";
+
 /// All that is told of what broke.
 const BROKEN: &str = "Something went wrong in the server.";
 
@@ -222,7 +225,7 @@ pub fn broken(error: &StoreError) -> Error {
     match error {
         StoreError::Overloaded | StoreError::Contended(_) => {
             tracing::warn!(%error, "request refused");
-            coded(ErrorCode::Overloaded, "The server is busy. Please try again shortly.")
+            coded(ErrorCode::Overloaded, BUSY)
         }
         StoreError::Unavailable(_) => {
             tracing::error!(%error, "request failed");

@@ -16,6 +16,7 @@ use axum::{
     response::Response,
 };
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use metrics::counter;
 
 use super::graphql::{Media, unseen};
 use crate::{
@@ -36,6 +37,7 @@ pub async fn admit(
     tracing::Span::current().record("credential", tracing::field::display(name_of(&principal)));
     limiter.operation(&principal).map_err(|wait| {
         tell_refusal("too many operations");
+        counter!("promolink_refusals_total", "limit" => "operations").increment(1);
         let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, media, graphql::too_many_operations(wait));
         response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
         Box::new(response)

@@ -7,10 +7,11 @@
 
 mod answer;
 mod media;
+mod places;
 mod request;
 mod turns;
 
-use std::{any::Any, panic::AssertUnwindSafe};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -22,7 +23,7 @@ use tokio::time;
 use tracing::Instrument;
 
 use self::{answer::Answerer, request::Params};
-pub use self::{answer::unseen, media::Media, turns::Turns};
+pub use self::{answer::unseen, media::Media, places::Places, turns::Turns};
 use super::{REQUEST_TIMEOUT, Shared, credentials::admit, request_id};
 use crate::{auth::Principal, graphql::Call};
 
@@ -30,6 +31,7 @@ use crate::{auth::Principal, graphql::Call};
 /// (CORS).
 pub async fn post(State(shared): State<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    let Some(_place) = shared.places.take() else { return answer::busy(&parts.headers) };
     let (principal, answerer) = match admitted(&shared, &parts.headers).await {
         Ok(admitted) => admitted,
         Err(response) => return *response,
@@ -42,6 +44,7 @@ pub async fn post(State(shared): State<Shared>, request: Request) -> Response {
 
 /// Executes a query: GET, with the parameters in the URL.
 pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
+    let Some(_place) = shared.places.take() else { return answer::busy(request.headers()) };
     let (principal, answerer) = match admitted(&shared, request.headers()).await {
         Ok(admitted) => admitted,
         Err(response) => return *response,
@@ -56,7 +59,7 @@ pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
 async fn admitted(shared: &Shared, headers: &HeaderMap) -> Result<(Principal, Answerer), Box<Response>> {
     let media = Media::negotiate(headers).ok_or_else(|| Box::new(answer::not_acceptable()))?;
     let principal = admit(&shared.authenticator, &shared.limiter, headers, media).await?;
-    Ok((principal, Answerer { media, request_id: request_id(headers) }))
+    Ok((principal, Answerer { media, request_id: request_id(headers), operation: None }))
 }
 
 async fn execute(
@@ -76,6 +79,7 @@ async fn execute(
         Ok(prepared) => prepared,
         Err(refused) => return answerer.refused(&refused),
     };
+    let answerer = Answerer { operation: prepared.name().map(Arc::from), ..answerer };
     let changes = prepared.is_mutation();
     let turn = shared.turns.take(prepared.load());
     let executing = AssertUnwindSafe(async move {

@@ -18,7 +18,7 @@ use self::figures::Figures;
 use super::{
     link::{LinkOutcome, LinkRequest},
     repository::{LinkRepository, StoreError},
-    retry::retried,
+    retry::retried_when,
     time::Clock,
 };
 
@@ -159,7 +159,8 @@ async fn link_once(
     clock: &dyn Clock,
     requests: &[LinkRequest],
 ) -> Result<Vec<LinkOutcome>, StoreError> {
-    let linked = retried(|| async {
+    let away = |error: &StoreError| matches!(error, StoreError::Unavailable(_));
+    let linked = retried_when(away, || async {
         let linking = timeout(BATCH_TIMEOUT, repository.link(requests, clock.now()));
         match AssertUnwindSafe(linking).catch_unwind().await {
             Ok(Ok(linked)) => linked,

@@ -14,15 +14,19 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Does work whose effect is the same once and twice, up to three times.
-pub async fn retried<T, W: Future<Output = Result<T, StoreError>>>(
+pub async fn retried<T, W: Future<Output = Result<T, StoreError>>>(work: impl FnMut() -> W) -> Result<T, StoreError> {
+    retried_when(|error| matches!(error, StoreError::Unavailable(_) | StoreError::Contended(_)), work).await
+}
+
+/// Does work whose effect is the same once and twice, and again where it failed so, up to three times.
+pub async fn retried_when<T, W: Future<Output = Result<T, StoreError>>>(
+    again: impl Fn(&StoreError) -> bool,
     mut work: impl FnMut() -> W,
 ) -> Result<T, StoreError> {
     let started = Instant::now();
     for pause in PAUSES {
         match work().await {
-            Err(StoreError::Unavailable(_) | StoreError::Contended(_)) if started.elapsed() < PATIENCE => {
-                sleep(pause).await;
-            }
+            Err(error) if again(&error) && started.elapsed() < PATIENCE => sleep(pause).await,
             done => return done,
         }
     }

@@ -3,6 +3,7 @@
 mod api_keys;
 mod changes;
 mod connection;
+mod figures;
 mod import;
 mod lease;
 mod link;
@@ -20,7 +21,7 @@ use diesel_async::{
     },
 };
 
-use self::{connection::connect_for_requests, lease::Lease};
+use self::{connection::connect_for_requests, figures::PoolFigures, lease::Lease};
 use super::{
     error::{OpenError, StoreResult},
     lists, queries,
@@ -41,7 +42,7 @@ use crate::{
 const POOL_SIZE: usize = 12;
 
 /// How long a request waits for a connection.
-const POOL_WAIT: Duration = Duration::from_secs(5);
+const POOL_WAIT: Duration = Duration::from_secs(2);
 
 /// How often a redemption is tried when another one takes its transaction id at the same moment. The second time, the
 /// other one is there to be read.
@@ -51,11 +52,8 @@ const REDEEM_ATTEMPTS: u32 = 3;
 pub struct PostgresStore {
     url: Secret,
     pool: Pool<AsyncPgConnection>,
+    figures: PoolFigures,
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("no database connection became free in {} seconds", POOL_WAIT.as_secs())]
-struct PoolTimeout;
 
 impl PostgresStore {
     /// Opens the database with this URL, and makes sure that it answers.
@@ -70,14 +68,19 @@ impl PostgresStore {
         });
         let manager = AsyncDieselConnectionManager::new_with_config(url.expose(), config);
         let pool = Pool::builder(manager).max_size(POOL_SIZE).build()?;
-        Ok(Self { url: url.clone(), pool })
+        Ok(Self { url: url.clone(), pool, figures: PoolFigures::new() })
     }
 
     async fn connection(&self) -> StoreResult<Object<AsyncPgConnection>> {
-        match tokio::time::timeout(POOL_WAIT, self.pool.get()).await {
+        let connection = tokio::time::timeout(POOL_WAIT, self.pool.get()).await;
+        self.figures.tell(&self.pool);
+        match connection {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(StoreError::Unavailable(Arc::new(error))),
-            Err(_) => Err(StoreError::Unavailable(Arc::new(PoolTimeout))),
+            Err(_) => {
+                tracing::warn!("no database connection became free in {} seconds", POOL_WAIT.as_secs());
+                Err(StoreError::Overloaded)
+            }
         }
     }
 }

@@ -8,10 +8,10 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("store", &["auth", "promotions"]),
     ("auth", &["promotions"]),
     ("graphql", &["auth", "promotions"]),
-    ("http", &["auth", "graphql", "promotions"]),
+    ("http", &["auth", "graphql", "promotions", "telemetry"]),
     ("telemetry", &[]),
-    ("app", &["auth", "graphql", "http", "promotions"]),
-    ("commands", &["app", "auth", "graphql", "http", "promotions", "store"]),
+    ("app", &["auth", "graphql", "http", "promotions", "telemetry"]),
+    ("commands", &["app", "auth", "graphql", "http", "promotions", "store", "telemetry"]),
     ("main", &["commands", "telemetry"]),
 ];
 

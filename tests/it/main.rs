@@ -13,6 +13,7 @@ mod federation;
 mod hostile;
 mod house;
 mod link;
+mod operations;
 mod properties;
 mod races;
 mod redeem;

@@ -14,7 +14,7 @@ use super::{
     progress::{Progress, Total},
 };
 use crate::{
-    commands::serve::shutdown_signal,
+    commands::signals::asked_to_end,
     promotions::{Clock, Code, Pattern, SystemClock, add_generated, check_space},
 };
 
@@ -67,7 +67,7 @@ pub async fn run(Arguments { target, count, pattern, max_links, out }: Arguments
 
     let mut made = 0;
     // Batches are finished before the program ends, so that the list has what the database has.
-    let interrupted = tokio::spawn(shutdown_signal());
+    let interrupted = tokio::spawn(asked_to_end()?);
     while made < count && !interrupted.is_finished() {
         let batch = usize::try_from(count - made).unwrap_or(BATCH).min(BATCH);
         let codes = add_generated(&*repository, &campaign, &pattern, batch, max_links.0, SystemClock.now())

@@ -18,7 +18,7 @@ use super::{
     rows::{Batch, Rows},
 };
 use crate::{
-    commands::serve::shutdown_signal,
+    commands::signals::asked_to_end,
     promotions::{Campaign, Clock, CodeImport, NewCodes, RowOutcome, SystemClock},
 };
 
@@ -129,7 +129,7 @@ impl Run {
             }
             Ok(())
         });
-        let mut interrupted = tokio::spawn(shutdown_signal());
+        let mut interrupted = tokio::spawn(asked_to_end()?);
         loop {
             let batch = tokio::select! {
                 biased;

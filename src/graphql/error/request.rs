@@ -1,8 +1,8 @@
 //! Errors of a request as a whole: nothing of it was executed, or nothing came of it.
 
-use async_graphql::{Error, Pos, ServerError, resolver_utils::enum_value};
+use async_graphql::{Error, Pos, ServerError, Value, resolver_utils::enum_value};
 
-use super::{BROKEN, ErrorCode, broken, coded, rate_limited};
+use super::{BROKEN, BUSY, ErrorCode, broken, coded, rate_limited};
 use crate::{auth::Wait, promotions::StoreError};
 
 /// The error for a caller who showed no valid credential.
@@ -37,6 +37,31 @@ pub fn timed_out(changes: bool) -> ServerError {
     )
 }
 
+/// The error for a request that there is no room for.
+#[must_use]
+pub fn overloaded() -> ServerError {
+    request_error(ErrorCode::Overloaded, BUSY)
+}
+
+/// Whether an error is one that another server, or this one a little later, would not answer with.
+#[must_use]
+pub fn is_overloaded(error: &ServerError) -> bool {
+    coded_value(error) == Some(&enum_value(ErrorCode::Overloaded))
+}
+
+/// The code of an error, as callers see it.
+#[must_use]
+pub fn code_of(error: &ServerError) -> Option<String> {
+    match coded_value(error)? {
+        Value::Enum(code) => Some(code.to_string()),
+        _ => None,
+    }
+}
+
+fn coded_value(error: &ServerError) -> Option<&Value> {
+    error.extensions.as_ref()?.get("code")
+}
+
 /// The error for what broke, and can't be told of.
 #[must_use]
 pub fn internal() -> ServerError {
@@ -45,8 +70,9 @@ pub fn internal() -> ServerError {
 
 /// Names the request in an error whose reason is in the log.
 pub fn name_request(error: &mut ServerError, id: &str) {
+    let internal = coded_value(error) == Some(&enum_value(ErrorCode::Internal));
     if let Some(extensions) = &mut error.extensions
-        && extensions.get("code") == Some(&enum_value(ErrorCode::Internal))
+        && internal
     {
         extensions.set("requestId", id);
     }

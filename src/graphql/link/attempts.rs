@@ -7,14 +7,15 @@ use std::{
     time::Duration,
 };
 
-use async_graphql::{Context, Result};
+use async_graphql::{Context, Result, Value, resolver_utils::enum_value};
+use metrics::counter;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::LinkPromotionCodeInput;
 use crate::{
     auth::{Limiter, NoRoom, Principal, RoomToFail},
     graphql::{
-        error::{broken, not_usable, own_customer, rate_limited, refused},
+        error::{Coded, broken, not_usable, own_customer, rate_limited, refused},
         promotion::Promotion,
     },
     promotions::{Code, CustomerId, LinkOutcome, PromotionMode, PromotionService, Refusal, StoreError},
@@ -97,7 +98,7 @@ impl<'a> LinkAttempts<'a> {
             let periods = started.elapsed().as_millis() / FAILURES_TOLD_EVERY.as_millis() + 1;
             sleep_until(started + FAILURES_TOLD_EVERY * u32::try_from(periods).unwrap_or(u32::MAX)).await;
         }
-        results.into_values().collect()
+        results.into_values().inspect(count).collect()
     }
 
     fn admit(&self, input: &LinkPromotionCodeInput) -> Result<Link> {
@@ -127,6 +128,18 @@ impl<'a> LinkAttempts<'a> {
             }
         }
     }
+}
+
+/// Counts what came of a link.
+fn count(result: &Result<Promotion>) {
+    let outcome = match result {
+        Ok(_) => "LINKED".to_owned(),
+        Err(error) => match enum_value(Coded::of(error).code) {
+            Value::Enum(code) => code.to_string(),
+            other => other.to_string(),
+        },
+    };
+    counter!("promolink_links_total", "outcome" => outcome).increment(1);
 }
 
 /// Codes that are shorter are not told apart by their beginning, but given away by it.

@@ -1,27 +1,38 @@
 //! How a request is answered. The draft specification still moves: which status is whose stands in one place.
 
-use async_graphql::{Response as Executed, ServerError};
+use std::sync::Arc;
+
+use async_graphql::{Response as Executed, ServerError, Value};
 use async_graphql_axum::GraphQLResponse;
 use axum::{
     body::Body,
     http::{
-        HeaderValue, StatusCode,
-        header::{ALLOW, CONTENT_TYPE, VARY},
+        HeaderMap, HeaderValue, StatusCode,
+        header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, VARY},
     },
     response::{IntoResponse, Response},
 };
+use metrics::counter;
 use serde::Serialize;
 
 use super::{media::Media, request::Malformed};
-use crate::graphql::{self, Refusal, Refused};
+use crate::{
+    graphql::{self, Refusal, Refused},
+    http::requests::About,
+};
 
 /// What else the response depends on: the media type is negotiated.
 const BY_ACCEPT: HeaderValue = HeaderValue::from_static("accept");
+
+/// In how many seconds to try again when the server is busy: what it has taken is done by then.
+const RETRY_SOON: HeaderValue = HeaderValue::from_static("1");
 
 /// Answers one request.
 pub struct Answerer {
     pub media: Media,
     pub request_id: Option<String>,
+    /// The name of the operation that is executed.
+    pub operation: Option<Arc<str>>,
 }
 
 /// A response without `data`: nothing was executed.
@@ -48,7 +59,16 @@ impl Answerer {
         if let Some(id) = &self.request_id {
             response.errors.iter_mut().for_each(|error| graphql::name_request(error, id));
         }
+        let error = response.errors.first().and_then(graphql::code_of);
+        let about = About { operation: self.operation.clone(), error };
+        let busy = is_empty(&response.data) && response.errors.iter().all(graphql::is_overloaded);
         let mut response = GraphQLResponse::from(response).into_response();
+        response.extensions_mut().insert(about);
+        if busy {
+            // Whoever stands between, such as a balancer, sees by the status that another server may do better.
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            response.headers_mut().insert(RETRY_AFTER, RETRY_SOON);
+        }
         response.headers_mut().insert(CONTENT_TYPE, self.media.content_type());
         response.headers_mut().insert(VARY, BY_ACCEPT);
         response
@@ -83,6 +103,22 @@ impl Answerer {
     }
 }
 
+/// Whether nothing came of an operation.
+fn is_empty(data: &Value) -> bool {
+    match data {
+        Value::Null => true,
+        Value::Object(fields) => fields.values().all(|value| *value == Value::Null) && !fields.is_empty(),
+        _ => false,
+    }
+}
+
+/// Answers when there is no place for the request.
+pub fn busy(headers: &HeaderMap) -> Response {
+    counter!("promolink_refusals_total", "limit" => "concurrency").increment(1);
+    let media = Media::negotiate(headers).unwrap_or(Media::Json);
+    write(StatusCode::SERVICE_UNAVAILABLE, media, &[graphql::overloaded()])
+}
+
 /// Answers a caller who takes neither media type.
 pub fn not_acceptable() -> Response {
     let reason = "Responses are application/graphql-response+json or application/json; accept one of them.";
@@ -95,10 +131,14 @@ pub fn unseen(status: StatusCode, media: Media, error: ServerError) -> Response 
 }
 
 fn write(status: StatusCode, media: Media, errors: &[ServerError]) -> Response {
-    match serde_json::to_vec(&Errors { errors }) {
-        Ok(body) => {
-            (status, [(CONTENT_TYPE, media.content_type()), (VARY, BY_ACCEPT)], Body::from(body)).into_response()
-        }
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    let Ok(body) = serde_json::to_vec(&Errors { errors }) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let headers = [(CONTENT_TYPE, media.content_type()), (VARY, BY_ACCEPT)];
+    let mut response = (status, headers, Body::from(body)).into_response();
+    response.extensions_mut().insert(About { operation: None, error: errors.first().and_then(graphql::code_of) });
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, RETRY_SOON);
     }
+    response
 }

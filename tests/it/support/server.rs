@@ -64,6 +64,8 @@ impl Server {
             let read = output.read_line(&mut greeting).unwrap();
             assert_ne!(read, 0, "the server ended at once: {}", fs::read_to_string(log.path()).unwrap());
         }
+        // It is written in one piece.
+        greeting.push_str(std::str::from_utf8(output.buffer()).unwrap());
         let (_, rest) = greeting.split_once("http://").unwrap();
         let address = rest.split('/').next().unwrap().to_owned();
         let caller = Caller { address, credential: None, client: reqwest::Client::new() };
@@ -89,10 +91,20 @@ impl Server {
         (log.lines().skip(before).filter(|line| line.contains("sql=\"SELECT ")).count(), data)
     }
 
-    /// Asks the process to end, and waits until it has.
-    pub fn stop(mut self) {
+    /// Asks the process to end.
+    pub fn ask_to_end(&self) {
         Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
-        assert!(self.process.wait().unwrap().success());
+    }
+
+    /// Waits until the process has ended. Answers with its exit code.
+    pub fn ended(mut self) -> Option<i32> {
+        self.process.wait().unwrap().code()
+    }
+
+    /// Asks the process to end, and waits until it has.
+    pub fn stop(self) {
+        self.ask_to_end();
+        assert_eq!(self.ended(), Some(0));
     }
 
     pub fn kill(mut self) {

@@ -1,0 +1,200 @@
+//! What operators rely on: probes, metrics, the log, and how the server starts and ends.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Database, ORG, Server, campaign, code_of, on_both_databases, program};
+
+const METRICS: (&str, &str) = ("PROMOLINK_METRICS_LISTEN", "127.0.0.1:0");
+
+on_both_databases! {
+    async fn a_server_is_alive_and_ready_and_says_so_to_anyone(database: Database) {
+        database.seed(&[campaign("Spring").code("A", None)]).await;
+        let server = Server::serve(&database, &[]);
+        assert_eq!(get(&server.url("/health")).await, (200, "alive\n".to_owned()));
+        assert_eq!(get(&server.url("/ready")).await, (200, "ready\n".to_owned()));
+        assert_eq!(get(&server.url("/metrics")).await.0, 404, "they are not for callers");
+    }
+
+    async fn serve_migrates_if_it_is_told_to_and_else_says_what_to_run(database: Database) {
+        let output = program().args(["serve", "--listen", "127.0.0.1:0"]).env("DATABASE_URL", &database.url).output();
+        let errors = String::from_utf8(output.unwrap().stderr).unwrap();
+        assert!(errors.contains("promolink migrate"), "{errors}");
+        let servers = std::thread::scope(|scope| {
+            let start = || Server::serve(&database, &[("PROMOLINK_MIGRATE", "true")]);
+            [(); 2].map(|()| scope.spawn(start)).map(|thread| thread.join().unwrap())
+        });
+        for server in &servers {
+            assert_eq!(get(&server.url("/ready")).await.0, 200);
+        }
+    }
+
+    async fn what_went_on_is_in_the_metrics(database: Database) {
+        database.seed(&[campaign("Spring").code("A", Some(1))]).await;
+        let key = database.key(ORG, "service");
+        let server = Server::serve(&database, &[METRICS]);
+        let caller = server.caller(&key);
+        assert_eq!(code_of(&caller.link(1, "A").await), "OK");
+        assert_eq!(code_of(&caller.link(2, "A").await), "CODE_ALREADY_LINKED");
+        let named = json!({ "query": "query Mine { customerPromotions(customerId: 1) { nodes { id } } }" });
+        caller.post(&named).await;
+        let metrics = metrics_of(&server).await;
+        for line in [
+            "promolink_links_total{outcome=\"LINKED\"} 1",
+            "promolink_links_total{outcome=\"CODE_ALREADY_LINKED\"} 1",
+            "promolink_requests_total{operation=\"unnamed\",status=\"200\",error=\"CODE_ALREADY_LINKED\"} 1",
+            "promolink_requests_total{operation=\"Mine\",status=\"200\",error=\"none\"} 1",
+            "promolink_request_seconds_count{operation=\"Mine\"} 1",
+            "promolink_link_batch_size_count 2",
+            "promolink_link_batch_seconds_count 2",
+            "promolink_link_queue_seconds_count 2",
+            "promolink_link_queue_length 0",
+            "promolink_documents_total{cache=\"miss\"} 2",
+            "promolink_documents_total{cache=\"hit\"} 1",
+            concat!("promolink_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        ] {
+            assert!(metrics.lines().any(|there| there == line), "{line}\n{metrics}");
+        }
+        // Descriptions are there too: whoever reads them need not look elsewhere.
+        assert!(metrics.contains("# HELP promolink_links_total "), "{metrics}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_request_is_one_line_of_json() {
+    let database = Database::sqlite();
+    database.seed(&[campaign("Spring").code("A", Some(1))]).await;
+    let key = database.key(ORG, "service");
+    let server = Server::serve(&database, &[]);
+    let body = json!({ "query": "query Mine { customerPromotions(customerId: 1) { nodes { id } } }" });
+    let request = server.caller(&key).request(&body).header("x-request-id", "the-one");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let log = server.log();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let answered: Vec<_> = lines.iter().filter(|line| line["target"] == "promolink::request").collect();
+    let [line] = answered[..] else { panic!("{log}") };
+    assert_eq!((&line["operation"], &line["status"], &line["level"]), (&json!("Mine"), &json!(200), &json!("INFO")));
+    assert_eq!((&line["span"]["id"], &line["span"]["method"]), (&json!("the-one"), &json!("POST")));
+    assert!(line["span"]["credential"].as_str().unwrap().starts_with("service key "), "{line}");
+    assert!(line["duration_seconds"].as_f64().unwrap() > 0.0, "{line}");
+    assert!(!log.contains("customerId"), "nothing of the document is logged: {log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_beyond_a_number_share_their_metrics() {
+    let database = Database::sqlite();
+    database.open().await;
+    let key = database.key(ORG, "service");
+    let server = Server::serve(&database, &[METRICS]);
+    for number in 0..110 {
+        let query = format!("query Number{number} {{ customerPromotions(customerId: 1) {{ nodes {{ id }} }} }}");
+        server.caller(&key).data(&query, Value::Null).await;
+    }
+    let metrics = metrics_of(&server).await;
+    let others = "promolink_requests_total{operation=\"other\",status=\"200\",error=\"none\"} 10";
+    assert!(metrics.lines().any(|line| line == others), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_beyond_those_that_go_on_at_once_are_refused_at_once() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
+    let key = database.key(ORG, "service");
+    let server = Server::serve(&database, &[METRICS, ("PROMOLINK_CONCURRENCY", "1")]);
+    let caller = server.caller(&key);
+    let mut session = database.session().await;
+    session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded = 'locked' FOR UPDATE").await;
+    let body = json!({ "query": "{ customerPromotions(customerId: 1) { nodes { id } } }" });
+    let refused = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let asked = Instant::now();
+        let response = caller.request(&body).send().await.unwrap();
+        assert!(asked.elapsed() < Duration::from_millis(250), "{:?}", asked.elapsed());
+        assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+        let errors: Value = response.json().await.unwrap();
+        assert_eq!(code_of(&errors), "OVERLOADED");
+        assert_eq!(errors["errors"][0]["extensions"]["retryable"], true);
+    };
+    tokio::join!(caller.link(1, "LOCKED"), refused);
+    session.run("ROLLBACK").await;
+    assert_eq!(caller.request(&body).send().await.unwrap().status(), 200);
+    let metrics = metrics_of(&server).await;
+    assert!(metrics.contains("promolink_refusals_total{limit=\"concurrency\"} 1"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_to_end_is_not_ready_but_answers_until_it_does() {
+    let database = Database::sqlite();
+    database.seed(&[campaign("Spring").code("A", None)]).await;
+    let key = database.key(ORG, "service");
+    let server = Server::serve(&database, &[("PROMOLINK_SHUTDOWN_DELAY", "1s")]);
+    let asked = Instant::now();
+    server.ask_to_end();
+    while get(&server.url("/ready")).await.0 == 200 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(asked.elapsed() < Duration::from_millis(900), "{:?}", asked.elapsed());
+    assert_eq!(get(&server.url("/ready")).await, (503, "not ready: the server is shutting down\n".to_owned()));
+    assert_eq!(code_of(&server.caller(&key).link(1, "A").await), "OK");
+    assert_eq!(server.ended(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_under_way_are_finished_before_the_server_ends() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
+    let key = database.key(ORG, "service");
+    let server = Server::serve(&database, &[]);
+    let mut session = database.session().await;
+    session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded = 'locked' FOR UPDATE").await;
+    let caller = server.caller(&key);
+    let link = tokio::spawn(async move { caller.link(1, "LOCKED").await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.ask_to_end();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    session.run("ROLLBACK").await;
+    assert_eq!(code_of(&link.await.unwrap()), "OK");
+    assert_eq!(server.ended(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_the_server_at_once() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve(&database, &[("PROMOLINK_SHUTDOWN_DELAY", "1m")]);
+    server.ask_to_end();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.ask_to_end();
+    assert_eq!(server.ended(), Some(130));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_read_from_the_replica_and_mutations_do_not() {
+    let (database, replica) = (Database::postgres(), Database::postgres());
+    database.seed(&[campaign("Spring").code("A", None)]).await;
+    replica.open().await;
+    let key = database.key(ORG, "service");
+    let server = Server::serve(&database, &[("READ_DATABASE_URL", &replica.url)]);
+    let caller = server.caller(&key);
+    // The copy has heard of nothing yet, as one that lags.
+    assert_eq!(code_of(&caller.link(1, "A").await), "OK");
+    let wallet = caller.data("{ customerPromotions(customerId: 1) { nodes { id } } }", Value::Null).await;
+    assert_eq!(wallet["customerPromotions"]["nodes"], json!([]));
+    let redeem =
+        "mutation { redeemPromotion(input: { customerId: 1, code: \"A\", mode: DISCOUNT, transactionId: \"t\" })
+        { promotion { code redemptions { nodes { transactionId } } } } }";
+    let redeemed = caller.data(redeem, Value::Null).await;
+    let promotion = json!({ "code": "A", "redemptions": { "nodes": [{ "transactionId": "t" }] } });
+    assert_eq!(redeemed["redeemPromotion"]["promotion"], promotion);
+}
+
+async fn get(url: &str) -> (u16, String) {
+    let response = reqwest::get(url).await.unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
+async fn metrics_of(server: &Server) -> String {
+    let line = server.greeting.lines().find(|line| line.starts_with("Metrics are at ")).unwrap();
+    get(line.trim_start_matches("Metrics are at ")).await.1
+}
