@@ -103,15 +103,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         None => None,
     };
     let address = listener.local_addr()?;
-    let mut greeting = format!("Promolink serves http://{address}/graphql from {url}\n");
-    if wire.graphiql {
-        greeting += &format!("GraphiQL is at http://{address}/graphiql\n");
-    }
+    let mut greeting = vec![format!("Promolink serves http://{address}/graphql from {url}")];
+    greeting.extend(wire.graphiql.then(|| format!("GraphiQL is at http://{address}/graphiql")));
     if let Some(operators) = &operators {
-        greeting += &format!("Metrics are at http://{}/metrics\n", operators.local_addr()?);
+        greeting.push(format!("Metrics are at http://{}/metrics", operators.local_addr()?));
     }
     // In one piece: whoever waits for the first line may not read on.
-    print!("{greeting}");
+    print!("{}", greeting.join("\n") + "\n");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let api_keys = ApiKeys::new(store.api_keys, Arc::clone(&clock));
     let authenticator = Authenticator::Credentials { api_keys, customer_tokens };
