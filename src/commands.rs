@@ -1,5 +1,6 @@
 //! The command line. Each command is a file with its arguments and what it does.
 
+mod check;
 mod codes;
 mod dev;
 mod key;
@@ -47,6 +48,9 @@ enum Command {
     /// Generate, import and export promotion codes by the million
     #[command(subcommand)]
     Codes(codes::Command),
+    /// Check that the data keeps what the rules promise; change nothing
+    #[command(after_help = check::notes())]
+    Check(check::Arguments),
     /// Print the GraphQL schema
     Schema(schema::Arguments),
 }
@@ -80,8 +84,8 @@ impl Database {
         Ok(url)
     }
 
-    /// Opens a database that is there and up to date.
-    async fn open(&self) -> anyhow::Result<(DatabaseUrl, Store)> {
+    /// The URL of a database that is there and up to date.
+    async fn ready(&self) -> anyhow::Result<DatabaseUrl> {
         let url = self.url()?;
         // To open a file of SQLite's would make it.
         if let DatabaseUrl::Sqlite(path) = &url {
@@ -92,6 +96,12 @@ impl Database {
             migrations.iter().all(|migration| migration.applied),
             "the tables of {url} are missing or out of date: run `promolink migrate`"
         );
+        Ok(url)
+    }
+
+    /// Opens a database that is there and up to date.
+    async fn open(&self) -> anyhow::Result<(DatabaseUrl, Store)> {
+        let url = self.ready().await?;
         let store = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
         Ok((url, store))
     }
@@ -115,6 +125,7 @@ impl Cli {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Key(command) => key::run(command).await,
             Command::Codes(command) => codes::run(command).await,
+            Command::Check(arguments) => check::run(arguments).await,
             Command::Schema(arguments) => schema::run(&arguments),
         }
     }

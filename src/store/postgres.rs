@@ -20,6 +20,7 @@ use diesel_async::{
     },
 };
 
+pub use self::connection::look_over;
 use self::{connection::connect_for_requests, lease::Lease};
 use super::{
     error::{OpenError, StoreResult},
