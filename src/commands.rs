@@ -1,5 +1,6 @@
 //! The command line. Each command is a file with its arguments and what it does.
 
+mod check;
 mod codes;
 mod dev;
 mod key;
@@ -51,6 +52,9 @@ enum Command {
     /// Generate, import and export promotion codes by the million
     #[command(subcommand)]
     Codes(codes::Command),
+    /// Check that the data keeps what the rules promise; change nothing
+    #[command(after_help = check::notes())]
+    Check(check::Arguments),
     /// Print the GraphQL schema
     Schema(schema::Arguments),
 }
@@ -77,25 +81,38 @@ impl Database {
         parse_url(&self.database_url, DATABASE_VARIABLE)
     }
 
+    /// The URL of a database that is there and up to date.
+    async fn ready(&self) -> anyhow::Result<DatabaseUrl> {
+        let url = self.url()?;
+        ensure_ready(&url).await?;
+        Ok(url)
+    }
+
     /// Opens a database that is there and up to date.
     async fn open(&self) -> anyhow::Result<(DatabaseUrl, Store)> {
         let url = self.url()?;
-        let store = Self::open_at(&url).await?;
+        let store = open(&url).await?;
         Ok((url, store))
     }
+}
 
-    async fn open_at(url: &DatabaseUrl) -> anyhow::Result<Store> {
-        // To open a file of SQLite's would make it.
-        if let DatabaseUrl::Sqlite(path) = url {
-            ensure!(path.exists(), "there is no database {url}: run `promolink migrate` to make one");
-        }
-        let migrations = store::status(url).await.with_context(|| format!("cannot open {url}"))?;
-        ensure!(
-            migrations.iter().all(|migration| migration.applied),
-            "the tables of {url} are missing or out of date: run `promolink migrate`"
-        );
-        store::open(url).await.with_context(|| format!("cannot open {url}"))
+/// Opens a database that is there and up to date.
+async fn open(url: &DatabaseUrl) -> anyhow::Result<Store> {
+    ensure_ready(url).await?;
+    store::open(url).await.with_context(|| format!("cannot open {url}"))
+}
+
+async fn ensure_ready(url: &DatabaseUrl) -> anyhow::Result<()> {
+    // To open a file of SQLite's would make it.
+    if let DatabaseUrl::Sqlite(path) = url {
+        ensure!(path.exists(), "there is no database {url}: run `promolink migrate` to make one");
     }
+    let migrations = store::status(url).await.with_context(|| format!("cannot open {url}"))?;
+    ensure!(
+        migrations.iter().all(|migration| migration.applied),
+        "the tables of {url} are missing or out of date: run `promolink migrate`"
+    );
+    Ok(())
 }
 
 /// Reads a URL, here and not by clap, whose errors would repeat it with the password in it.
@@ -157,6 +174,7 @@ impl Cli {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Key(command) => key::run(command).await,
             Command::Codes(command) => codes::run(command).await,
+            Command::Check(arguments) => check::run(arguments).await,
             Command::Schema(arguments) => schema::run(&arguments),
         }
     }

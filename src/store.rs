@@ -3,6 +3,7 @@
 //! Both stores share the tables (`schema`), the rows, the queries that the builder can express and, above all, the
 //! rules: between its reads and its writes each calls the same pure function of the domain.
 
+mod check;
 mod error;
 mod lists;
 mod log;
@@ -16,6 +17,7 @@ mod sqlite;
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
+pub use check::{Checked, check, invariants};
 pub use error::OpenError;
 pub use migrations::{Migration, migrate, status};
 

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 
 use self::operations::{OperationArguments, READ_VARIABLE};
-use super::{Database, listen, parse_url, signals, wire::WireArguments};
+use super::{Database, listen, open, parse_url, signals, wire::WireArguments};
 use crate::{
     app::{self, App},
     auth::{ApiKeys, Authenticator, CustomerTokens, LimitSetting, Limits},
@@ -86,7 +86,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if operations.migrate {
         store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
     }
-    let store = Database::open_at(&url).await?;
+    let store = open(&url).await?;
     let replica = match &operations.read_database_url {
         // A variable that is set to nothing is as good as none.
         Some(replica) if !replica.expose().is_empty() => Some(parse_url(replica, READ_VARIABLE)?),
@@ -94,7 +94,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let reads = match &replica {
         Some(DatabaseUrl::Sqlite(_)) => bail!("--read-database-url wants a replica of a PostgreSQL database"),
-        Some(replica) => Some(Database::open_at(replica).await?.promotions),
+        Some(replica) => Some(open(replica).await?.promotions),
         None => None,
     };
     let listener = listen(arguments.listen).await?;

@@ -24,8 +24,8 @@ pub enum OpenError {
     /// A migration failed. It has left no trace.
     #[error("a migration failed: {0}")]
     Migration(Box<dyn std::error::Error + Send + Sync>),
-    /// A background task of the server's own died.
-    #[error("a migration was interrupted")]
+    /// A background task of the program's own died.
+    #[error("the work on the database was interrupted")]
     Interrupted(#[from] tokio::task::JoinError),
 }
 

@@ -21,6 +21,7 @@ use diesel_async::{
     },
 };
 
+pub use self::connection::look_over;
 use self::{connection::connect_for_requests, figures::PoolFigures, lease::Lease};
 use super::{
     error::{OpenError, StoreResult},

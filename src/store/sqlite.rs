@@ -19,7 +19,7 @@ use diesel::{
 };
 
 use self::connection::{BUSY_TIMEOUT, Configure};
-pub use self::connection::{connect, look};
+pub use self::connection::{connect, look, look_over};
 use super::{
     error::{OpenError, StoreResult},
     lists, queries,

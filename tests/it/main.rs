@@ -5,6 +5,7 @@
 mod abuse;
 mod access;
 mod campaigns;
+mod check;
 mod codes;
 mod commands;
 mod credentials;

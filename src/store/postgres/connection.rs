@@ -29,6 +29,14 @@ const PLANS: &str = "
     SET jit = off;
 ";
 
+/// How the whole database is looked over: for as long as it takes, and each table as a whole. By statistics that are out
+/// of date, the planner would look into one of millions of rows again and again.
+const LOOKING_OVER: &str = "
+    SET statement_timeout = 0;
+    SET enable_nestloop = off;
+    SET enable_mergejoin = off;
+";
+
 /// Connects, to serve requests.
 pub async fn connect_for_requests(url: &str) -> ConnectionResult<AsyncPgConnection> {
     let mut connection = connect(url).await?;
@@ -40,5 +48,12 @@ pub async fn connect_for_requests(url: &str) -> ConnectionResult<AsyncPgConnecti
 pub async fn connect(url: &str) -> ConnectionResult<AsyncPgConnection> {
     let mut connection = AsyncPgConnection::establish(url).await?;
     connection.batch_execute(SETTINGS).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}
+
+/// Connects, to look the whole database over.
+pub async fn look_over(url: &str) -> ConnectionResult<AsyncPgConnection> {
+    let mut connection = AsyncPgConnection::establish(url).await?;
+    connection.batch_execute(LOOKING_OVER).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }

@@ -30,6 +30,13 @@ pub fn look(path: &Path) -> Result<SqliteConnection, OpenError> {
     Ok(connection)
 }
 
+/// Opens one connection that reads all of the file, and can change nothing.
+pub fn look_over(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let mut connection = look(path)?;
+    connection.batch_execute("PRAGMA query_only = ON;")?;
+    Ok(connection)
+}
+
 fn configure(connection: &mut SqliteConnection) -> QueryResult<()> {
     // The wait comes first: all that follows may need a lock.
     wait_for_locks(connection)?;

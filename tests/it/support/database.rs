@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use promolink::{
     promotions::{Campaign, PromotionCode, PromotionRepository},
@@ -85,7 +86,14 @@ impl Database {
 impl Database {
     /// Runs statements beside the server.
     pub async fn run(&self, statements: &str) {
-        self.session().await.run(statements).await;
+        match &self.kind {
+            Kind::Postgres { .. } => self.session().await.run(statements).await,
+            Kind::Sqlite(_) => {
+                let file = self.url.trim_start_matches("sqlite:");
+                let mut connection = SqliteConnection::establish(file).unwrap();
+                connection.batch_execute(&format!("PRAGMA busy_timeout = 5000; {statements}")).unwrap();
+            }
+        }
     }
 
     /// A session of one's own on the PostgreSQL database.

@@ -1,0 +1,47 @@
+//! Whether the folded texts of codes are what this version of the program makes of the codes: callers' spellings are
+//! folded by it, and would not find a code that another version has folded in another way.
+
+use diesel::{dsl::auto_type, prelude::*};
+
+use super::{Checked, EXAMPLES, example};
+use crate::{
+    promotions::Code,
+    store::{rows::Id, schema::promotion_codes},
+};
+
+pub const INVARIANT: &str = "every code is found by its own spelling";
+
+/// The codes of all organisations, to be read one by one: there may be more than memory holds.
+#[auto_type]
+pub fn codes() -> _ {
+    promotion_codes::table.select((
+        promotion_codes::org_id,
+        promotion_codes::campaign_id,
+        promotion_codes::code,
+        promotion_codes::folded,
+    ))
+}
+
+/// What was found of the codes so far.
+#[derive(Default)]
+pub struct Spellings {
+    broken: u64,
+    examples: Vec<String>,
+}
+
+impl Spellings {
+    /// Looks at a code.
+    pub fn check(&mut self, (org, campaign, code, folded): (i64, Id, String, String)) {
+        if Code::parse(&code).is_ok_and(|code| code.folded().as_str() == folded) {
+            return;
+        }
+        self.broken += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(example(org, "code of campaign", campaign, "it is stored under another text"));
+        }
+    }
+
+    pub fn checked(self) -> Checked {
+        Checked { invariant: INVARIANT, excuse: None, broken: self.broken, examples: self.examples }
+    }
+}

@@ -1,0 +1,351 @@
+//! `promolink check` finds nothing wrong with a database that was used, and whatever is wrong with one that was broken.
+
+use std::{
+    collections::BTreeSet,
+    process::Output,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{Caller, Database, ORG, Server, campaign, code_of, on_both_databases, program};
+
+/// What holds in a sound database, in the order in which it is checked.
+const INVARIANTS: [&str; 13] = [
+    "every campaign belongs to an organisation",
+    "every API key belongs to an organisation",
+    "every code belongs to a campaign of its mode",
+    "every promotion is of a code",
+    "every promotion is of its code's campaign",
+    "every redemption is of a promotion",
+    "every code's linkCount is the number of its holds that count",
+    "no code has more holds than its maxLinks",
+    "no customer holds a code twice",
+    CUSTOMER_LIMIT,
+    "every promotion's count of redemptions is the number of those that were not reversed",
+    "no promotion has more redemptions than its campaign's maxRedemptionsPerLink",
+    "every code is found by its own spelling",
+];
+
+const UNLINK: &str = "mutation($id: ID!) { unlinkPromotion(id: $id) { id } }";
+const REVERSE: &str = "mutation($id: ID!) { reverseRedemption(id: $id) { id } }";
+
+const CUSTOMER_LIMIT: &str = "no customer holds more codes of a campaign than its maxLinksPerCustomer";
+
+/// Statements that break one invariant, statements that mend it, and what is said of it: its name, and what is wrong.
+type Break = (&'static str, &'static str, &'static str, &'static str);
+
+const BREAKS: [Break; 18] = [
+    (
+        "INSERT INTO campaigns SELECT 100458000, id, name, mode, active, created_on, redeemable_from, valid_till, \
+         valid_for_days, max_links_per_customer, max_redemptions_per_link FROM campaigns WHERE name = 'Autumn'",
+        "DELETE FROM campaigns WHERE org_id = 100458000",
+        "every campaign belongs to an organisation",
+        "organisation 100458000, campaign ID: there is no such organisation",
+    ),
+    (
+        "UPDATE api_keys SET org_id = 100458000",
+        "UPDATE api_keys SET org_id = 100458",
+        "every API key belongs to an organisation",
+        "organisation 100458000, key ID: there is no such organisation",
+    ),
+    (
+        "UPDATE promotion_codes SET campaign_id = (SELECT id FROM api_keys) WHERE folded = 'untouched-0001'",
+        "UPDATE promotion_codes SET campaign_id = (SELECT id FROM campaigns WHERE name = 'Autumn') \
+         WHERE folded = 'untouched-0001'",
+        "every code belongs to a campaign of its mode",
+        "organisation 100458, campaign ID: it is not there in mode 1, and has codes: 1",
+    ),
+    (
+        "UPDATE promotion_codes SET mode = 2 WHERE folded = 'untouched-0001'",
+        "UPDATE promotion_codes SET mode = 1 WHERE folded = 'untouched-0001'",
+        "every code belongs to a campaign of its mode",
+        "organisation 100458, campaign ID: it is not there in mode 2, and has codes: 1",
+    ),
+    (
+        "UPDATE promotions SET folded = 'nowhere' WHERE customer_id = 2",
+        "UPDATE promotions SET folded = 'endless-0001' WHERE customer_id = 2",
+        "every promotion is of a code",
+        "organisation 100458, promotion ID: there is no such code",
+    ),
+    (
+        "UPDATE promotions SET campaign_id = (SELECT id FROM campaigns WHERE name = 'Autumn') WHERE customer_id = 2",
+        "UPDATE promotions SET campaign_id = (SELECT id FROM campaigns WHERE name = 'Spring') WHERE customer_id = 2",
+        "every promotion is of its code's campaign",
+        "organisation 100458, promotion ID: its code is of another campaign",
+    ),
+    (
+        "UPDATE redemptions SET promotion_id = id WHERE transaction_id = 'reversed'",
+        "UPDATE redemptions SET promotion_id = (SELECT id FROM promotions WHERE customer_id = 4) \
+         WHERE transaction_id = 'reversed'",
+        "every redemption is of a promotion",
+        "organisation 100458, redemption ID: there is no such promotion",
+    ),
+    (
+        "UPDATE promotion_codes SET link_count = 3 WHERE folded = 'endless-0001'",
+        "UPDATE promotion_codes SET link_count = 2 WHERE folded = 'endless-0001'",
+        "every code's linkCount is the number of its holds that count",
+        "organisation 100458, code of campaign ID: its linkCount is 3, and its holds are 2",
+    ),
+    (
+        // The hold that was redeemed and given up is not counted.
+        "UPDATE promotion_codes SET link_count = 1 WHERE folded = 'endless-0001'",
+        "UPDATE promotion_codes SET link_count = 2 WHERE folded = 'endless-0001'",
+        "every code's linkCount is the number of its holds that count",
+        "organisation 100458, code of campaign ID: its linkCount is 1, and its holds are 2",
+    ),
+    (
+        "UPDATE promotion_codes SET link_count = 1 WHERE folded = 'untouched-0001'",
+        "UPDATE promotion_codes SET link_count = 0 WHERE folded = 'untouched-0001'",
+        "every code's linkCount is the number of its holds that count",
+        "organisation 100458, code of campaign ID: its linkCount is 1, and its holds are 0",
+    ),
+    (
+        "UPDATE promotion_codes SET max_links = 1 WHERE folded = 'double-0001'",
+        "UPDATE promotion_codes SET max_links = 2 WHERE folded = 'double-0001'",
+        "no code has more holds than its maxLinks",
+        "organisation 100458, promotion ID: it is hold 2 of a code for 1",
+    ),
+    (
+        // One of the two holds is given up, but used up.
+        "UPDATE promotion_codes SET max_links = 1 WHERE folded = 'endless-0001'",
+        "UPDATE promotion_codes SET max_links = NULL WHERE folded = 'endless-0001'",
+        "no code has more holds than its maxLinks",
+        "organisation 100458, promotion ID: it is hold 2 of a code for 1",
+    ),
+    (
+        "UPDATE promotions SET customer_id = 1 WHERE customer_id = 3 AND folded = 'double-0001'",
+        "UPDATE promotions SET customer_id = 3 \
+         WHERE id = (SELECT id FROM promotions WHERE customer_id = 1 AND folded = 'double-0001' LIMIT 1)",
+        "no customer holds a code twice",
+        "organisation 100458, promotion ID: it is hold 2 of its customer on its code",
+    ),
+    (
+        "UPDATE promotions SET redemption_count = 1 WHERE customer_id = 4",
+        "UPDATE promotions SET redemption_count = 2 WHERE customer_id = 4",
+        "every promotion's count of redemptions is the number of those that were not reversed",
+        "organisation 100458, promotion ID: its count is 1, and its redemptions are 2",
+    ),
+    (
+        "UPDATE redemptions SET reversed_on = 1 WHERE transaction_id = 'single'",
+        "UPDATE redemptions SET reversed_on = NULL WHERE transaction_id = 'single'",
+        "every promotion's count of redemptions is the number of those that were not reversed",
+        "organisation 100458, promotion ID: its count is 1, and its redemptions are 0",
+    ),
+    (
+        "UPDATE campaigns SET max_redemptions_per_link = 1",
+        "UPDATE campaigns SET max_redemptions_per_link = 2",
+        "no promotion has more redemptions than its campaign's maxRedemptionsPerLink",
+        "organisation 100458, redemption ID: it is use 2 of a promotion for 1",
+    ),
+    (
+        "UPDATE promotion_codes SET code = 'UNTOUCHED-OOO1' WHERE folded = 'untouched-0001'",
+        "UPDATE promotion_codes SET code = 'Untouched-0001' WHERE folded = 'untouched-0001'",
+        "every code is found by its own spelling",
+        "organisation 100458, code of campaign ID: it is stored under another text",
+    ),
+    (
+        "UPDATE promotion_codes SET code = ' ' WHERE folded = 'untouched-0001'",
+        "UPDATE promotion_codes SET code = 'UNTOUCHED-0001' WHERE folded = 'untouched-0001'",
+        "every code is found by its own spelling",
+        "organisation 100458, code of campaign ID: it is stored under another text",
+    ),
+];
+
+on_both_databases! {
+    async fn nothing_is_wrong_with_a_database_that_was_used(database: Database) {
+        database.open().await;
+        assert_eq!(sound(&check(&database)), INVARIANTS, "nothing is in it");
+        let _server = use_it(&database).await;
+        assert_eq!(sound(&check(&database)), INVARIANTS, "a server runs beside it");
+    }
+
+    async fn whatever_is_wrong_is_found(database: Database) {
+        use_it(&database).await;
+        loosen(&database).await;
+        let mut found = BTreeSet::new();
+        for (statements, mend, invariant, example) in BREAKS {
+            break_it(&database, statements).await;
+            let output = check(&database);
+            assert_eq!(output.status.code(), Some(1), "{statements}: {}", text(&output));
+            let ok = INVARIANTS.iter().filter(|name| **name != invariant).map(|name| format!("ok        {name}"));
+            let mut expected: BTreeSet<String> = ok.collect();
+            expected.extend([format!("1 wrong   {invariant}"), format!("          {example}")]);
+            assert_eq!(text(&output).lines().map(without_ids).collect::<BTreeSet<_>>(), expected, "{statements}");
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(errors.contains("is not sound; broken invariants: 1"), "{errors}");
+            found.insert(invariant);
+            break_it(&database, mend).await;
+            assert_eq!(sound(&check(&database)), INVARIANTS, "{mend}");
+        }
+        found.insert(CUSTOMER_LIMIT);
+        assert_eq!(found, BTreeSet::from(INVARIANTS), "each of them can be found broken");
+    }
+
+    /// Limits may be lowered, and customers keep what they hold above them.
+    async fn customers_above_a_limit_are_told_of_but_no_error(database: Database) {
+        let (_server, admin) = use_it(&database).await;
+        let look = "{ promotionCodes(codes: [\"SINGLE-0001\"], mode: DISCOUNT) { campaign { id } } }";
+        let id = admin.data(look, Value::Null).await["promotionCodes"][0]["campaign"]["id"].take();
+        let limit = "mutation($id: ID!) { updateCampaign(input: { id: $id, maxLinksPerCustomer: 1 }) { id } }";
+        admin.data(limit, json!({ "id": id })).await;
+        let output = check(&database);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = text(&output).lines().filter(|line| !line.starts_with("ok ")).map(without_ids);
+        let lines: Vec<String> = lines.collect();
+        // Of the two codes of one of them, one is given up, but used up.
+        let above = "          organisation 100458, promotion ID: it is hold 2 of its customer, who may have 1";
+        assert_eq!(lines[..3], [format!("2 noted   {CUSTOMER_LIMIT}"), above.to_owned(), above.to_owned()]);
+        assert!(lines[3].contains("what customers hold they keep") && lines.len() == 4, "{lines:#?}");
+    }
+
+    async fn no_more_than_twenty_examples_are_shown(database: Database) {
+        let codes = (0..25).fold(campaign("Spring"), |spring, number| spring.code(&format!("CODE-{number:04}"), None));
+        database.seed(&[codes]).await;
+        break_it(&database, "UPDATE promotion_codes SET link_count = 1, code = 'other'").await;
+        let output = check(&database);
+        let lines: Vec<&str> = text(&output).lines().collect();
+        for invariant in [INVARIANTS[6], INVARIANTS[12]] {
+            let first = lines.iter().position(|line| *line == format!("25 wrong  {invariant}")).unwrap();
+            assert!(lines[first + 1..=first + 20].iter().all(|line| line.contains("code of campaign")), "{lines:#?}");
+            assert_eq!(lines[first + 21], "          and 5 more");
+        }
+        assert_eq!(lines.len(), INVARIANTS.len() + 2 * 21);
+        assert!(String::from_utf8_lossy(&output.stderr).contains("broken invariants: 2"));
+    }
+
+    async fn it_is_right_while_a_server_writes(database: Database) {
+        database.seed(&[campaign("Spring").code("BUSY-0001", Some(3)).code("BUSY-0002", None)]).await;
+        let server = Server::serve(&database, &[]);
+        let shop = server.caller(&database.key(ORG, "admin"));
+        let turns = Arc::new(AtomicU32::new(0));
+        for customer in 0..8 {
+            let (shop, turns) = (shop.clone(), Arc::clone(&turns));
+            tokio::spawn(async move {
+                loop {
+                    let turn = turns.fetch_add(1, Ordering::Relaxed);
+                    use_and_give_up(&shop, customer, turn).await;
+                }
+            });
+        }
+        let mut checks = 0;
+        while turns.load(Ordering::Relaxed) < 200 {
+            assert_eq!(sound(&check(&database)), INVARIANTS);
+            checks += 1;
+            assert!(checks < 1000, "the customers go on all the time");
+        }
+        assert!(checks > 1);
+    }
+
+    async fn a_database_without_tables_is_not_checked(database: Database) {
+        let output = check(&database);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && errors.contains("run `promolink migrate`"), "{errors}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+/// Runs it. No code is in what it says.
+fn check(database: &Database) -> Output {
+    let output = program().arg("check").env("DATABASE_URL", &database.url).output().unwrap();
+    assert!(!text(&output).to_lowercase().contains("-000"), "{}", text(&output));
+    output
+}
+
+fn text(output: &Output) -> &str {
+    str::from_utf8(&output.stdout).unwrap()
+}
+
+/// What is said to be ok, where all is.
+#[track_caller]
+fn sound(output: &Output) -> Vec<&str> {
+    assert!(output.status.success(), "{}{}", text(output), String::from_utf8_lossy(&output.stderr));
+    text(output).lines().map(|line| line.strip_prefix("ok        ").unwrap_or(line)).collect()
+}
+
+fn without_ids(line: &str) -> String {
+    let words = line.split(' ').map(|word| match word.strip_suffix(':').map(Uuid::parse_str) {
+        Some(Ok(_)) => "ID:",
+        _ => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Does all that can be done with promotions: customer 1 holds two and redeemed one; customer 2 gave one up; customer 3
+/// holds one and used up another; customer 4 redeemed one three times and took one of these back; customer 5 gave one
+/// up, and its use back.
+async fn use_it(database: &Database) -> (Server, Caller) {
+    let spring = campaign("Spring").with(|campaign| {
+        campaign.max_links_per_customer = Some(3);
+        campaign.max_redemptions_per_link = 2;
+    });
+    let spring = spring.code("SINGLE-0001", Some(1)).code("DOUBLE-0001", Some(2)).code("ENDLESS-0001", None);
+    database.seed(&[spring, campaign("Autumn").code("UNTOUCHED-0001", Some(1))]).await;
+    let server = Server::serve(database, &[]);
+    let shop = server.caller(&database.key(ORG, "admin"));
+    for (customer, code) in [(1, "SINGLE-0001"), (1, "DOUBLE-0001"), (3, "DOUBLE-0001")] {
+        assert_eq!(code_of(&shop.link(customer, code).await), "OK");
+    }
+    let mut holds = Vec::new();
+    for customer in 2..=5 {
+        let linked = shop.link(customer, "ENDLESS-0001").await;
+        holds.push(linked["data"]["linkPromotionCode"]["id"].clone());
+    }
+    let redeem = async |customer, code, transaction| {
+        let redeemed = shop.redeem(customer, code, transaction).await;
+        assert_eq!(code_of(&redeemed), "OK", "{redeemed:#}");
+        redeemed["data"]["redeemPromotion"]["id"].clone()
+    };
+    redeem(1, "SINGLE-0001", "single").await;
+    redeem(3, "ENDLESS-0001", "used up").await;
+    let to_be_kept = redeem(4, "ENDLESS-0001", "reversed").await;
+    let to_be_given_up = redeem(5, "ENDLESS-0001", "given up").await;
+    for hold in [&holds[0], &holds[1], &holds[3]] {
+        shop.data(UNLINK, json!({ "id": hold })).await;
+    }
+    for redemption in [to_be_kept, to_be_given_up] {
+        shop.data(REVERSE, json!({ "id": redemption })).await;
+    }
+    redeem(4, "ENDLESS-0001", "second").await;
+    redeem(4, "ENDLESS-0001", "third").await;
+    (server, shop)
+}
+
+/// Links, redeems, gives up and gives back, as far as others let it.
+async fn use_and_give_up(shop: &Caller, customer: i64, turn: u32) {
+    for code in ["BUSY-0001", "BUSY-0002"] {
+        let hold = &shop.link(customer, code).await["data"]["linkPromotionCode"]["id"];
+        let redeemed = shop.redeem(customer, code, &format!("{code} {turn}")).await;
+        shop.execute(UNLINK, json!({ "id": hold })).await;
+        shop.execute(REVERSE, json!({ "id": redeemed["data"]["redeemPromotion"]["id"] })).await;
+    }
+}
+
+fn is_sqlite(database: &Database) -> bool {
+    database.url.starts_with("sqlite:")
+}
+
+/// Takes away what would keep rows from being wrong.
+async fn loosen(database: &Database) {
+    if !is_sqlite(database) {
+        let all = "DO $$ DECLARE held record; BEGIN
+            FOR held IN SELECT conrelid::regclass AS owner, conname FROM pg_constraint
+                WHERE contype IN ('c', 'f') AND connamespace = 'public'::regnamespace
+            LOOP EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', held.owner, held.conname); END LOOP;
+        END $$";
+        database.run(all).await;
+    }
+    database.run("DROP INDEX promotions_one_hold").await;
+}
+
+/// Runs statements that nothing keeps from making rows wrong, if the tables are loosened.
+async fn break_it(database: &Database, statements: &str) {
+    // With SQLite it is the connection that keeps rows right.
+    let first =
+        if is_sqlite(database) { "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;" } else { "" };
+    database.run(&format!("{first} {statements}")).await;
+}
