@@ -20,7 +20,7 @@ mod sqlite;
 
 pub use data::{Codes, Databases, FIRST_CODE, STRIDE, Template};
 pub use figures::{Latencies, Row, Table, ratio};
-pub use load::{Load, Question};
+pub use load::{Client, Load, Question, status};
 pub use look::{Look, link, link_unique, share};
 pub use pgbench::Pgbench;
 pub use process::{Server, make_key};

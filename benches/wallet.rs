@@ -138,6 +138,7 @@ fn wallet(place: u64) -> Question {
         body: format!(
             r#"{{"query":"query Wallet($customer: Long!) {{ customerPromotions(customerId: $customer) {{ edges {{ node {{ {PROMOTION} }} }} pageInfo {{ hasNextPage endCursor }} }} }}","variables":{{"customer":{customer}}}}}"#
         ),
+        status: 200,
         expected: format!(r#""code":"{oldest}","customerId":{customer},"active":true"#),
     }
 }
@@ -150,6 +151,7 @@ fn code(place: u64) -> Question {
         body: format!(
             r#"{{"query":"query Code($codes: [String!]!) {{ promotionCodes(codes: $codes, mode: DISCOUNT) {{ code maxLinks linkCount revoked }} }}","variables":{{"codes":["{code}"]}}}}"#
         ),
+        status: 200,
         expected: format!(r#""code":"{code}","maxLinks":1,"linkCount":1"#),
     }
 }

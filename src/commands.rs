@@ -107,6 +107,7 @@ async fn ensure_ready(url: &DatabaseUrl) -> anyhow::Result<()> {
     if let DatabaseUrl::Sqlite(path) = url {
         ensure!(path.exists(), "there is no database {url}: run `promolink migrate` to make one");
     }
+    store::ensure_own_sessions(url).await.with_context(|| format!("cannot open {url}"))?;
     let migrations = store::status(url).await.with_context(|| format!("cannot open {url}"))?;
     ensure!(
         migrations.iter().all(|migration| migration.applied),

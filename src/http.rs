@@ -140,18 +140,18 @@ fn cors(origins: Vec<Origin>) -> CorsLayer {
         .max_age(PREFLIGHT_AGE)
 }
 
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    headers.get(REQUEST_ID)?.to_str().ok().map(ToOwned::to_owned)
+fn request_id(headers: &HeaderMap) -> Option<Arc<str>> {
+    headers.get(REQUEST_ID)?.to_str().ok().map(Arc::from)
 }
 
 fn span<B>(request: &Request<B>) -> tracing::Span {
     let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
     // At this level the span is there for errors whatever else is logged.
-    tracing::error_span!(
+    let span = tracing::error_span!(
         "request",
-        %id,
-        method = %request.method(),
-        path = request.uri().path(),
-        credential = tracing::field::Empty
-    )
+        %id
+    );
+    #[cfg(feature = "otlp")]
+    crate::telemetry::adopt(&span, |name| request.headers().get(name)?.to_str().ok());
+    span
 }

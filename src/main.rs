@@ -11,5 +11,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     telemetry::start(cli.log_format());
-    cli.run().await
+    let done = cli.run().await;
+    #[cfg(feature = "otlp")]
+    telemetry::finish();
+    done
 }

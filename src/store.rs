@@ -107,6 +107,14 @@ impl Store {
     }
 }
 
+/// Fails where a pooler stands before the database that shares sessions among its clients.
+pub async fn ensure_own_sessions(url: &DatabaseUrl) -> Result<(), OpenError> {
+    match url {
+        DatabaseUrl::Sqlite(_) => Ok(()),
+        DatabaseUrl::Postgres(url) => postgres::ensure_own_sessions(url.expose()).await,
+    }
+}
+
 /// Opens the store behind a URL. Its tables must be there: see [`migrate`].
 pub async fn open(url: &DatabaseUrl) -> Result<Store, OpenError> {
     log::install();

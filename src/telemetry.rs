@@ -1,15 +1,22 @@
 //! What operators see: logs on standard error, and metrics as Prometheus reads them.
 
+mod json;
 mod metrics;
+#[cfg(feature = "otlp")]
+mod traces;
 
 use std::{
     env,
     io::{self, IsTerminal},
 };
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, Layer, fmt::format::JsonFields, layer::SubscriberExt, util::SubscriberInitExt};
+
+use self::json::JsonLines;
 
 pub use self::metrics::{METRICS_TYPE, keep_metrics, metrics};
+#[cfg(feature = "otlp")]
+pub use self::traces::{adopt, finish};
 
 /// What is logged when nobody says: each request, what callers were refused, and what goes wrong.
 const DEFAULT: &str = "warn,promolink=info";
@@ -27,10 +34,14 @@ pub enum LogFormat {
 pub fn start(format: LogFormat) {
     let wanted = env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| DEFAULT.to_owned());
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::WARN.into()).parse_lossy(wanted);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
-    }
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let log = match format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => log.event_format(JsonLines::new()).fmt_fields(JsonFields::new()).boxed(),
+    };
+    let subscriber = tracing_subscriber::registry().with(filter).with(log);
+    #[cfg(feature = "otlp")]
+    let subscriber = subscriber.with(traces::layer());
+    subscriber.init();
     metrics::start();
 }

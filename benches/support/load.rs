@@ -18,6 +18,7 @@ pub struct Question {
     /// Whose key is shown.
     pub key: usize,
     pub body: String,
+    pub status: u16,
     pub expected: String,
 }
 
@@ -64,7 +65,8 @@ impl Load<'_> {
     }
 }
 
-struct Client {
+/// A client that keeps its connection.
+pub struct Client {
     stream: TcpStream,
     head: String,
     request: String,
@@ -72,20 +74,20 @@ struct Client {
 }
 
 impl Client {
-    async fn connect(address: &str) -> Self {
+    pub async fn connect(address: &str) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let head = format!(
             "POST /graphql HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nauthorization: Bearer "
         );
-        Self { stream, head, request: String::new(), answer: Vec::with_capacity(4096) }
+        Self { stream, head, request: String::new(), answer: Vec::with_capacity(16 * 1024) }
     }
 
-    async fn ask(&mut self, key: &str, question: &Question) {
+    /// Sends a body. Answers with the whole response.
+    pub async fn send(&mut self, key: &str, body: &str) -> &str {
         self.request.clear();
-        let size = question.body.len();
         // Writing to a string can't fail.
-        let _ = write!(self.request, "{}{key}\r\ncontent-length: {size}\r\n\r\n{}", self.head, question.body);
+        let _ = write!(self.request, "{}{key}\r\ncontent-length: {}\r\n\r\n{body}", self.head, body.len());
         self.stream.write_all(self.request.as_bytes()).await.unwrap();
         self.answer.clear();
         let mut end = None;
@@ -94,10 +96,19 @@ impl Client {
             assert_ne!(read, 0, "the server closed a connection: {}", String::from_utf8_lossy(&self.answer));
             end = end.or_else(|| length(&self.answer));
         }
-        let answer = std::str::from_utf8(&self.answer).unwrap();
-        let right = answer.starts_with("HTTP/1.1 200 ") && answer.contains(&question.expected);
+        std::str::from_utf8(&self.answer).unwrap()
+    }
+
+    async fn ask(&mut self, key: &str, question: &Question) {
+        let answer = self.send(key, &question.body).await;
+        let right = status(answer) == question.status && answer.contains(&question.expected);
         assert!(right, "not the answer to {}: {answer}", question.body);
     }
+}
+
+/// The status of a response.
+pub fn status(response: &str) -> u16 {
+    response.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a response")
 }
 
 /// How long the whole response is, once its head is there.

@@ -64,6 +64,7 @@ pub fn link(org: u64, code: u64, customer: u64) -> Question {
         body: format!(
             r#"{{"query":"{LINK}","variables":{{"input":{{"customerId":{customer},"code":"{code}","mode":"DISCOUNT"}}}}}}"#
         ),
+        status: 200,
         expected: format!(r#""code":"{code}","customerId":{customer},"active":true"#),
     }
 }

@@ -22,7 +22,10 @@ impl Server {
         let started = Instant::now();
         let mut process = program(url)
             .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(["--limit", "service.operations=none,service.links=none,admin.operations=none"])
+            .args([
+                "--limit",
+                "service.operations=none,service.links=none,service.failed-links=none,admin.operations=none",
+            ])
             .stdout(Stdio::piped())
             // The log, with a line for each request, is written all the same.
             .stderr(Stdio::null())
@@ -39,6 +42,11 @@ impl Server {
     /// CPU seconds that the server has used.
     pub fn cpu(&self) -> f64 {
         cpu(self.process.id()).own
+    }
+
+    /// How many files and connections the server has open.
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
     }
 
     /// A line of `/proc/PID/status`, in MB: `VmRSS` is what the server holds, `VmHWM` the most that it has held.

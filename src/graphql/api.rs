@@ -7,7 +7,7 @@ use async_graphql::{
     parser::types::{DocumentOperations, ExecutableDocument, OperationType},
 };
 
-use metrics::counter;
+use metrics::{Counter, counter};
 
 use super::{
     access, builder,
@@ -36,6 +36,8 @@ struct Inner {
     text: SchemaText,
     services: Services,
     documents: Documents,
+    hits: Counter,
+    misses: Counter,
     persisted: PersistedDocuments,
     limits: DocumentLimits,
 }
@@ -129,14 +131,9 @@ impl Api {
             schema = schema.disable_introspection().disable_suggestions();
         }
         let ApiSettings { persisted, limits, .. } = settings;
-        Self(Arc::new(Inner {
-            schema: schema.finish(),
-            text,
-            services,
-            documents: Documents::new(),
-            persisted,
-            limits,
-        }))
+        let [hits, misses] = ["hit", "miss"].map(|cache| counter!("promolink_documents_total", "cache" => cache));
+        let (schema, documents) = (schema.finish(), Documents::new());
+        Self(Arc::new(Inner { schema, text, services, documents, hits, misses, persisted, limits }))
     }
 
     /// Reads and judges what a caller asks for. Nothing is executed yet.
@@ -144,7 +141,7 @@ impl Api {
         let Call { document, operation_name, variables, queries_only } = call;
         let text = self.text_of(document, principal)?;
         let kept = self.0.documents.get(&text);
-        counter!("promolink_documents_total", "cache" => if kept.is_some() { "hit" } else { "miss" }).increment(1);
+        if kept.is_some() { &self.0.hits } else { &self.0.misses }.increment(1);
         let (document, unkept) = match kept {
             Some(document) => (document, None),
             None => (Arc::new(guard::parse(&text, &self.0.text, &self.0.limits)?), Some(text)),

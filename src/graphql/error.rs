@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use async_graphql::{Enum, Error, ServerError, resolver_utils::enum_value};
 
+use metrics::counter;
+
 pub use self::request::{
     bad_request, code_of, credential_unchecked, internal, is_overloaded, name_request, not_looked_up, overloaded,
     request_error, timed_out, too_many_operations, unauthenticated,
@@ -183,7 +185,8 @@ pub fn own_customer(principal: &Principal, customer: CustomerId) -> Result<(), E
 }
 
 /// The error for a caller who asks for too much.
-pub fn rate_limited(wait: Wait, what: &str) -> Error {
+pub fn rate_limited(wait: Wait, what: &'static str) -> Error {
+    counter!("promolink_refusals_total", "limit" => what).increment(1);
     let seconds = wait.seconds();
     let coded = Coded { retry_after: Some(seconds), ..Coded::new(ErrorCode::RateLimited) };
     coded.into_error(format!("Too many {what}. Try again in {seconds} seconds."))

@@ -16,7 +16,6 @@ use axum::{
     response::Response,
 };
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use metrics::counter;
 
 use super::graphql::{Media, unseen};
 use crate::{
@@ -33,12 +32,10 @@ pub async fn admit(
     media: Media,
 ) -> Result<Principal, Box<Response>> {
     let admitted = authenticator.authenticate(bearer(headers)).await;
-    let principal = admitted.map_err(|rejection| Box::new(reject(rejection, media)))?;
-    tracing::Span::current().record("credential", tracing::field::display(name_of(&principal)));
+    let principal = admitted.map_err(|rejection| Box::new(reject(rejection, media, headers)))?;
     limiter.operation(&principal).map_err(|wait| {
         tell_refusal("too many operations");
-        counter!("promolink_refusals_total", "limit" => "operations").increment(1);
-        let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, media, graphql::too_many_operations(wait));
+        let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, media, graphql::too_many_operations(wait), headers);
         response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
         Box::new(response)
     })?;
@@ -62,16 +59,16 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
     }
 }
 
-fn reject(rejection: Rejection, media: Media) -> Response {
+fn reject(rejection: Rejection, media: Media, headers: &HeaderMap) -> Response {
     let challenge = match rejection {
         Rejection::Unavailable(cause) => {
-            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::credential_unchecked(&*cause));
+            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::credential_unchecked(&*cause), headers);
         }
         Rejection::Store(error @ StoreError::Failed(_)) => {
-            return unseen(StatusCode::INTERNAL_SERVER_ERROR, media, graphql::not_looked_up(&error));
+            return unseen(StatusCode::INTERNAL_SERVER_ERROR, media, graphql::not_looked_up(&error), headers);
         }
         Rejection::Store(error) => {
-            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::not_looked_up(&error));
+            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::not_looked_up(&error), headers);
         }
         Rejection::Missing => "Bearer",
         Rejection::Invalid(reason) => {
@@ -79,7 +76,7 @@ fn reject(rejection: Rejection, media: Media) -> Response {
             "Bearer error=\"invalid_token\""
         }
     };
-    let mut response = unseen(StatusCode::UNAUTHORIZED, media, graphql::unauthenticated());
+    let mut response = unseen(StatusCode::UNAUTHORIZED, media, graphql::unauthenticated(), headers);
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     response
 }
@@ -99,7 +96,7 @@ fn tell_refusal(reason: &str) {
 }
 
 /// How the log names the caller. Customers' numbers are not logged.
-fn name_of(principal: &Principal) -> String {
+pub fn name_of(principal: &Principal) -> String {
     match principal.credential {
         Credential::None => "none".to_owned(),
         Credential::ApiKey(id) => format!("{} key {}", principal.role, id.get()),

@@ -24,7 +24,12 @@ use tracing::Instrument;
 
 use self::{answer::Answerer, request::Params};
 pub use self::{answer::unseen, media::Media, places::Places, turns::Turns};
-use super::{REQUEST_TIMEOUT, Shared, credentials::admit, request_id};
+use super::{
+    REQUEST_TIMEOUT, Shared,
+    credentials::{admit, name_of},
+    request_id,
+    requests::About,
+};
 use crate::{auth::Principal, graphql::Call};
 
 /// Executes a query or a mutation: POST, with a JSON body alone, which no stranger's page can send without asking first
@@ -57,9 +62,10 @@ pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
 
 /// Who asks, and how to answer.
 async fn admitted(shared: &Shared, headers: &HeaderMap) -> Result<(Principal, Answerer), Box<Response>> {
-    let media = Media::negotiate(headers).ok_or_else(|| Box::new(answer::not_acceptable()))?;
+    let media = Media::negotiate(headers).ok_or_else(|| Box::new(answer::not_acceptable(headers)))?;
     let principal = admit(&shared.authenticator, &shared.limiter, headers, media).await?;
-    Ok((principal, Answerer { media, request_id: request_id(headers), operation: None }))
+    let about = About { id: request_id(headers), credential: Some(name_of(&principal).into()), ..About::default() };
+    Ok((principal, Answerer { media, about }))
 }
 
 async fn execute(
@@ -67,7 +73,7 @@ async fn execute(
     principal: Principal,
     params: Params,
     queries_only: bool,
-    answerer: Answerer,
+    mut answerer: Answerer,
 ) -> Response {
     let call = Call {
         document: params.document,
@@ -79,7 +85,7 @@ async fn execute(
         Ok(prepared) => prepared,
         Err(refused) => return answerer.refused(&refused),
     };
-    let answerer = Answerer { operation: prepared.name().map(Arc::from), ..answerer };
+    answerer.about.operation = prepared.name().map(Arc::from);
     let changes = prepared.is_mutation();
     let turn = shared.turns.take(prepared.load());
     let executing = AssertUnwindSafe(async move {

@@ -8,6 +8,7 @@ mod figures;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
+use metrics::counter;
 use tokio::{
     sync::{Mutex, Semaphore, mpsc, oneshot},
     task::JoinSet,
@@ -83,9 +84,14 @@ impl Batcher {
     /// Links one code. Once this has been polled, the link happens even if nobody waits for the answer.
     pub async fn link(&self, request: LinkRequest) -> Result<LinkOutcome, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Job { request, answer, since: Instant::now() }).map_err(|_| StoreError::Overloaded)?;
+        self.queue.try_send(Job { request, answer, since: Instant::now() }).map_err(|_| overloaded())?;
         answered.await.unwrap_or_else(|_| Err(StoreError::Failed(Arc::new(Panicked))))
     }
+}
+
+fn overloaded() -> StoreError {
+    counter!("promolink_refusals_total", "limit" => "queue").increment(1);
+    StoreError::Overloaded
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +145,7 @@ async fn take(jobs: &Mutex<mpsc::Receiver<Job>>, batch: &mut Vec<Job>, figures: 
         figures.taken(jobs.len(), batch.iter().map(|job| job.since.elapsed()));
         drop(jobs);
         for job in batch.extract_if(.., |job| job.since.elapsed() > MAX_WAIT) {
-            let _ = job.answer.send(Err(StoreError::Overloaded));
+            let _ = job.answer.send(Err(overloaded()));
         }
     }
     true

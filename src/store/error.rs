@@ -15,6 +15,12 @@ pub enum OpenError {
     /// It answered, but not as it should.
     #[error("the database refused a statement")]
     Query(#[from] Error),
+    /// A pooler stands between that shares sessions among its clients.
+    #[error(
+        "a pooler stands before PostgreSQL that shares sessions, such as PgBouncer in transaction mode: let Promolink \
+         connect to PostgreSQL itself, or to a pool in session mode (each process keeps 12 connections at most)"
+    )]
+    SharedSessions,
     /// The pool of connections could not be filled.
     #[error("cannot connect to the database")]
     Readers(#[from] diesel::r2d2::PoolError),

@@ -7,7 +7,7 @@ use diesel::{
 use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{DatabaseUrl, OpenError, sqlite};
+use super::{DatabaseUrl, OpenError, postgres, sqlite};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -37,6 +37,7 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
             .await?
         }
         DatabaseUrl::Postgres(url) => {
+            postgres::ensure_own_sessions(url.expose()).await?;
             let mut connection = AsyncPgConnection::establish(url.expose()).await?;
             // Held until the connection closes, at the end of this call.
             connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})")).await?;

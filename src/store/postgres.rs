@@ -7,6 +7,7 @@ mod figures;
 mod import;
 mod lease;
 mod link;
+mod pooler;
 mod statements;
 
 use std::{cmp::Reverse, sync::Arc, time::Duration};
@@ -21,8 +22,8 @@ use diesel_async::{
     },
 };
 
-pub use self::connection::look_over;
 use self::{connection::connect_for_requests, figures::PoolFigures, lease::Lease};
+pub use self::{connection::look_over, pooler::ensure_own_sessions};
 use super::{
     error::{OpenError, StoreResult},
     lists, queries,

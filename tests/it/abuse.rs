@@ -48,9 +48,14 @@ async fn who_is_not_trusted_learns_nothing_of_a_code_that_can_not_be_linked() {
         assert_eq!(code_of(&caller.execute(LINK, json!({ "code": "" })).await), "INVALID_INPUT");
     }
     let log = server.log();
-    let mut told = log.lines().filter(|line| line.contains("a code was not linked"));
-    let whose = |line: &str| line.contains("credential=storefront key") || line.contains("credential=customer of");
-    assert!(told.all(|line| whose(line) && line.contains("request{id=")), "{log}");
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<&Value> = lines.iter().filter(|line| line["message"] == "a code was not linked").collect();
+    assert_eq!(told.len(), 2 * REASONS.len(), "{log}");
+    for line in told {
+        let ended = lines.iter().find(|other| other["message"] == "answered" && other["id"] == line["span"]["id"]);
+        let whose = ended.expect("its request's line")["credential"].as_str().unwrap();
+        assert!(whose.starts_with("storefront key ") || whose.starts_with("customer of "), "{whose}");
+    }
     for reason in ["CodeNotFound", "CodeAlreadyLinked", "PromotionExpired", "CodeRevoked", "PromotionInactive"] {
         assert_eq!(log.matches(reason).count(), 2, "{reason}: {log}");
     }

@@ -6,6 +6,7 @@ mod fixtures;
 pub mod issuer;
 mod server;
 
+pub use cluster::{Cluster, user_instead_of_root};
 pub use database::Database;
 pub use fixtures::{ORG, TestCampaign, campaign, in_days, org};
 pub use server::{Caller, Server, code_of, program};

@@ -64,7 +64,7 @@ impl Organisation {
 on_both_databases! {
     async fn two_organisations_with_equal_data_know_nothing_of_each_other(database: Database) {
         database.open().await;
-        let server = Server::serve(&database, &[("RUST_LOG", "promolink::sql=debug")]);
+        let server = Server::serve(&database, &[("RUST_LOG", "promolink::sql=debug"), ("PROMOLINK_LOG_FORMAT", "text")]);
         let (ours, theirs) = (server.caller(&database.key(ORG, "admin")), server.caller(&database.key(ORG + 1, "admin")));
         let (ours, theirs) = (Organisation::set_up(ours).await, Organisation::set_up(theirs).await);
         let (our_data, their_data) = (ours.all().await, theirs.all().await);

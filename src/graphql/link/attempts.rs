@@ -3,12 +3,12 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use async_graphql::{Context, Result, Value, resolver_utils::enum_value};
-use metrics::counter;
+use metrics::{Counter, counter};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::LinkPromotionCodeInput;
@@ -132,8 +132,9 @@ impl<'a> LinkAttempts<'a> {
 
 /// Counts what came of a link.
 fn count(result: &Result<Promotion>) {
+    static LINKED: LazyLock<Counter> = LazyLock::new(|| counter!("promolink_links_total", "outcome" => "LINKED"));
     let outcome = match result {
-        Ok(_) => "LINKED".to_owned(),
+        Ok(_) => return LINKED.increment(1),
         Err(error) => match enum_value(Coded::of(error).code) {
             Value::Enum(code) => code.to_string(),
             other => other.to_string(),

@@ -1,7 +1,5 @@
 //! How a request is answered. The draft specification still moves: which status is whose stands in one place.
 
-use std::sync::Arc;
-
 use async_graphql::{Response as Executed, ServerError, Value};
 use async_graphql_axum::GraphQLResponse;
 use axum::{
@@ -18,7 +16,7 @@ use serde::Serialize;
 use super::{media::Media, request::Malformed};
 use crate::{
     graphql::{self, Refusal, Refused},
-    http::requests::About,
+    http::{request_id, requests::About},
 };
 
 /// What else the response depends on: the media type is negotiated.
@@ -30,9 +28,8 @@ const RETRY_SOON: HeaderValue = HeaderValue::from_static("1");
 /// Answers one request.
 pub struct Answerer {
     pub media: Media,
-    pub request_id: Option<String>,
-    /// The name of the operation that is executed.
-    pub operation: Option<Arc<str>>,
+    /// What is known of it so far.
+    pub about: About,
 }
 
 /// A response without `data`: nothing was executed.
@@ -56,11 +53,11 @@ fn status(refusal: Refusal, media: Media) -> StatusCode {
 impl Answerer {
     /// Answers with what came of an operation.
     pub fn executed(&self, mut response: Executed) -> Response {
-        if let Some(id) = &self.request_id {
+        if let Some(id) = &self.about.id {
             response.errors.iter_mut().for_each(|error| graphql::name_request(error, id));
         }
         let error = response.errors.first().and_then(graphql::code_of);
-        let about = About { operation: self.operation.clone(), error };
+        let about = About { error, ..self.about.clone() };
         let busy = is_empty(&response.data) && response.errors.iter().all(graphql::is_overloaded);
         let mut response = GraphQLResponse::from(response).into_response();
         response.extensions_mut().insert(about);
@@ -76,7 +73,7 @@ impl Answerer {
 
     /// Answers a request that was not executed.
     pub fn refused(&self, refused: &Refused) -> Response {
-        let mut response = write(status(refused.refusal, self.media), self.media, &refused.errors);
+        let mut response = self.write(status(refused.refusal, self.media), &refused.errors);
         if refused.refusal == Refusal::MutationByGet {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         }
@@ -85,21 +82,25 @@ impl Answerer {
 
     /// Answers a request that is none.
     pub fn malformed(&self, malformed: &Malformed) -> Response {
-        write(malformed.status, self.media, &[graphql::bad_request(malformed.reason)])
+        self.write(malformed.status, &[graphql::bad_request(malformed.reason)])
     }
 
     /// Answers a request that took too long.
     pub fn timed_out(&self, changes: bool) -> Response {
-        write(StatusCode::SERVICE_UNAVAILABLE, self.media, &[graphql::timed_out(changes)])
+        self.write(StatusCode::SERVICE_UNAVAILABLE, &[graphql::timed_out(changes)])
     }
 
     /// Answers a request whose execution panicked.
     pub fn broken(&self) -> Response {
         let mut error = graphql::internal();
-        if let Some(id) = &self.request_id {
+        if let Some(id) = &self.about.id {
             graphql::name_request(&mut error, id);
         }
-        write(StatusCode::INTERNAL_SERVER_ERROR, self.media, &[error])
+        self.write(StatusCode::INTERNAL_SERVER_ERROR, &[error])
+    }
+
+    fn write(&self, status: StatusCode, errors: &[ServerError]) -> Response {
+        write(status, self.media, errors, self.about.clone())
     }
 }
 
@@ -116,27 +117,28 @@ fn is_empty(data: &Value) -> bool {
 pub fn busy(headers: &HeaderMap) -> Response {
     counter!("promolink_refusals_total", "limit" => "concurrency").increment(1);
     let media = Media::negotiate(headers).unwrap_or(Media::Json);
-    write(StatusCode::SERVICE_UNAVAILABLE, media, &[graphql::overloaded()])
+    unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::overloaded(), headers)
 }
 
 /// Answers a caller who takes neither media type.
-pub fn not_acceptable() -> Response {
+pub fn not_acceptable(headers: &HeaderMap) -> Response {
     let reason = "Responses are application/graphql-response+json or application/json; accept one of them.";
-    write(StatusCode::NOT_ACCEPTABLE, Media::Json, &[graphql::bad_request(reason)])
+    unseen(StatusCode::NOT_ACCEPTABLE, Media::Json, graphql::bad_request(reason), headers)
 }
 
 /// Answers before the request was looked at.
-pub fn unseen(status: StatusCode, media: Media, error: ServerError) -> Response {
-    write(status, media, &[error])
+pub fn unseen(status: StatusCode, media: Media, error: ServerError, headers: &HeaderMap) -> Response {
+    write(status, media, &[error], About { id: request_id(headers), ..About::default() })
 }
 
-fn write(status: StatusCode, media: Media, errors: &[ServerError]) -> Response {
+fn write(status: StatusCode, media: Media, errors: &[ServerError], about: About) -> Response {
     let Ok(body) = serde_json::to_vec(&Errors { errors }) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let headers = [(CONTENT_TYPE, media.content_type()), (VARY, BY_ACCEPT)];
     let mut response = (status, headers, Body::from(body)).into_response();
-    response.extensions_mut().insert(About { operation: None, error: errors.first().and_then(graphql::code_of) });
+    let error = errors.first().and_then(graphql::code_of);
+    response.extensions_mut().insert(About { error, ..about });
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, RETRY_SOON);
     }

@@ -2,20 +2,27 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
-/// Stops the server and removes its files when the pipe from the process that started it closes.
+/// Does as it is told by the process that started it; stops the server and removes its files when the pipe closes.
 const WATCHDOG: &str = r#"
 set -eu
 "$BIN/initdb" --pgdata="$DIR/data" --username=promolink --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$DIR/log" 2>&1
-"$BIN/pg_ctl" --pgdata="$DIR/data" --log="$DIR/log" --silent --wait start \
-    --options="-k '$DIR' -c listen_addresses='' $SETTINGS"
+start() {
+    "$BIN/pg_ctl" --pgdata="$DIR/data" --log="$DIR/log" --silent --wait start \
+        --options="-k '$DIR' -c listen_addresses='' $SETTINGS"
+}
+stop() { "$BIN/pg_ctl" --pgdata="$DIR/data" --silent --mode=immediate stop; }
+start
 echo ready
-read -r _ || true
-"$BIN/pg_ctl" --pgdata="$DIR/data" --silent --mode=immediate stop
+while read -r order; do
+    "$order"
+    echo ready
+done
+stop
 rm -rf "$DIR"
 "#;
 
@@ -25,16 +32,15 @@ pub struct Cluster {
     pub directory: PathBuf,
     /// Holds the pipe open until this process ends.
     watchdog: Child,
+    answers: BufReader<ChildStdout>,
 }
 
 impl Cluster {
     /// Starts a server with these options of `postgres`.
     pub fn start(settings: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("promolink-test-").tempdir().unwrap().keep();
-        let root = fs::metadata("/proc/self").is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0);
-        // PostgreSQL does not run as root.
-        let mut command = if root {
-            std::os::unix::fs::chown(&directory, Some(postgres_user()), None).unwrap();
+        let mut command = if let Some(user) = user_instead_of_root() {
+            std::os::unix::fs::chown(&directory, Some(user), None).unwrap();
             let mut command = Command::new("runuser");
             command.args(["-u", "postgres", "--", "sh"]);
             command
@@ -51,11 +57,32 @@ impl Cluster {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        let answers = BufReader::new(watchdog.stdout.take().unwrap());
+        let mut cluster = Self { directory, watchdog, answers };
+        cluster.expect_ready();
+        cluster
+    }
+
+    fn expect_ready(&mut self) {
         let mut line = String::new();
-        BufReader::new(watchdog.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let log = || fs::read_to_string(directory.join("log")).unwrap_or_default();
-        assert_eq!(line, "ready\n", "PostgreSQL did not start:\n{}", log());
-        Self { directory, watchdog }
+        self.answers.read_line(&mut line).unwrap();
+        let log = || fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+        assert_eq!(line, "ready\n", "PostgreSQL did not do as it was told:\n{}", log());
+    }
+
+    /// Kills the server's processes: those of its clients, and without writing anything to disk.
+    pub fn stop(&mut self) {
+        self.order("stop");
+    }
+
+    /// Starts the server again.
+    pub fn start_again(&mut self) {
+        self.order("start");
+    }
+
+    fn order(&mut self, order: &str) {
+        writeln!(self.watchdog.stdin.as_mut().unwrap(), "{order}").unwrap();
+        self.expect_ready();
     }
 
     /// The URL of a database of the server.
@@ -71,6 +98,12 @@ impl Drop for Cluster {
         // It has been asked to end, which is all that can be done.
         let _ = self.watchdog.wait();
     }
+}
+
+/// PostgreSQL and its relatives do not run as root.
+pub fn user_instead_of_root() -> Option<u32> {
+    let root = fs::metadata("/proc/self").is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0);
+    root.then(postgres_user)
 }
 
 fn postgres_user() -> u32 {

@@ -39,7 +39,11 @@ pub struct Database {
 
 enum Kind {
     Sqlite(#[expect(dead_code, reason = "its drop removes the folder")] tempfile::TempDir),
-    Postgres { name: String },
+    Postgres {
+        name: String,
+    },
+    /// On a PostgreSQL server of a test's own, or behind something.
+    Elsewhere,
 }
 
 impl Database {
@@ -54,6 +58,11 @@ impl Database {
         administer(&format!("CREATE DATABASE {name}"));
         let (server, _) = maintenance_url().rsplit_once('/').expect("TEST_DATABASE_URL names a database");
         Self { url: format!("{server}/{name}"), kind: Kind::Postgres { name } }
+    }
+
+    /// The PostgreSQL database with this URL, which is whose ever it is.
+    pub const fn at(url: String) -> Self {
+        Self { url, kind: Kind::Elsewhere }
     }
 
     pub fn parsed_url(&self) -> DatabaseUrl {
@@ -87,7 +96,7 @@ impl Database {
     /// Runs statements beside the server.
     pub async fn run(&self, statements: &str) {
         match &self.kind {
-            Kind::Postgres { .. } => self.session().await.run(statements).await,
+            Kind::Postgres { .. } | Kind::Elsewhere => self.session().await.run(statements).await,
             Kind::Sqlite(_) => {
                 let file = self.url.trim_start_matches("sqlite:");
                 let mut connection = SqliteConnection::establish(file).unwrap();

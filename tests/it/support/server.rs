@@ -46,13 +46,24 @@ impl Server {
 
     /// Starts `promolink serve` with these variables set.
     pub fn serve(database: &Database, variables: &[(&str, &str)]) -> Self {
-        Self::run(program().arg("serve").envs(variables.iter().copied()), database, "Promolink serves")
+        Self::serve_at(database, "0", variables)
+    }
+
+    /// The same at a port.
+    pub fn serve_at(database: &Database, port: &str, variables: &[(&str, &str)]) -> Self {
+        let mut command = program();
+        command.arg("serve").envs(variables.iter().copied());
+        Self::run_at(&mut command, database, port, "Promolink serves")
     }
 
     fn run(command: &mut Command, database: &Database, ready: &str) -> Self {
+        Self::run_at(command, database, "0", ready)
+    }
+
+    fn run_at(command: &mut Command, database: &Database, port: &str, ready: &str) -> Self {
         let log = NamedTempFile::new().unwrap();
         let mut process = command
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", &format!("127.0.0.1:{port}")])
             .env("DATABASE_URL", &database.url)
             .stdout(Stdio::piped())
             .stderr(log.reopen().unwrap())
