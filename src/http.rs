@@ -152,6 +152,11 @@ fn span<B>(request: &Request<B>) -> tracing::Span {
         %id
     );
     #[cfg(feature = "otlp")]
-    crate::telemetry::adopt(&span, |name| request.headers().get(name)?.to_str().ok());
+    {
+        use crate::telemetry::{TRACE_HEADERS, adopt};
+
+        let header = |name: &str| Some((name.to_owned(), request.headers().get(name)?.to_str().ok()?.to_owned()));
+        adopt(&span, &TRACE_HEADERS.into_iter().filter_map(header).collect());
+    }
     span
 }

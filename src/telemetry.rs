@@ -16,7 +16,7 @@ use self::json::JsonLines;
 
 pub use self::metrics::{METRICS_TYPE, keep_metrics, metrics};
 #[cfg(feature = "otlp")]
-pub use self::traces::{adopt, finish};
+pub use self::traces::{TRACE_HEADERS, adopt, finish};
 
 /// What is logged when nobody says: each request, what callers were refused, and what goes wrong.
 const DEFAULT: &str = "warn,promolink=info";

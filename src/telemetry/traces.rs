@@ -1,12 +1,9 @@
 //! Traces for OpenTelemetry, sent by OTLP over HTTP. Where to, and the rest, is told by the variables that OpenTelemetry
 //! itself names (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>): without an endpoint there are none.
 
-use std::{env, sync::OnceLock};
+use std::{collections::HashMap, env, sync::OnceLock};
 
-use opentelemetry::{
-    propagation::{Extractor, TextMapPropagator},
-    trace::TracerProvider,
-};
+use opentelemetry::{propagation::TextMapPropagator, trace::TracerProvider};
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use tracing::{Span, Subscriber};
@@ -37,23 +34,13 @@ pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> Option<impl Layer<S>> 
     Some(tracing_opentelemetry::layer().with_tracer(tracer))
 }
 
-/// Makes a span part of the trace that a caller's headers name (W3C Trace Context), if they name one.
-pub fn adopt<'a>(span: &Span, header: impl Fn(&str) -> Option<&'a str>) {
-    let parent = TraceContextPropagator::new().extract(&Headers(header));
+/// The headers that name a caller's trace (<https://www.w3.org/TR/trace-context/>).
+pub const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
+
+/// Makes a span part of the trace that these headers name, if they name one.
+pub fn adopt(span: &Span, headers: &HashMap<String, String>) {
     // It fails where no traces are sent, and then there is nothing to be part of.
-    let _ = span.set_parent(parent);
-}
-
-struct Headers<F>(F);
-
-impl<'a, F: Fn(&str) -> Option<&'a str>> Extractor for Headers<F> {
-    fn get(&self, name: &str) -> Option<&str> {
-        (self.0)(name)
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        Vec::new()
-    }
+    let _ = span.set_parent(TraceContextPropagator::new().extract(headers));
 }
 
 /// Sends what has not been sent.

@@ -118,7 +118,7 @@ test("a gateway runs it", async (t) => {
     const links = numbers.map((number) => ({ customerId: number, code: `CODE-${number}`, mode: "DISCOUNT" }));
     const linking = "mutation($input: [LinkPromotionCodeInput!]!) { linkPromotionCodes(input: $input) { error { code } } }";
     assert.equal((await call(server, service, linking, { input: links })).errors, undefined);
-    const statements = async () => (await server.log()).split("\n").filter((line) => line.includes('sql="SELECT ')).length;
+    const statements = async () => (await server.log()).split("\n").filter((line) => line.includes('"sql":"SELECT ')).length;
     const before = await statements();
     const query = `{ customers(first: 100) { id name promotions(first: 20) {
       nodes { code customerId validTill redemptions { nodes { transactionId } } } pageInfo { hasNextPage }

@@ -58,7 +58,8 @@ impl Answerer {
         }
         let error = response.errors.first().and_then(graphql::code_of);
         let about = About { error, ..self.about.clone() };
-        let busy = is_empty(&response.data) && response.errors.iter().all(graphql::is_overloaded);
+        let failed = !response.errors.is_empty() && is_empty(&response.data);
+        let busy = failed && response.errors.iter().all(graphql::is_overloaded);
         let mut response = GraphQLResponse::from(response).into_response();
         response.extensions_mut().insert(about);
         if busy {
