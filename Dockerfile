@@ -8,8 +8,8 @@
 #   docker run --detach --publish 8080:8080 --volume promolink:/data --stop-timeout 30 promolink
 #
 # All settings are variables, which README.md lists. For PostgreSQL, give DATABASE_URL to each of these instead of the
-# volume. To end, the server takes PROMOLINK_SHUTDOWN_DELAY and at most twice PROMOLINK_SHUTDOWN_GRACE, which is 20
-# seconds if nobody says otherwise; Docker kills a container after 10, unless --stop-timeout gives it longer.
+# volume. To end, the server takes PROMOLINK_SHUTDOWN_DELAY and at most PROMOLINK_SHUTDOWN_GRACE, which is 10 seconds if
+# nobody says otherwise; Docker kills a container after 10, unless --stop-timeout gives it longer.
 
 # The version is rust-version in Cargo.toml, and the Debian release is that of the final stage, whose glibc it must be.
 FROM rust:1.95-trixie AS build

@@ -2,6 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use tokio::{net::TcpListener, sync::oneshot, time};
 
 use crate::{
@@ -41,7 +42,7 @@ pub struct App {
 pub struct Shutdown {
     /// How long it goes on as before, but says that it is not ready.
     pub delay: Duration,
-    /// How long connections may then go on, and after them the links under way.
+    /// How long requests and links that are under way may then take.
     pub grace: Duration,
 }
 
@@ -83,12 +84,15 @@ pub async fn run(
         let _ = ended.await;
         time::sleep(grace).await;
     };
+    let patience = patience.shared();
     tokio::select! {
         () = http::serve(listener, router, shutdown) => {}
-        () = patience => tracing::warn!("connections are still open after {grace:?}; ending without them"),
+        () = patience.clone() => tracing::warn!("connections are still open after {grace:?}; ending without them"),
     }
     // With the last connection the service goes, the workers see the end of their queue and stop.
-    if time::timeout(grace, workers.finished()).await.is_err() {
-        tracing::warn!("ending while links are still under way");
+    tokio::select! {
+        biased;
+        () = workers.finished() => {}
+        () = patience => tracing::warn!("ending while links are still under way"),
     }
 }

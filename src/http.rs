@@ -114,8 +114,12 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
         always(X_CONTENT_TYPE_OPTIONS, "nosniff"),
         CompressionLayer::new(),
     ));
-    // Probes come often and say nothing, so they pass no layers.
-    routes.merge(if settings.metrics { operators(readiness) } else { probes::probes(readiness) })
+    // Probes come often and say nothing, so they pass no layers but that which keeps strangers' pages out.
+    let mut probes = if settings.metrics { operators(readiness) } else { probes::probes(readiness) };
+    if settings.local_names_only {
+        probes = probes.layer(middleware::from_fn(origin::local_names_only));
+    }
+    routes.merge(probes)
 }
 
 /// Takes no request id from a caller that says nothing or would fill the log.

@@ -15,6 +15,8 @@ on_both_databases! {
         assert_eq!(get(&server.url("/health")).await, (200, "alive\n".to_owned()));
         assert_eq!(get(&server.url("/ready")).await, (200, "ready\n".to_owned()));
         assert_eq!(get(&server.url("/metrics")).await.0, 404, "they are not for callers");
+        let (status, metrics) = get(&Server::start(&database).url("/metrics")).await;
+        assert!(status == 200 && metrics.contains("promolink_build_info"), "where there are no callers but oneself");
     }
 
     async fn serve_migrates_if_it_is_told_to_and_else_says_what_to_run(database: Database) {
