@@ -87,7 +87,10 @@ pub async fn run(
     let patience = patience.shared();
     tokio::select! {
         () = http::serve(listener, router, shutdown) => {}
-        () = patience.clone() => tracing::warn!("connections are still open after {grace:?}; ending without them"),
+        () = patience.clone() => {
+            tracing::warn!("requests are still under way after {grace:?}; ending without them");
+            return;
+        }
     }
     // With the last connection the service goes, the workers see the end of their queue and stop.
     tokio::select! {

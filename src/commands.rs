@@ -127,22 +127,18 @@ fn parse_url(text: &Secret, variable: &str) -> anyhow::Result<DatabaseUrl> {
     Ok(url)
 }
 
-/// What makes a server ready: its databases answer, and have the tables of this version. Those of a later one will do,
+/// What makes a server ready: its database answers, and has the tables of this version. Those of a later one will do,
 /// while its servers take over.
-fn database_check(urls: Vec<DatabaseUrl>) -> DatabaseCheck {
+fn database_check(url: DatabaseUrl) -> DatabaseCheck {
     Box::new(move || {
-        let urls = urls.clone();
+        let url = url.clone();
         let check = async move {
-            for url in &urls {
-                let migrations = store::status(url).await.map_err(|error| {
-                    tracing::warn!(%url, %error, "the database can't be reached");
-                    "the database can't be reached".to_owned()
-                })?;
-                if !migrations.iter().all(|migration| migration.applied) {
-                    return Err("the database's tables are out of date".to_owned());
-                }
-            }
-            Ok(())
+            let migrations = store::status(&url).await.map_err(|error| {
+                tracing::warn!(%url, %error, "the database can't be reached");
+                "the database can't be reached".to_owned()
+            })?;
+            let up_to_date = migrations.iter().all(|migration| migration.applied);
+            up_to_date.then_some(()).ok_or_else(|| "the database's tables are out of date".to_owned())
         };
         check.boxed()
     })

@@ -119,7 +119,7 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
     if settings.local_names_only {
         probes = probes.layer(middleware::from_fn(origin::local_names_only));
     }
-    routes.merge(probes)
+    probes.merge(routes)
 }
 
 /// Takes no request id from a caller that says nothing or would fill the log.
@@ -160,7 +160,7 @@ fn span<B>(request: &Request<B>) -> tracing::Span {
         use crate::telemetry::{TRACE_HEADERS, adopt};
 
         let header = |name: &str| Some((name.to_owned(), request.headers().get(name)?.to_str().ok()?.to_owned()));
-        adopt(&span, &TRACE_HEADERS.into_iter().filter_map(header).collect());
+        adopt(&span, TRACE_HEADERS.into_iter().filter_map(header));
     }
     span
 }

@@ -30,7 +30,6 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
         "`promolink dev` asks nobody for a credential, so it listens on loopback alone: {listen} is not"
     );
     let (api, wire) = (wire.api()?, wire.wire(true)?);
-    let asked_to_end = signals::asked_to_end()?;
     let listener = super::listen(listen).await?;
     let url = database.url()?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
@@ -45,12 +44,13 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
     );
     let seeded = demo::seed(&*promotions, org, SystemClock.now()).await.context("cannot add the demo data")?;
 
+    let asked_to_end = signals::asked_to_end()?;
     greet(listener.local_addr()?, &url, seeded, wire.graphiql);
     let everyone = Principal { org, role: Role::Admin, credential: Credential::None };
     let app = App {
         promotions,
         replica: None,
-        database_check: super::database_check(vec![url]),
+        database_check: super::database_check(url),
         clock: Arc::new(SystemClock),
         authenticator: Authenticator::Everyone(everyone),
         limits: Limits::NONE,

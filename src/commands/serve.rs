@@ -81,7 +81,6 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         limits.set(setting.parse::<LimitSetting>().map_err(|error| anyhow!("--limit {setting}: {error}"))?);
     }
     let operations = arguments.operations;
-    let asked_to_end = signals::asked_to_end()?;
     let url = arguments.database.url()?;
     if operations.migrate {
         store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
@@ -94,13 +93,24 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let reads = match &replica {
         Some(DatabaseUrl::Sqlite(_)) => bail!("--read-database-url wants a replica of a PostgreSQL database"),
-        Some(replica) => Some(open(replica).await?.promotions),
+        // It may yet have to hear of the tables.
+        Some(replica) => {
+            let opened = async {
+                store::ensure_own_sessions(replica).await?;
+                store::open(replica).await
+            };
+            Some(opened.await.with_context(|| format!("cannot open {replica}"))?.promotions)
+        }
         None => None,
     };
     let listener = listen(arguments.listen).await?;
-    let operators = match operations.metrics_listen {
-        Some(address) => Some(listen(address).await?),
-        None => None,
+    let operators = match &operations.metrics_listen {
+        // A variable that is set to nothing is as good as none.
+        Some(address) if !address.is_empty() => {
+            let address = address.parse().with_context(|| format!("--metrics-listen {address}: no address"))?;
+            Some(listen(address).await?)
+        }
+        _ => None,
     };
     let address = listener.local_addr()?;
     let mut greeting = vec![format!("Promolink serves http://{address}/graphql from {url}")];
@@ -108,6 +118,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(operators) = &operators {
         greeting.push(format!("Metrics are at http://{}/metrics", operators.local_addr()?));
     }
+    // Until here a signal ends the process at once: nothing is under way.
+    let asked_to_end = signals::asked_to_end()?;
     // In one piece: whoever waits for the first line may not read on.
     print!("{}", greeting.join("\n") + "\n");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -116,7 +128,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let app = App {
         promotions: store.promotions,
         replica: reads,
-        database_check: super::database_check([url].into_iter().chain(replica).collect()),
+        database_check: super::database_check(url),
         clock,
         authenticator,
         limits,

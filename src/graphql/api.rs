@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{
     EmptySubscription, Name, Request, Response, Schema, Variables,
-    parser::types::{DocumentOperations, ExecutableDocument, OperationType},
+    parser::types::{ExecutableDocument, OperationType},
 };
 
 use metrics::{Counter, counter};
@@ -98,14 +98,15 @@ impl Prepared {
         self.load
     }
 
-    /// The name of its operation, if it has one.
+    /// The name of its operation, if it has one: a name in the document, so no longer than those may be.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        let only = match &self.document.operations {
-            DocumentOperations::Multiple(operations) if operations.len() == 1 => operations.keys().next(),
-            _ => None,
-        };
-        self.operation_name.as_deref().or(only.map(Name::as_str))
+        let wanted = self.operation_name.as_deref();
+        let mut names = self.document.operations.iter().map(|(name, _)| name.map(Name::as_str));
+        match wanted {
+            Some(_) => names.find(|name| *name == wanted).flatten(),
+            None => names.next().flatten(),
+        }
     }
 
     /// Whether it may change anything.

@@ -20,7 +20,6 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use tokio::task::unconstrained;
 
 use self::kinds::{
     Campaigns, CodesOfCampaign, HoldsOfCode, PageKey, Pages, Promotions, RedemptionsOfPromotion, Wallet,
@@ -79,8 +78,7 @@ impl<K: Kind> KindLoader<K> {
     }
 
     async fn load(&self, key: K::Key) -> Found<K::Value> {
-        // Unconstrained: tokio would make some of a large level wait for its next turn, and miss the batch.
-        let found = unconstrained(self.join(key.clone())).await;
+        let found = self.join(key.clone()).await;
         found.get(&key).cloned().unwrap_or(Ok(None))
     }
 

@@ -36,7 +36,6 @@ use crate::{auth::Principal, graphql::Call};
 /// (CORS).
 pub async fn post(State(shared): State<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Some(_place) = shared.places.take() else { return answer::busy(&parts.headers) };
     let (principal, answerer) = match admitted(&shared, &parts.headers).await {
         Ok(admitted) => admitted,
         Err(response) => return *response,
@@ -49,7 +48,6 @@ pub async fn post(State(shared): State<Shared>, request: Request) -> Response {
 
 /// Executes a query: GET, with the parameters in the URL.
 pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
-    let Some(_place) = shared.places.take() else { return answer::busy(request.headers()) };
     let (principal, answerer) = match admitted(&shared, request.headers()).await {
         Ok(admitted) => admitted,
         Err(response) => return *response,
@@ -75,6 +73,8 @@ async fn execute(
     queries_only: bool,
     mut answerer: Answerer,
 ) -> Response {
+    // Only now: who is not let in, or takes long to say what is wanted, takes nobody's place.
+    let Some(place) = shared.places.take() else { return answerer.busy() };
     let call = Call {
         document: params.document,
         operation_name: params.operation_name,
@@ -89,6 +89,8 @@ async fn execute(
     let changes = prepared.is_mutation();
     let turn = shared.turns.take(prepared.load());
     let executing = AssertUnwindSafe(async move {
+        // Until it is done, whether or not its caller waits so long.
+        let _place = place;
         let turn = turn.await;
         (shared.api.execute(prepared, principal).await, turn)
     });

@@ -50,11 +50,18 @@ impl Readiness {
         self.ending.store(true, Ordering::Release);
     }
 
-    /// Ready, or why not. Who asks while the database is looked at waits for that look.
-    async fn check(&self) -> Result<(), String> {
+    /// Ready, or why not.
+    async fn check(self: Arc<Self>) -> Result<(), String> {
         if self.ending.load(Ordering::Acquire) {
             return Err("the server is shutting down".to_owned());
         }
+        // In a task of its own: what was found is kept, whether or not who asked has gone.
+        let looked = tokio::spawn(async move { self.look().await }).await;
+        looked.unwrap_or_else(|_| Err("the check failed".to_owned()))
+    }
+
+    /// Who asks while the database is looked at waits for that look.
+    async fn look(&self) -> Result<(), String> {
         let mut last = self.last.lock().await;
         if let Some((when, found)) = &*last
             && when.elapsed() < CHECK_KEPT

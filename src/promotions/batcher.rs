@@ -8,7 +8,7 @@ mod figures;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use metrics::counter;
+use metrics::{Gauge, counter};
 use tokio::{
     sync::{Mutex, Semaphore, mpsc, oneshot},
     task::JoinSet,
@@ -48,6 +48,7 @@ const LONE_ATTEMPTS: usize = 3;
 /// The way in: puts a request into the queue and waits for its answer.
 pub struct Batcher {
     queue: mpsc::Sender<Job>,
+    waiting: Gauge,
 }
 
 /// The tasks behind a `Batcher`. They end when it is dropped and the queue is empty.
@@ -78,13 +79,15 @@ impl Batcher {
         for _ in 0..repository.link_workers() {
             tasks.spawn(work(Arc::clone(repository), Arc::clone(clock), Arc::clone(&jobs)));
         }
-        (Self { queue }, Workers(tasks))
+        (Self { queue, waiting: figures::waiting() }, Workers(tasks))
     }
 
-    /// Links one code. Once this has been polled, the link happens even if nobody waits for the answer.
+    /// Links one code. Once this has been polled, the link happens even if nobody waits for the answer, unless its turn
+    /// comes too late.
     pub async fn link(&self, request: LinkRequest) -> Result<LinkOutcome, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(Job { request, answer, since: Instant::now() }).map_err(|_| overloaded())?;
+        self.waiting.set(u32::try_from(QUEUE_LENGTH - self.queue.capacity()).unwrap_or(u32::MAX));
         answered.await.unwrap_or_else(|_| Err(StoreError::Failed(Arc::new(Panicked))))
     }
 }

@@ -15,7 +15,7 @@ use super::{
     promotion::Promotion,
     redeem::{RedeemOutcome, RedeemRequest, Redemption, TransactionId},
     repository::{LinkRepository, PromotionRepository, StoreError},
-    retry::retried,
+    retry::{retried, retried_when},
     time::{Clock, Timestamp},
 };
 
@@ -116,7 +116,9 @@ impl PromotionService {
         id: CampaignId,
         change: &CampaignChange,
     ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError> {
-        retried(|| self.repository.update_campaign(org, id, change)).await
+        // Only where nothing was done: once it was, somebody else may have changed it since.
+        let contended = |error: &StoreError| matches!(error, StoreError::Contended(_));
+        retried_when(contended, || self.repository.update_campaign(org, id, change)).await
     }
 
     /// Adds codes to a campaign. Answers with those that were there already, or twice among them, as they were spelled.

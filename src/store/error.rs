@@ -18,7 +18,7 @@ pub enum OpenError {
     /// A pooler stands between that shares sessions among its clients.
     #[error(
         "a pooler stands before PostgreSQL that shares sessions, such as PgBouncer in transaction mode: let Promolink \
-         connect to PostgreSQL itself, or to a pool in session mode (each process keeps 12 connections at most)"
+         connect to PostgreSQL itself, or to a pool in session mode (each process opens 13 connections at most)"
     )]
     SharedSessions,
     /// The pool of connections could not be filled.

@@ -1,5 +1,5 @@
-//! Traces for OpenTelemetry, sent by OTLP over HTTP. Where to, and the rest, is told by the variables that OpenTelemetry
-//! itself names (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>): without an endpoint there are none.
+//! Traces for OpenTelemetry, sent by OTLP over HTTP. Where to, and how, is told by the variables that OpenTelemetry names
+//! for exporters (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>): without an endpoint there are none.
 
 use std::{collections::HashMap, env, sync::OnceLock};
 
@@ -38,9 +38,9 @@ pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> Option<impl Layer<S>> 
 pub const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
 
 /// Makes a span part of the trace that these headers name, if they name one.
-pub fn adopt(span: &Span, headers: &HashMap<String, String>) {
+pub fn adopt(span: &Span, headers: impl Iterator<Item = (String, String)>) {
     // It fails where no traces are sent, and then there is nothing to be part of.
-    let _ = span.set_parent(TraceContextPropagator::new().extract(headers));
+    let _ = span.set_parent(TraceContextPropagator::new().extract(&headers.collect::<HashMap<_, _>>()));
 }
 
 /// Sends what has not been sent.

@@ -70,7 +70,9 @@ async fn no_acknowledged_link_is_lost_or_doubled_when_postgres_is_killed() {
         load.wait_for_links(100).await;
         cluster.stop();
         let before = load.overloaded.load(Ordering::Relaxed);
+        let stopped = Instant::now();
         while load.overloaded.load(Ordering::Relaxed) == before {
+            assert!(stopped.elapsed() < Duration::from_secs(30), "nobody is told");
             sleep(Duration::from_millis(1)).await;
         }
         let ready = reqwest::get(server.url("/ready")).await.unwrap();

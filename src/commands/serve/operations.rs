@@ -1,6 +1,6 @@
 //! How `serve` is run: how it starts and ends, how much it takes at once, and what it tells operators.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -21,13 +21,13 @@ pub struct OperationArguments {
         long,
         env = "PROMOLINK_CONCURRENCY",
         value_name = "NUMBER",
-        default_value_t = 512,
+        default_value_t = 256,
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     pub concurrency: u32,
     /// Where /metrics is, for Prometheus, beside /health and /ready. They tell why links fail, so let no caller reach it
     #[arg(long, env = "PROMOLINK_METRICS_LISTEN", value_name = "ADDRESS")]
-    pub metrics_listen: Option<SocketAddr>,
+    pub metrics_listen: Option<String>,
     /// How a line of the log is written
     #[arg(long, env = "PROMOLINK_LOG_FORMAT", value_name = "FORMAT", default_value = "json")]
     pub log_format: LogFormat,

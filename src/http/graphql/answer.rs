@@ -86,6 +86,12 @@ impl Answerer {
         self.write(malformed.status, &[graphql::bad_request(malformed.reason)])
     }
 
+    /// Answers a request that there is no place for.
+    pub fn busy(&self) -> Response {
+        counter!("promolink_refusals_total", "limit" => "concurrency").increment(1);
+        self.write(StatusCode::SERVICE_UNAVAILABLE, &[graphql::overloaded()])
+    }
+
     /// Answers a request that took too long.
     pub fn timed_out(&self, changes: bool) -> Response {
         self.write(StatusCode::SERVICE_UNAVAILABLE, &[graphql::timed_out(changes)])
@@ -112,13 +118,6 @@ fn is_empty(data: &Value) -> bool {
         Value::Object(fields) => fields.values().all(|value| *value == Value::Null) && !fields.is_empty(),
         _ => false,
     }
-}
-
-/// Answers when there is no place for the request.
-pub fn busy(headers: &HeaderMap) -> Response {
-    counter!("promolink_refusals_total", "limit" => "concurrency").increment(1);
-    let media = Media::negotiate(headers).unwrap_or(Media::Json);
-    unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::overloaded(), headers)
 }
 
 /// Answers a caller who takes neither media type.

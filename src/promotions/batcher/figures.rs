@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use metrics::{Gauge, Histogram, gauge, histogram};
 
+/// How many links wait.
+pub fn waiting() -> Gauge {
+    gauge!("promolink_link_queue_length")
+}
+
 /// Where the batcher's metrics are kept.
 pub struct Figures {
     waiting: Gauge,
@@ -15,7 +20,7 @@ pub struct Figures {
 impl Figures {
     pub fn new() -> Self {
         Self {
-            waiting: gauge!("promolink_link_queue_length"),
+            waiting: waiting(),
             waited: histogram!("promolink_link_queue_seconds"),
             size: histogram!("promolink_link_batch_size"),
             took: histogram!("promolink_link_batch_seconds"),
