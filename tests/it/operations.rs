@@ -89,13 +89,16 @@ async fn operations_beyond_a_number_share_their_metrics() {
     database.open().await;
     let key = database.key(ORG, "service");
     let server = Server::serve(&database, &[METRICS]);
+    // A name that the document lacks is no operation's.
+    server.caller(&key).post(&json!({ "query": "{ __typename }", "operationName": "Nobody" })).await;
     for number in 0..110 {
         let query = format!("query Number{number} {{ customerPromotions(customerId: 1) {{ nodes {{ id }} }} }}");
         server.caller(&key).data(&query, Value::Null).await;
     }
     let metrics = metrics_of(&server).await;
-    let others = "promolink_requests_total{operation=\"other\",status=\"200\",error=\"none\"} 10";
-    assert!(metrics.lines().any(|line| line == others), "{metrics}");
+    // 100 have names, of which one is `unnamed`.
+    let others = "promolink_requests_total{operation=\"other\",status=\"200\",error=\"none\"} 11";
+    assert!(metrics.lines().any(|line| line == others) && !metrics.contains("Nobody"), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
