@@ -19,7 +19,7 @@ pub struct App {
     pub promotions: Arc<dyn PromotionRepository>,
     /// A copy of it that queries may read from, and that may lag behind.
     pub replica: Option<Arc<dyn PromotionRepository>>,
-    /// Looks whether the databases can be used.
+    /// Looks whether the database can be used.
     pub database_check: DatabaseCheck,
     /// Where the time is read.
     pub clock: Arc<dyn Clock>,

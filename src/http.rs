@@ -76,10 +76,8 @@ pub struct WireSettings {
     pub graphiql: bool,
     /// The origins whose pages may call the API.
     pub origins: Vec<Origin>,
-    /// Whether callers must know the server by a name of this machine's own.
+    /// Whether callers must know the server by a name of this machine's own. They may then see what operators see.
     pub local_names_only: bool,
-    /// Whether the metrics are there for every caller.
-    pub metrics: bool,
 }
 
 /// The routes of the server.
@@ -115,10 +113,11 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
         CompressionLayer::new(),
     ));
     // Probes come often and say nothing, so they pass no layers but that which keeps strangers' pages out.
-    let mut probes = if settings.metrics { operators(readiness) } else { probes::probes(readiness) };
-    if settings.local_names_only {
-        probes = probes.layer(middleware::from_fn(origin::local_names_only));
-    }
+    let probes = if settings.local_names_only {
+        operators(readiness).layer(middleware::from_fn(origin::local_names_only))
+    } else {
+        probes::probes(readiness)
+    };
     probes.merge(routes)
 }
 
@@ -151,10 +150,7 @@ fn request_id(headers: &HeaderMap) -> Option<Arc<str>> {
 fn span<B>(request: &Request<B>) -> tracing::Span {
     let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
     // At this level the span is there for errors whatever else is logged.
-    let span = tracing::error_span!(
-        "request",
-        %id
-    );
+    let span = tracing::error_span!("request", %id);
     #[cfg(feature = "otlp")]
     {
         use crate::telemetry::{TRACE_HEADERS, adopt};

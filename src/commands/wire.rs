@@ -54,9 +54,7 @@ impl WireArguments {
     /// What they say of the wire, where the command is for this machine alone, or for all.
     pub fn wire(&self, local_names_only: bool) -> anyhow::Result<WireSettings> {
         let graphiql = self.graphiql.map_or(local_names_only, |graphiql| graphiql == Switch::On);
-        // Where all callers are this machine's own, they may see what only operators see.
-        let metrics = local_names_only;
-        Ok(WireSettings { graphiql, origins: self.origins()?, local_names_only, metrics })
+        Ok(WireSettings { graphiql, origins: self.origins()?, local_names_only })
     }
 
     fn origins(&self) -> anyhow::Result<Vec<Origin>> {

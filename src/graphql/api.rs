@@ -6,7 +6,6 @@ use async_graphql::{
     EmptySubscription, Name, Request, Response, Schema, Variables,
     parser::types::{ExecutableDocument, OperationType},
 };
-
 use metrics::{Counter, counter};
 
 use super::{

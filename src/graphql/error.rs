@@ -5,11 +5,10 @@ mod request;
 use std::sync::Arc;
 
 use async_graphql::{Enum, Error, ServerError, resolver_utils::enum_value};
-
 use metrics::counter;
 
 pub use self::request::{
-    bad_request, code_of, credential_unchecked, internal, is_overloaded, name_request, not_looked_up, overloaded,
+    bad_request, code_of, credential_unchecked, internal, is_overloaded, name, name_request, not_looked_up, overloaded,
     request_error, timed_out, too_many_operations, unauthenticated,
 };
 use super::refused::shortened;

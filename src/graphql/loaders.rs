@@ -21,10 +21,10 @@ use futures_util::{
     future::{BoxFuture, Shared},
 };
 
-use self::kinds::{
-    Campaigns, CodesOfCampaign, HoldsOfCode, PageKey, Pages, Promotions, RedemptionsOfPromotion, Wallet,
+use self::{
+    kinds::{Campaigns, CodesOfCampaign, HoldsOfCode, PageKey, Pages, Promotions, RedemptionsOfPromotion, Wallet},
+    turn::next_turn,
 };
-use self::turn::next_turn;
 use super::error::broken;
 use crate::promotions::{
     Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,

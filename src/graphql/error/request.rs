@@ -52,9 +52,14 @@ pub fn is_overloaded(error: &ServerError) -> bool {
 /// The code of an error, as callers see it.
 #[must_use]
 pub fn code_of(error: &ServerError) -> Option<String> {
-    match coded_value(error)? {
-        Value::Enum(code) => Some(code.to_string()),
-        _ => None,
+    coded_value(error).map(name)
+}
+
+/// A code as text.
+pub fn name(code: &Value) -> String {
+    match code {
+        Value::Enum(name) => name.to_string(),
+        other => other.to_string(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use async_graphql::{Context, Result, Value, resolver_utils::enum_value};
+use async_graphql::{Context, Result, resolver_utils::enum_value};
 use metrics::{Counter, counter};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -15,7 +15,7 @@ use super::LinkPromotionCodeInput;
 use crate::{
     auth::{Limiter, NoRoom, Principal, RoomToFail},
     graphql::{
-        error::{Coded, broken, not_usable, own_customer, rate_limited, refused},
+        error::{Coded, broken, name, not_usable, own_customer, rate_limited, refused},
         promotion::Promotion,
     },
     promotions::{Code, CustomerId, LinkOutcome, PromotionMode, PromotionService, Refusal, StoreError},
@@ -135,10 +135,7 @@ fn count(result: &Result<Promotion>) {
     static LINKED: LazyLock<Counter> = LazyLock::new(|| counter!("promolink_links_total", "outcome" => "LINKED"));
     let outcome = match result {
         Ok(_) => return LINKED.increment(1),
-        Err(error) => match enum_value(Coded::of(error).code) {
-            Value::Enum(code) => code.to_string(),
-            other => other.to_string(),
-        },
+        Err(error) => name(&enum_value(Coded::of(error).code)),
     };
     counter!("promolink_links_total", "outcome" => outcome).increment(1);
 }
