@@ -8,7 +8,7 @@ mod error;
 mod lists;
 mod log;
 mod migrations;
-mod pages;
+mod parent;
 mod postgres;
 mod queries;
 mod rows;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{
     campaign::{Campaign, PromotionMode},
-    code::{Code, CodeKey, FoldedCode},
+    code::{Code, CodeKey, FoldedCode, PromotionCode},
     ids::{CampaignId, CustomerId, OrgId, PromotionId},
     link::{LinkOutcome, LinkRequest},
     refusal::Refusal,
@@ -64,6 +64,17 @@ pub enum RowOutcome {
 }
 
 impl NewCodes {
+    /// Those that were not added, since they are there already.
+    pub(crate) fn present(&self, added: &HashSet<FoldedCode>) -> Vec<FoldedCode> {
+        self.codes.iter().map(Code::folded).filter(|code| !added.contains(code)).cloned().collect()
+    }
+
+    /// Those codes that belong to another campaign than these are for.
+    pub(crate) fn elsewhere(&self, present: Vec<PromotionCode>) -> HashSet<FoldedCode> {
+        let others = present.into_iter().filter(|code| code.campaign_id != self.campaign_id);
+        others.map(|code| code.code.folded().clone()).collect()
+    }
+
     /// What the rows that name a customer ask for; not those whose code is another campaign's.
     pub(crate) fn link_requests(
         &self,

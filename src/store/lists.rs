@@ -1,7 +1,7 @@
-//! The queries of lists: pages of campaigns, and pages of many parents' children. The same for both databases.
+//! The queries of lists: pages of campaigns, and pages of a parent's children, which each store runs for many parents at
+//! once. The same for both databases.
 //!
-//! What is on the pages comes in no order: asked for one, a planner may rather read a whole index in it than sort a few
-//! rows. [`sorted`] sorts them.
+//! The pages of many parents come in no order. [`sorted`] sorts them.
 
 use diesel::{
     backend::Backend,
@@ -16,8 +16,7 @@ use uuid::Uuid;
 
 use super::{
     error::StoreResult,
-    pages::{InPages, KeyOfPages, Parent, ParentList},
-    queries::promotions_in_full,
+    parent::Parent,
     rows::{Id, into_domain, mode_to_db},
     schema::{PublicId, campaigns, promotion_codes, promotions, redemptions},
 };
@@ -40,37 +39,24 @@ pub fn campaign_page(org: OrgId, page: &Page<CampaignId>) -> campaigns_before {
 }
 
 #[auto_type]
-fn codes_after(org: i64, campaign: Parent<PublicId>, after: String, limit: i64) -> _ {
+pub fn codes_after(org: i64, campaign: Parent<PublicId>, after: String, limit: i64) -> _ {
     promotion_codes::table
         .filter(promotion_codes::org_id.eq(org))
         .filter(promotion_codes::campaign_id.eq(campaign))
         .filter(promotion_codes::folded.gt(after))
         .order(promotion_codes::folded.asc())
         .limit(limit)
-        .select(promotion_codes::folded)
 }
 
-type CodesInPages = InPages<promotion_codes::folded, ParentList<Id>, codes_after>;
-
-#[auto_type]
-fn codes_in(org: i64, campaigns: Vec<Id>, pages: CodesInPages) -> _ {
-    promotion_codes::table
-        .filter(promotion_codes::org_id.eq(org))
-        .filter(promotion_codes::campaign_id.eq_any(campaigns))
-        .filter(pages)
-}
-
-/// A page of each campaign's codes, in the order of their folded text.
-pub fn codes_of_campaigns(org: OrgId, campaigns: &[CampaignId], page: &Page<FoldedCode>) -> codes_in {
-    let campaigns: Vec<Id> = campaigns.iter().map(|id| Id(id.get())).collect();
+/// A page of a campaign's codes, in the order of their folded text.
+pub fn codes_of_campaign(org: OrgId, page: &Page<FoldedCode>) -> codes_after {
     // No folded text is empty, so all come after the empty one.
     let after = page.after.as_ref().map(|folded| folded.as_str().to_owned()).unwrap_or_default();
-    let codes = codes_after(org.get(), Parent::new(), after, page.limit.into());
-    codes_in(org.get(), campaigns.clone(), promotion_codes::folded.in_pages(campaigns, codes))
+    codes_after(org.get(), Parent::new(), after, page.limit.into())
 }
 
 #[auto_type]
-fn holds_after(org: i64, mode: i16, code: Parent<Text>, after: i64, limit: i64) -> _ {
+pub fn holds_after(org: i64, mode: i16, code: Parent<Text>, after: i64, limit: i64) -> _ {
     promotions::table
         .filter(promotions::org_id.eq(org))
         .filter(promotions::mode.eq(mode))
@@ -79,26 +65,16 @@ fn holds_after(org: i64, mode: i16, code: Parent<Text>, after: i64, limit: i64) 
         .filter(promotions::customer_id.gt(after))
         .order(promotions::customer_id.asc())
         .limit(limit)
-        .select(promotions::id)
 }
 
-type HoldsInPages = InPages<promotions::id, ParentList<String>, holds_after>;
-
-#[auto_type]
-fn holds_in(org: i64, pages: HoldsInPages) -> _ {
-    promotions_in_full().filter(promotions::org_id.eq(org)).filter(pages)
-}
-
-/// A page of each code's standing holds, in the order of their customers.
-pub fn holds_of_codes(org: OrgId, mode: PromotionMode, codes: &[FoldedCode], page: &Page<CustomerId>) -> holds_in {
-    let codes = codes.iter().map(|folded| folded.as_str().to_owned()).collect();
+/// A page of a code's standing holds, in the order of their customers.
+pub fn holds_of_code(org: OrgId, mode: PromotionMode, page: &Page<CustomerId>) -> holds_after {
     let after = page.after.map_or(-1, CustomerId::get);
-    let holds = holds_after(org.get(), mode_to_db(mode), Parent::new(), after, page.limit.into());
-    holds_in(org.get(), promotions::id.in_pages(codes, holds))
+    holds_after(org.get(), mode_to_db(mode), Parent::new(), after, page.limit.into())
 }
 
 #[auto_type]
-fn wallet_before(
+pub fn wallet_before(
     org: i64,
     customer: Parent<BigInt>,
     from_mode: i16,
@@ -116,19 +92,10 @@ fn wallet_before(
         .filter(promotions::id.lt(before))
         .order(promotions::id.desc())
         .limit(limit)
-        .select(promotions::id)
 }
 
-type WalletsInPages = InPages<promotions::id, ParentList<i64>, wallet_before>;
-
-#[auto_type]
-fn wallets_in(org: i64, pages: WalletsInPages) -> _ {
-    promotions_in_full().filter(promotions::org_id.eq(org)).filter(pages)
-}
-
-/// A page of each customer's promotions, newest first.
-pub fn wallets(org: OrgId, customers: &[CustomerId], filter: WalletFilter, page: &Page<PromotionId>) -> wallets_in {
-    let customers = customers.iter().map(|customer| customer.get()).collect();
+/// A page of a customer's promotions, newest first.
+pub fn wallet(org: OrgId, filter: WalletFilter, page: &Page<PromotionId>) -> wallet_before {
     let (from, to) = filter.mode.map_or((i16::MIN, i16::MAX), |mode| (mode_to_db(mode), mode_to_db(mode)));
     let activity = Activity {
         any: filter.active.is_none(),
@@ -136,34 +103,23 @@ pub fn wallets(org: OrgId, customers: &[CustomerId], filter: WalletFilter, page:
         now: filter.active.map_or(0, |(_, now)| now.millis()),
     };
     let before = before(page.after.map(PromotionId::get));
-    let wallet = wallet_before(org.get(), Parent::new(), from, to, activity, before, page.limit.into());
-    wallets_in(org.get(), promotions::id.in_pages(customers, wallet))
+    wallet_before(org.get(), Parent::new(), from, to, activity, before, page.limit.into())
 }
 
 #[auto_type]
-fn redemptions_after(org: i64, promotion: Parent<PublicId>, after: Id, limit: i64) -> _ {
+pub fn redemptions_after(org: i64, promotion: Parent<PublicId>, after: Id, limit: i64) -> _ {
     redemptions::table
         .filter(redemptions::org_id.eq(org))
         .filter(redemptions::promotion_id.eq(promotion))
         .filter(redemptions::id.gt(after))
         .order(redemptions::id.asc())
         .limit(limit)
-        .select(redemptions::id)
 }
 
-type RedemptionsInPages = InPages<redemptions::id, ParentList<Id>, redemptions_after>;
-
-#[auto_type]
-fn redemptions_in(org: i64, pages: RedemptionsInPages) -> _ {
-    redemptions::table.filter(redemptions::org_id.eq(org)).filter(pages)
-}
-
-/// A page of each promotion's redemptions, oldest first.
-pub fn redemptions_of_promotions(org: OrgId, promotions: &[PromotionId], page: &Page<RedemptionId>) -> redemptions_in {
-    let promotions = promotions.iter().map(|id| Id(id.get())).collect();
+/// A page of a promotion's redemptions, oldest first.
+pub fn redemptions_of_promotion(org: OrgId, page: &Page<RedemptionId>) -> redemptions_after {
     let after = Id(page.after.map_or(Uuid::nil(), RedemptionId::get));
-    let redemptions = redemptions_after(org.get(), Parent::new(), after, page.limit.into());
-    redemptions_in(org.get(), redemptions::id.in_pages(promotions, redemptions))
+    redemptions_after(org.get(), Parent::new(), after, page.limit.into())
 }
 
 /// Ids that descend begin below the largest.
@@ -203,10 +159,10 @@ where
         // Only where it matters is the rest looked at: most wallets are read whole.
         out.push_sql(
             " OR (promotions.unlinked_on IS NULL AND EXISTS (SELECT 1 FROM promotion_codes \
-             JOIN campaigns ON campaigns.org_id = promotion_codes.org_id AND campaigns.id = promotion_codes.campaign_id \
              WHERE promotion_codes.org_id = promotions.org_id AND promotion_codes.mode = promotions.mode \
-             AND promotion_codes.folded = promotions.folded AND promotion_codes.revoked_on IS NULL AND campaigns.active \
-             AND campaigns.valid_till >= ",
+             AND promotion_codes.folded = promotions.folded AND promotion_codes.revoked_on IS NULL) \
+             AND EXISTS (SELECT 1 FROM campaigns WHERE campaigns.org_id = promotions.org_id \
+             AND campaigns.id = promotions.campaign_id AND campaigns.active AND campaigns.valid_till >= ",
         );
         out.push_bind_param::<BigInt, _>(&self.now)?;
         out.push_sql(

@@ -7,27 +7,25 @@ mod figures;
 mod import;
 mod lease;
 mod link;
+mod look_ups;
+mod pool;
 mod pooler;
 mod statements;
 
-use std::{cmp::Reverse, sync::Arc, time::Duration};
+use std::cmp::Reverse;
 
 use async_trait::async_trait;
 use diesel::{SelectableHelper, prelude::*};
 use diesel_async::{
-    AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
-    pooled_connection::{
-        AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
-        deadpool::{Object, Pool},
-    },
+    AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection, pooled_connection::deadpool::Object,
 };
 
-use self::{connection::connect_for_requests, figures::PoolFigures, lease::Lease};
+use self::{connection::connect_for_requests, lease::Lease, pool::Connections};
 pub use self::{connection::look_over, pooler::ensure_own_sessions};
 use super::{
     error::{OpenError, StoreResult},
     lists, queries,
-    rows::{CampaignRow, CodeRow, Id, OrganisationRow, PromotionRow, RedemptionRow, into_domain, mode_to_db},
+    rows::{CampaignRow, CodeRow, OrganisationRow, PromotionRow, RedemptionRow, into_domain},
     schema::{campaigns, organisations, promotion_codes},
 };
 use crate::{
@@ -40,12 +38,6 @@ use crate::{
     },
 };
 
-/// Connections of one process: two for link workers, six that they may have waiting for locks, and some for the rest.
-const POOL_SIZE: usize = 12;
-
-/// How long a request waits for a connection.
-const POOL_WAIT: Duration = Duration::from_secs(2);
-
 /// How often a redemption is tried when another one takes its transaction id at the same moment. The second time, the
 /// other one is there to be read.
 const REDEEM_ATTEMPTS: u32 = 3;
@@ -53,37 +45,18 @@ const REDEEM_ATTEMPTS: u32 = 3;
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {
     url: Secret,
-    pool: Pool<AsyncPgConnection>,
-    figures: PoolFigures,
+    connections: Connections,
 }
 
 impl PostgresStore {
     /// Opens the database with this URL, and makes sure that it answers.
     pub async fn open(url: &Secret) -> Result<Self, OpenError> {
         connect_for_requests(url.expose()).await?;
-        let mut config = ManagerConfig::default();
-        // Asks only whether the connection is closed, which costs no round trip.
-        config.recycling_method = RecyclingMethod::Fast;
-        config.custom_setup = Box::new(|url| {
-            let url = url.to_owned();
-            Box::pin(async move { connect_for_requests(&url).await })
-        });
-        let manager = AsyncDieselConnectionManager::new_with_config(url.expose(), config);
-        let pool = Pool::builder(manager).max_size(POOL_SIZE).build()?;
-        Ok(Self { url: url.clone(), pool, figures: PoolFigures::new() })
+        Ok(Self { url: url.clone(), connections: Connections::to(url)? })
     }
 
     async fn connection(&self) -> StoreResult<Object<AsyncPgConnection>> {
-        let connection = tokio::time::timeout(POOL_WAIT, self.pool.get()).await;
-        self.figures.tell(&self.pool);
-        match connection {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(StoreError::Unavailable(Arc::new(error))),
-            Err(_) => {
-                tracing::warn!("no database connection became free in {} seconds", POOL_WAIT.as_secs());
-                Err(StoreError::Overloaded)
-            }
-        }
+        self.connections.get().await
     }
 }
 
@@ -187,19 +160,18 @@ impl PromotionRepository for PostgresStore {
     }
 
     async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
-        let query = queries::promotions_by_id(org.get(), ids.iter().map(|id| Id(id.get())).collect());
-        into_domain(query.select(PromotionRow::as_select()).load(&mut self.connection().await?).await?)
+        let query = look_ups::promotions_by_id(org, ids);
+        into_domain::<PromotionRow, _>(query.load(&mut self.connection().await?).await?)
     }
 
     async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
-        let folded = folded.iter().map(|folded| folded.as_str().to_owned()).collect();
-        let query = queries::codes_by_text(org.get(), mode_to_db(mode), folded);
-        into_domain(query.select(CodeRow::as_select()).load(&mut self.connection().await?).await?)
+        let query = look_ups::codes_by_text(org, mode, folded);
+        into_domain::<CodeRow, _>(query.load(&mut self.connection().await?).await?)
     }
 
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
-        let query = queries::campaigns_by_id(org.get(), ids.iter().map(|id| Id(id.get())).collect());
-        into_domain(query.select(CampaignRow::as_select()).load(&mut self.connection().await?).await?)
+        let query = look_ups::campaigns_by_id(org, ids);
+        into_domain::<CampaignRow, _>(query.load(&mut self.connection().await?).await?)
     }
 
     async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {
@@ -218,11 +190,8 @@ impl PromotionRepository for PostgresStore {
         campaigns: &[CampaignId],
         page: &Page<FoldedCode>,
     ) -> StoreResult<Vec<PromotionCode>> {
-        let query = lists::codes_of_campaigns(org, campaigns, page);
-        lists::sorted(
-            query.select(CodeRow::as_select()).load(&mut self.connection().await?).await?,
-            |code: &PromotionCode| code.code.folded().clone(),
-        )
+        let rows = look_ups::codes_of_campaigns(org, campaigns, page).load(&mut self.connection().await?).await?;
+        lists::sorted::<CodeRow, _, _>(rows, |code: &PromotionCode| code.code.folded().clone())
     }
 
     async fn holds_of_codes(
@@ -232,11 +201,8 @@ impl PromotionRepository for PostgresStore {
         codes: &[FoldedCode],
         page: &Page<CustomerId>,
     ) -> StoreResult<Vec<Promotion>> {
-        let query = lists::holds_of_codes(org, mode, codes, page);
-        lists::sorted(
-            query.select(PromotionRow::as_select()).load(&mut self.connection().await?).await?,
-            |promotion: &Promotion| promotion.customer_id,
-        )
+        let rows = look_ups::holds_of_codes(org, mode, codes, page).load(&mut self.connection().await?).await?;
+        lists::sorted::<PromotionRow, _, _>(rows, |promotion: &Promotion| promotion.customer_id)
     }
 
     async fn wallets(
@@ -246,11 +212,8 @@ impl PromotionRepository for PostgresStore {
         filter: WalletFilter,
         page: &Page<PromotionId>,
     ) -> StoreResult<Vec<Promotion>> {
-        let query = lists::wallets(org, customers, filter, page);
-        lists::sorted(
-            query.select(PromotionRow::as_select()).load(&mut self.connection().await?).await?,
-            |promotion: &Promotion| Reverse(promotion.id),
-        )
+        let rows = look_ups::wallets(org, customers, filter, page).load(&mut self.connection().await?).await?;
+        lists::sorted::<PromotionRow, _, _>(rows, |promotion: &Promotion| Reverse(promotion.id))
     }
 
     async fn redemptions_of_promotions(
@@ -259,10 +222,8 @@ impl PromotionRepository for PostgresStore {
         promotions: &[PromotionId],
         page: &Page<RedemptionId>,
     ) -> StoreResult<Vec<Redemption>> {
-        let query = lists::redemptions_of_promotions(org, promotions, page);
-        lists::sorted(
-            query.select(RedemptionRow::as_select()).load(&mut self.connection().await?).await?,
-            |redemption: &Redemption| redemption.id,
-        )
+        let rows =
+            look_ups::redemptions_of_promotions(org, promotions, page).load(&mut self.connection().await?).await?;
+        lists::sorted::<RedemptionRow, _, _>(rows, |redemption: &Redemption| redemption.id)
     }
 }

@@ -12,44 +12,7 @@ use super::{
     rows::{Id, mode_to_db},
     schema::{api_keys, campaigns, promotion_codes, promotions, redemptions},
 };
-use crate::promotions::{FoldedCode, NewCodes, OrgId, PromotionMode};
-
-/// Every promotion beside its code and campaign, to be narrowed by the caller.
-#[auto_type]
-pub fn promotions_in_full() -> _ {
-    promotions::table
-        .inner_join(
-            promotion_codes::table.on(promotion_codes::org_id
-                .eq(promotions::org_id)
-                .and(promotion_codes::mode.eq(promotions::mode))
-                .and(promotion_codes::folded.eq(promotions::folded))),
-        )
-        .inner_join(
-            campaigns::table
-                .on(campaigns::org_id.eq(promotions::org_id).and(campaigns::id.eq(promotions::campaign_id))),
-        )
-}
-
-/// The promotions of an organisation with these ids.
-#[auto_type]
-pub fn promotions_by_id(org: i64, ids: Vec<Id>) -> _ {
-    promotions_in_full().filter(promotions::org_id.eq(org)).filter(promotions::id.eq_any(ids))
-}
-
-/// The codes of an organisation and mode with these folded texts.
-#[auto_type]
-pub fn codes_by_text(org: i64, mode: i16, folded: Vec<String>) -> _ {
-    promotion_codes::table
-        .filter(promotion_codes::org_id.eq(org))
-        .filter(promotion_codes::mode.eq(mode))
-        .filter(promotion_codes::folded.eq_any(folded))
-}
-
-/// The campaigns of an organisation with these ids.
-#[auto_type]
-pub fn campaigns_by_id(org: i64, ids: Vec<Id>) -> _ {
-    campaigns::table.filter(campaigns::org_id.eq(org)).filter(campaigns::id.eq_any(ids))
-}
+use crate::promotions::{OrgId, PromotionMode};
 
 /// Whether an organisation has any campaign.
 #[auto_type]
@@ -107,16 +70,10 @@ pub fn redemption(org: i64, id: Id) -> _ {
     redemptions::table.filter(redemptions::org_id.eq(org)).filter(redemptions::id.eq(id))
 }
 
-/// The redemption with a transaction id, beside the promotion that it used.
+/// The redemption with a transaction id.
 #[auto_type]
 pub fn redemption_of_transaction(org: i64, transaction: String) -> _ {
-    redemptions::table
-        .inner_join(
-            promotions::table
-                .on(promotions::org_id.eq(redemptions::org_id).and(promotions::id.eq(redemptions::promotion_id))),
-        )
-        .filter(redemptions::org_id.eq(org))
-        .filter(redemptions::transaction_id.eq(transaction))
+    redemptions::table.filter(redemptions::org_id.eq(org)).filter(redemptions::transaction_id.eq(transaction))
 }
 
 /// How many rows a query has. With a limit in it, the counting ends there.
@@ -161,19 +118,4 @@ fn some_codes(org: i64, mode: i16, beginning: String, end: String, at_most: i64)
 #[auto_type]
 pub fn counts() -> _ {
     promotions::unlinked_on.is_null().or(promotions::redemption_count.gt(0_i32))
-}
-
-#[auto_type]
-fn codes_not_of(org: i64, mode: i16, folded: Vec<String>, campaign: Id) -> _ {
-    promotion_codes::table
-        .filter(promotion_codes::org_id.eq(org))
-        .filter(promotion_codes::mode.eq(mode))
-        .filter(promotion_codes::folded.eq_any(folded))
-        .filter(promotion_codes::campaign_id.ne(campaign))
-}
-
-/// Those of some codes that belong to another campaign than the one they are to be added to.
-pub fn codes_elsewhere(codes: &NewCodes, present: &[&FoldedCode]) -> codes_not_of {
-    let folded = present.iter().map(|folded| folded.as_str().to_owned()).collect();
-    codes_not_of(codes.org.get(), mode_to_db(codes.mode), folded, Id(codes.campaign_id.get()))
 }

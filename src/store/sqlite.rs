@@ -5,6 +5,8 @@ mod changes;
 mod connection;
 mod import;
 mod link;
+mod look_ups;
+mod pages;
 
 use std::{
     cmp::Reverse,
@@ -182,18 +184,18 @@ impl PromotionRepository for SqliteStore {
     }
 
     async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
-        let query = queries::promotions_by_id(org.get(), ids.iter().map(|id| Id(id.get())).collect());
+        let query = look_ups::promotions_by_id(org.get(), ids.iter().map(|id| Id(id.get())).collect());
         self.read(move |connection| into_domain(query.select(PromotionRow::as_select()).load(connection)?)).await
     }
 
     async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
         let folded = folded.iter().map(|folded| folded.as_str().to_owned()).collect();
-        let query = queries::codes_by_text(org.get(), mode_to_db(mode), folded);
+        let query = look_ups::codes_by_text(org.get(), mode_to_db(mode), folded);
         self.read(move |connection| into_domain(query.select(CodeRow::as_select()).load(connection)?)).await
     }
 
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
-        let query = queries::campaigns_by_id(org.get(), ids.iter().map(|id| Id(id.get())).collect());
+        let query = look_ups::campaigns_by_id(org.get(), ids.iter().map(|id| Id(id.get())).collect());
         self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
     }
 
@@ -213,7 +215,7 @@ impl PromotionRepository for SqliteStore {
         campaigns: &[CampaignId],
         page: &Page<FoldedCode>,
     ) -> StoreResult<Vec<PromotionCode>> {
-        let query = lists::codes_of_campaigns(org, campaigns, page);
+        let query = look_ups::codes_of_campaigns(org, campaigns, page);
         self.read(move |connection| {
             lists::sorted(query.select(CodeRow::as_select()).load(connection)?, |code: &PromotionCode| {
                 code.code.folded().clone()
@@ -229,7 +231,7 @@ impl PromotionRepository for SqliteStore {
         codes: &[FoldedCode],
         page: &Page<CustomerId>,
     ) -> StoreResult<Vec<Promotion>> {
-        let query = lists::holds_of_codes(org, mode, codes, page);
+        let query = look_ups::holds_of_codes(org, mode, codes, page);
         self.read(move |connection| {
             lists::sorted(query.select(PromotionRow::as_select()).load(connection)?, |promotion: &Promotion| {
                 promotion.customer_id
@@ -245,7 +247,7 @@ impl PromotionRepository for SqliteStore {
         filter: WalletFilter,
         page: &Page<PromotionId>,
     ) -> StoreResult<Vec<Promotion>> {
-        let query = lists::wallets(org, customers, filter, page);
+        let query = look_ups::wallets(org, customers, filter, page);
         self.read(move |connection| {
             lists::sorted(query.select(PromotionRow::as_select()).load(connection)?, |promotion: &Promotion| {
                 Reverse(promotion.id)
@@ -260,7 +262,7 @@ impl PromotionRepository for SqliteStore {
         promotions: &[PromotionId],
         page: &Page<RedemptionId>,
     ) -> StoreResult<Vec<Redemption>> {
-        let query = lists::redemptions_of_promotions(org, promotions, page);
+        let query = look_ups::redemptions_of_promotions(org, promotions, page);
         self.read(move |connection| {
             lists::sorted(query.select(RedemptionRow::as_select()).load(connection)?, |redemption: &Redemption| {
                 redemption.id

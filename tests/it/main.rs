@@ -16,6 +16,7 @@ mod hostile;
 mod house;
 mod link;
 mod operations;
+mod plans;
 mod pooler;
 mod properties;
 mod races;

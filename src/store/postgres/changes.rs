@@ -4,6 +4,7 @@
 use diesel::{SelectableHelper, prelude::*};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use super::look_ups;
 use crate::{
     promotions::{
         Campaign, CampaignChange, CampaignId, CodeKey, InvalidCampaign, OrgId, Promotion, PromotionCode, PromotionId,
@@ -13,7 +14,7 @@ use crate::{
     store::{
         error::StoreResult,
         queries,
-        rows::{CampaignChanges, CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, code_key, key_columns},
+        rows::{CampaignChanges, CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, key_columns},
         schema::{campaigns, promotion_codes, promotions, redemptions},
     },
 };
@@ -60,17 +61,16 @@ async fn read_redeem_state(connection: &mut AsyncPgConnection, request: &RedeemR
     };
     let code_exists = hold.is_some()
         || diesel::select(diesel::dsl::exists(queries::code(org, mode, folded))).get_result(connection).await?;
-    let earlier: Option<(RedemptionRow, (i16, String, i64))> =
-        queries::redemption_of_transaction(org, request.transaction_id.as_str().to_owned())
-            .select((RedemptionRow::as_select(), (promotions::mode, promotions::folded, promotions::customer_id)))
-            .first(connection)
-            .await
-            .optional()?;
-    let earlier = earlier
-        .map(|(row, (mode, folded, customer))| {
-            StoreResult::Ok((row.try_into()?, code_key(org, mode, folded)?, customer.try_into()?))
-        })
-        .transpose()?;
+    let query = queries::redemption_of_transaction(org, request.transaction_id.as_str().to_owned());
+    let earlier: Option<RedemptionRow> = query.select(RedemptionRow::as_select()).first(connection).await.optional()?;
+    let earlier = match earlier {
+        Some(row) => {
+            let redemption = Redemption::try_from(row)?;
+            let promotion = read_promotion(connection, request.key.org, Id(redemption.promotion_id.get())).await?;
+            promotion.map(|promotion| (redemption, promotion.key(), promotion.customer_id))
+        }
+        None => None,
+    };
     Ok(RedeemState { code_exists, earlier, hold })
 }
 
@@ -146,12 +146,8 @@ async fn lock_promotion(connection: &mut AsyncPgConnection, org: OrgId, id: Id) 
 }
 
 async fn read_promotion(connection: &mut AsyncPgConnection, org: OrgId, id: Id) -> StoreResult<Option<Promotion>> {
-    let row: Option<PromotionRow> = queries::promotions_by_id(org.get(), vec![id])
-        .select(PromotionRow::as_select())
-        .first(connection)
-        .await
-        .optional()?;
-    row.map(TryInto::try_into).transpose()
+    let rows = look_ups::promotions_by_id(org, &[id.0.into()]).load::<PromotionRow>(connection).await?;
+    rows.into_iter().next().map(TryInto::try_into).transpose()
 }
 
 async fn free_code(connection: &mut AsyncPgConnection, promotion: &Promotion) -> StoreResult<()> {

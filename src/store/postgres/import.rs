@@ -3,16 +3,14 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use diesel::prelude::*;
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection, TransactionManager};
 
-use super::{connection::connect, link::link, statements};
+use super::{connection::connect, link::link, look_ups, statements};
 use crate::{
-    promotions::{Code, CodeImport, CustomerId, FoldedCode, NewCodes, RowOutcome},
+    promotions::{CodeImport, CustomerId, FoldedCode, NewCodes, RowOutcome},
     store::{
         error::{OpenError, StoreResult},
-        queries,
-        schema::promotion_codes,
+        rows::{CodeRow, into_domain},
     },
 };
 
@@ -48,14 +46,13 @@ impl CodeImport for Import {
             self.in_transaction = true;
         }
         let added: HashSet<FoldedCode> = add_codes(connection, codes).await?.into_iter().collect();
-        let present: Vec<&FoldedCode> =
-            codes.codes.iter().map(Code::folded).filter(|code| !added.contains(code)).collect();
-        let elsewhere: Vec<String> = if present.is_empty() {
+        let present = codes.present(&added);
+        let present = if present.is_empty() {
             Vec::new()
         } else {
-            queries::codes_elsewhere(codes, &present).select(promotion_codes::folded).load(connection).await?
+            into_domain::<CodeRow, _>(look_ups::codes_by_text(codes.org, codes.mode, &present).load(connection).await?)?
         };
-        let elsewhere = elsewhere.into_iter().map(FoldedCode::from_stored).collect();
+        let elsewhere = codes.elsewhere(present);
         let requests = codes.link_requests(customers, &elsewhere);
         let links =
             if requests.is_empty() { Vec::new() } else { link(connection, &requests, codes.created_on).await? };

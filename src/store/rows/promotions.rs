@@ -72,7 +72,7 @@ impl HoldRow {
     }
 }
 
-/// A promotion with what its code and its campaign say of it: see `promotions_in_full` in the queries.
+/// A promotion with what its code and its campaign say of it.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = promotions)]
 pub struct PromotionRow {

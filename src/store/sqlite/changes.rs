@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::look_ups;
 use crate::{
     promotions::{
         Campaign, CampaignChange, CampaignId, CodeKey, InvalidCampaign, OrgId, Promotion, PromotionCode, PromotionId,
@@ -11,7 +12,7 @@ use crate::{
     store::{
         error::StoreResult,
         queries,
-        rows::{CampaignChanges, CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, code_key, key_columns},
+        rows::{CampaignChanges, CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, key_columns},
         schema::{campaigns, promotion_codes, promotions, redemptions},
     },
 };
@@ -47,16 +48,16 @@ fn read_redeem_state(connection: &mut SqliteConnection, request: &RedeemRequest)
         Some(id) => read_promotion(connection, request.key.org, id)?,
         None => None,
     };
-    let earlier: Option<(RedemptionRow, (i16, String, i64))> =
-        queries::redemption_of_transaction(org, request.transaction_id.as_str().to_owned())
-            .select((RedemptionRow::as_select(), (promotions::mode, promotions::folded, promotions::customer_id)))
-            .get_result(connection)
-            .optional()?;
-    let earlier = earlier
-        .map(|(row, (mode, folded, customer))| {
-            StoreResult::Ok((row.try_into()?, code_key(org, mode, folded)?, customer.try_into()?))
-        })
-        .transpose()?;
+    let query = queries::redemption_of_transaction(org, request.transaction_id.as_str().to_owned());
+    let earlier: Option<RedemptionRow> = query.select(RedemptionRow::as_select()).get_result(connection).optional()?;
+    let earlier = match earlier {
+        Some(row) => {
+            let redemption = Redemption::try_from(row)?;
+            let promotion = read_promotion(connection, request.key.org, Id(redemption.promotion_id.get()))?;
+            promotion.map(|promotion| (redemption, promotion.key(), promotion.customer_id))
+        }
+        None => None,
+    };
     Ok(RedeemState { code_exists, earlier, hold })
 }
 
@@ -108,7 +109,7 @@ pub fn unlink(
 }
 
 fn read_promotion(connection: &mut SqliteConnection, org: OrgId, id: Id) -> StoreResult<Option<Promotion>> {
-    let row: Option<PromotionRow> = queries::promotions_by_id(org.get(), vec![id])
+    let row: Option<PromotionRow> = look_ups::promotions_by_id(org.get(), vec![id])
         .select(PromotionRow::as_select())
         .get_result(connection)
         .optional()?;

@@ -8,13 +8,12 @@ use diesel::{
     prelude::*,
 };
 
-use super::{blocking, connect, link::link};
+use super::{blocking, connect, link::link, look_ups};
 use crate::{
     promotions::{Code, CodeImport, CustomerId, FoldedCode, NewCodes, RowOutcome, StoreError},
     store::{
         error::{OpenError, StoreResult},
-        queries,
-        rows::NewCodeRow,
+        rows::{CodeRow, NewCodeRow, into_domain, mode_to_db},
         schema::promotion_codes,
     },
 };
@@ -106,13 +105,9 @@ fn add_rows(
     customers: &[Option<CustomerId>],
 ) -> StoreResult<Vec<RowOutcome>> {
     let added: HashSet<FoldedCode> = add_codes(connection, codes)?.into_iter().collect();
-    let present: Vec<&FoldedCode> = codes.codes.iter().map(Code::folded).filter(|code| !added.contains(code)).collect();
-    let elsewhere: Vec<String> = if present.is_empty() {
-        Vec::new()
-    } else {
-        queries::codes_elsewhere(codes, &present).select(promotion_codes::folded).load(connection)?
-    };
-    let elsewhere = elsewhere.into_iter().map(FoldedCode::from_stored).collect();
+    let present = codes.present(&added).iter().map(|folded| folded.as_str().to_owned()).collect();
+    let query = look_ups::codes_by_text(codes.org.get(), mode_to_db(codes.mode), present);
+    let elsewhere = codes.elsewhere(into_domain(query.select(CodeRow::as_select()).load(connection)?)?);
     let requests = codes.link_requests(customers, &elsewhere);
     let links = if requests.is_empty() { Vec::new() } else { link(connection, &requests, codes.created_on)? };
     Ok(codes.outcomes(customers, added, &elsewhere, links))

@@ -6,8 +6,8 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use diesel::{Connection, QueryableByName, SqliteConnection, connection::SimpleConnection, sql_types::BigInt};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use promolink::{
     promotions::{Campaign, PromotionCode, PromotionRepository},
     store::{self, DatabaseUrl},
@@ -118,6 +118,18 @@ impl Session {
     pub async fn run(&mut self, statements: &str) {
         self.0.batch_execute(statements).await.unwrap();
     }
+
+    /// What a query answers with, which is one number.
+    pub async fn number(&mut self, query: &str) -> i64 {
+        let number: Number = diesel::sql_query(query).get_result(&mut self.0).await.unwrap();
+        number.number
+    }
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
 }
 
 impl Drop for Database {

@@ -1,0 +1,77 @@
+//! The connections that requests share.
+
+use std::{sync::Arc, time::Duration};
+
+use diesel_async::{
+    AsyncPgConnection, SimpleAsyncConnection,
+    pooled_connection::{
+        AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod,
+        deadpool::{BuildError, Hook, HookError, Object, Pool},
+    },
+};
+
+use super::{connection::connect_for_requests, figures::PoolFigures};
+use crate::{auth::Secret, promotions::StoreError, store::error::StoreResult};
+
+/// Connections of one process: two for link workers, six that they may have waiting for locks, and some for the rest.
+const SIZE: usize = 12;
+
+/// How long a request waits for a connection.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// How long a connection keeps its plans. PostgreSQL makes them by how large the tables are, and makes new ones only
+/// after autovacuum has been there. Where a campaign goes out to a new database, a table of some rows, in which any index
+/// will do, is one of a million by then.
+const PLANS_LAST: Duration = Duration::from_secs(5);
+
+/// Connections to one database.
+pub struct Connections {
+    pool: Pool<AsyncPgConnection>,
+    figures: PoolFigures,
+}
+
+impl Connections {
+    /// Connections to the database with this URL, made when they are needed.
+    pub fn to(url: &Secret) -> Result<Self, BuildError> {
+        let mut config = ManagerConfig::default();
+        // Asks only whether the connection is closed, which costs no round trip.
+        config.recycling_method = RecyclingMethod::Fast;
+        config.custom_setup = Box::new(|url| {
+            let url = url.to_owned();
+            Box::pin(async move { connect_for_requests(&url).await })
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config(url.expose(), config);
+        let plan_again = Hook::async_fn(|connection: &mut AsyncPgConnection, uses| {
+            let last_use = uses.recycled.map_or(Duration::ZERO, |last| last - uses.created);
+            let due = spans(uses.age()) > spans(last_use);
+            Box::pin(async move {
+                if due {
+                    let discarded = connection.batch_execute("DISCARD PLANS").await;
+                    discarded.map_err(|error| HookError::Backend(PoolError::QueryError(error)))?;
+                }
+                Ok(())
+            })
+        });
+        let pool = Pool::builder(manager).max_size(SIZE).post_recycle(plan_again).build()?;
+        Ok(Self { pool, figures: PoolFigures::new() })
+    }
+
+    /// One of them, for as long as it is held.
+    pub async fn get(&self) -> StoreResult<Object<AsyncPgConnection>> {
+        let connection = tokio::time::timeout(WAIT, self.pool.get()).await;
+        self.figures.tell(&self.pool);
+        match connection {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(StoreError::Unavailable(Arc::new(error))),
+            Err(_) => {
+                tracing::warn!("no database connection became free in {} seconds", WAIT.as_secs());
+                Err(StoreError::Overloaded)
+            }
+        }
+    }
+}
+
+/// How many times over the plans of a connection of this age have been too old.
+const fn spans(age: Duration) -> u128 {
+    age.as_millis() / PLANS_LAST.as_millis()
+}
