@@ -11,6 +11,7 @@ mod error;
 mod federation;
 mod guard;
 mod issue;
+mod known;
 mod link;
 mod loaders;
 mod mutation;
@@ -21,6 +22,7 @@ mod query;
 mod redemption;
 mod refused;
 mod scalars;
+mod shape;
 mod text;
 
 use async_graphql::{EmptySubscription, ObjectType, SDLExportOptions, Schema, SchemaBuilder};

@@ -6,13 +6,10 @@ use std::collections::HashSet;
 
 use async_graphql::{
     Enum, Pos, TypeDirective,
-    parser::types::{BaseType, ExecutableDocument, Selection, SelectionSet, Type},
+    parser::types::{OperationDefinition, Selection, SelectionSet},
 };
 
-use super::{
-    completion::{chosen, root_of},
-    text::SchemaText,
-};
+use super::{completion::root_of, shape::Selections};
 use crate::auth;
 
 /// What a caller may do, as its credential says. Each role may do all that those before it may.
@@ -43,48 +40,71 @@ pub struct Forbidden {
     pub position: Pos,
 }
 
-/// The first field of an operation that a role may not ask for. What the schema does not have is left to validation.
-pub fn forbidden(
-    schema: &SchemaText,
-    document: &ExecutableDocument,
-    operation: Option<&str>,
-    role: auth::Role,
-) -> Option<Forbidden> {
-    let operation = chosen(document, operation)?;
-    let mut walk = Walk { schema, document, role, visited: HashSet::new() };
-    walk.set(root_of(operation), &operation.selection_set.node)
+/// What an operation asks for: each field that takes a higher role than all before it, and that role. `None`: nobody may
+/// ask for it.
+pub struct Demands(Vec<(Option<auth::Role>, Forbidden)>);
+
+impl Demands {
+    /// What an operation of a document asks for. What the schema does not have is left to validation.
+    pub fn of(selections: Selections<'_>, operation: &OperationDefinition) -> Self {
+        let mut walk = Walk { selections, visited: HashSet::new(), demands: Vec::new() };
+        walk.set(root_of(operation), &operation.selection_set.node);
+        Self(walk.demands)
+    }
+
+    /// The first field that a role may not ask for.
+    pub fn forbidden(&self, role: auth::Role) -> Option<&Forbidden> {
+        let above = |least: &Option<auth::Role>| least.is_none_or(|least| role < least);
+        self.0.iter().find(|(least, _)| above(least)).map(|(_, forbidden)| forbidden)
+    }
 }
 
 struct Walk<'a> {
-    schema: &'a SchemaText,
-    document: &'a ExecutableDocument,
-    role: auth::Role,
+    selections: Selections<'a>,
     /// Each fragment is looked at once: it is always about the same type.
     visited: HashSet<&'a str>,
+    demands: Vec<(Option<auth::Role>, Forbidden)>,
 }
 
 impl<'a> Walk<'a> {
-    fn set(&mut self, type_name: &str, set: &'a SelectionSet) -> Option<Forbidden> {
-        set.items.iter().find_map(|selection| match &selection.node {
-            Selection::Field(field) => {
-                let name = &field.node.name.node;
-                let asked = self.schema.fields(type_name)?.get(name)?;
-                if !is_list_part(type_name, name) && asked.role.is_none_or(|least| self.role < least) {
-                    return Some(Forbidden { field: format!("{type_name}.{name}"), position: field.pos });
+    fn set(&mut self, type_name: &str, set: &'a SelectionSet) {
+        let Selections { schema, document } = self.selections;
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    let name = &field.node.name.node;
+                    let Some(asked) = schema.fields(type_name).and_then(|fields| fields.get(name)) else { continue };
+                    if !is_list_part(type_name, name) && self.raises(asked.role) {
+                        let forbidden = Forbidden { field: format!("{type_name}.{name}"), position: field.pos };
+                        self.demands.push((asked.role, forbidden));
+                    }
+                    self.set(asked.type_name(), &field.node.selection_set.node);
                 }
-                self.set(name_of(&asked.ty), &field.node.selection_set.node)
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    if let Some(fragment) = document.fragments.get(name)
+                        && self.visited.insert(name)
+                    {
+                        let fragment = &fragment.node;
+                        self.set(&fragment.type_condition.node.on.node, &fragment.selection_set.node);
+                    }
+                }
+                Selection::InlineFragment(fragment) => {
+                    let condition = fragment.node.type_condition.as_ref();
+                    let type_name = condition.map_or(type_name, |condition| condition.node.on.node.as_str());
+                    self.set(type_name, &fragment.node.selection_set.node);
+                }
             }
-            Selection::FragmentSpread(spread) => {
-                let name = &spread.node.fragment_name.node;
-                let fragment = &self.document.fragments.get(name)?.node;
-                let new = self.visited.insert(name);
-                new.then(|| self.set(&fragment.type_condition.node.on.node, &fragment.selection_set.node)).flatten()
-            }
-            Selection::InlineFragment(fragment) => {
-                let condition = fragment.node.type_condition.as_ref().map(|condition| condition.node.on.node.as_str());
-                self.set(condition.unwrap_or(type_name), &fragment.node.selection_set.node)
-            }
-        })
+        }
+    }
+
+    /// Whether a role is higher than all that were asked for before.
+    fn raises(&self, least: Option<auth::Role>) -> bool {
+        match (self.demands.last(), least) {
+            (None, _) | (Some((Some(_), _)), None) => true,
+            (Some((Some(before), _)), Some(least)) => least > *before,
+            (Some((None, _)), _) => false,
+        }
     }
 }
 
@@ -96,13 +116,5 @@ fn is_list_part(type_name: &str, field: &str) -> bool {
         "node" | "cursor" => type_name.ends_with("Edge"),
         "hasNextPage" | "hasPreviousPage" | "startCursor" | "endCursor" => type_name == "PageInfo",
         _ => false,
-    }
-}
-
-/// The name of a type, or of what it is a list of.
-fn name_of(ty: &Type) -> &str {
-    match &ty.base {
-        BaseType::Named(name) => name,
-        BaseType::List(item) => name_of(item),
     }
 }

@@ -2,23 +2,21 @@
 
 use std::sync::Arc;
 
-use async_graphql::{
-    EmptySubscription, Name, Request, Response, Schema, Variables,
-    parser::types::{ExecutableDocument, OperationType},
-};
+use async_graphql::{EmptySubscription, Request, Response, Schema, Variables, parser::types::OperationDefinition};
 use metrics::{Counter, counter};
 
 use super::{
-    access, builder,
-    completion::{self, chosen},
+    builder, completion,
     documents::{Documents, PersistedDocuments},
     error::{self, ErrorCode},
     federation::{self, SubgraphQuery},
     guard::{self, DocumentLimits},
+    known::{Facts, Known},
     loaders::Loaders,
     mutation::Mutation,
     refused::{Refusal, Refused},
     sdl,
+    shape::Selections,
     text::SchemaText,
 };
 use crate::{
@@ -82,7 +80,7 @@ pub enum Document {
 
 /// A call that may be executed.
 pub struct Prepared {
-    document: Arc<ExecutableDocument>,
+    document: Arc<Known>,
     /// The document's text, if it is not kept yet.
     unkept: Option<String>,
     operation_name: Option<String>,
@@ -100,19 +98,17 @@ impl Prepared {
     /// The name of its operation, if it has one: a name in the document, so no longer than those may be.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        let wanted = self.operation_name.as_deref();
-        let mut names = self.document.operations.iter().map(|(name, _)| name.map(Name::as_str));
-        match wanted {
-            Some(_) => names.find(|name| *name == wanted).flatten(),
-            None => names.next().flatten(),
-        }
+        self.document.name(self.operation_name.as_deref())
     }
 
     /// Whether it may change anything.
     #[must_use]
     pub fn is_mutation(&self) -> bool {
-        let operation = chosen(&self.document, self.operation_name.as_deref());
-        operation.is_some_and(|operation| operation.ty == OperationType::Mutation)
+        self.operation().is_some_and(|(_, facts)| facts.is_mutation)
+    }
+
+    fn operation(&self) -> Option<(&OperationDefinition, &Facts)> {
+        self.document.operation(self.operation_name.as_deref())
     }
 }
 
@@ -144,24 +140,28 @@ impl Api {
         if kept.is_some() { &self.0.hits } else { &self.0.misses }.increment(1);
         let (document, unkept) = match kept {
             Some(document) => (document, None),
-            None => (Arc::new(guard::parse(&text, &self.0.text, &self.0.limits)?), Some(text)),
+            None => {
+                let document = guard::parse(&text, &self.0.text, &self.0.limits)?;
+                (Arc::new(Known::new(document, &self.0.text)), Some(text))
+            }
         };
-        let load = guard::load(&document, operation_name.as_deref(), &variables, &self.0.limits)?;
+        let load = guard::load(&document.document, operation_name.as_deref(), &variables, &self.0.limits)?;
         let prepared = Prepared { document, unkept, operation_name, variables, load };
-        let (document, operation) = (&prepared.document, prepared.operation_name.as_deref());
-        if queries_only && prepared.is_mutation() {
+        // Which of its operations is meant, validation says.
+        let Some((operation, facts)) = prepared.operation() else { return Ok(prepared) };
+        if queries_only && facts.is_mutation {
             return Err(Refused::new(Refusal::MutationByGet, error::bad_request("A mutation must be sent by POST.")));
         }
-        if let Some(key) = completion::repeated_change(document, operation) {
+        if let Some(key) = &facts.repeated_change {
             let message = format!("The mutation selects \"{key}\" more than once; give each an alias.");
             return Err(Refused::document(ErrorCode::GraphqlValidationFailed, message));
         }
-        if let Some(forbidden) = access::forbidden(&self.0.text, document, operation, principal.role) {
+        if let Some(forbidden) = facts.demands.forbidden(principal.role) {
             let reason = format_args!("the credential's role is {}", principal.role);
             let error = error::forbidden(&forbidden.field, reason).into_server_error(forbidden.position);
             return Err(Refused::new(Refusal::Forbidden, error));
         }
-        if let Some(name) = missing_variable(document, operation, &prepared.variables) {
+        if let Some(name) = missing_variable(operation, &prepared.variables) {
             let message = format!("The variable \"${name}\" must have a value that is not null.");
             return Err(Refused::document(ErrorCode::BadUserInput, message));
         }
@@ -175,7 +175,7 @@ impl Api {
         let given = call.variables.clone();
         let mut request = Request::new(String::new()).variables(call.variables);
         request.operation_name.clone_from(&call.operation_name);
-        request.set_parsed_query((*call.document).clone());
+        request.set_parsed_query(call.document.document.clone());
         let loaders = Loaders::new(service, principal.org);
         let mut response = schema.execute(request.data(principal).data(loaders).data(Arc::clone(service))).await;
         // An error that is about no field is about the document: nothing was executed.
@@ -183,7 +183,14 @@ impl Api {
             return Err(Refused::invalid(response.errors));
         }
         response.errors.iter_mut().for_each(error::judge);
-        completion::complete(text, &call.document, call.operation_name.as_deref(), &given, &mut response);
+        match call.document.operation(call.operation_name.as_deref()) {
+            Some((_, Facts { shape: Some(shape), .. })) if response.errors.is_empty() => shape.order(&mut response.data),
+            Some((operation, _)) => {
+                let selections = Selections { schema: text, document: &call.document.document };
+                completion::complete(selections, operation, &given, &mut response);
+            }
+            None => {}
+        }
         if let Some(text) = call.unkept {
             documents.keep(text, call.document);
         }
@@ -207,12 +214,12 @@ impl Api {
 }
 
 /// A variable of an operation that must have a value but has none. The library would find out only where it is used.
-fn missing_variable(document: &ExecutableDocument, operation: Option<&str>, variables: &Variables) -> Option<String> {
-    let definitions = &chosen(document, operation)?.variable_definitions;
-    let missing = definitions.iter().map(|definition| &definition.node).find(|definition| {
+fn missing_variable(operation: &OperationDefinition, variables: &Variables) -> Option<String> {
+    let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
+    let mut missing = definitions.filter(|definition| {
         let given = variables.get(&definition.name.node);
         let optional = definition.var_type.node.nullable || (definition.default_value.is_some() && given.is_none());
         !optional && given.is_none_or(|value| *value == async_graphql::Value::Null)
     });
-    missing.map(|definition| definition.name.node.to_string())
+    missing.next().map(|definition| definition.name.node.to_string())
 }

@@ -1,7 +1,8 @@
 //! Completes an executed response as the GraphQL specification asks (October 2021, sections 6.4.4 and 7): keys in the
 //! order of the document, and a non-null field that failed makes its parent null, up to one that may be.
 //!
-//! async-graphql 7.2 leaves such a field out, and orders keys by when they were resolved.
+//! async-graphql 7.2 leaves such a field out, and orders keys by when they were resolved. Where nothing failed, keys may
+//! be out of order at most, which [`super::shape`] sees to at less expense.
 
 use std::collections::HashSet;
 
@@ -9,29 +10,26 @@ use async_graphql::{
     Name, PathSegment, Response, Value, Variables,
     indexmap::IndexMap,
     parser::types::{
-        BaseType, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
-        SelectionSet, Type,
+        BaseType, ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet, Type,
     },
 };
 
-use super::text::SchemaText;
+use super::{shape::Selections, text::SchemaText};
 
 /// A field of a mutation that is selected more than once under one key: by the specification it is one field, but the
 /// library would execute it each time.
-pub fn repeated_change(document: &ExecutableDocument, operation: Option<&str>) -> Option<Name> {
-    let operation = chosen(document, operation).filter(|operation| operation.ty == OperationType::Mutation)?;
-    first_repeated(document, &operation.selection_set.node, &mut HashSet::new())
+pub fn repeated_change(document: &ExecutableDocument, operation: &OperationDefinition) -> Option<Name> {
+    let changes = operation.ty == OperationType::Mutation;
+    changes.then(|| first_repeated(document, &operation.selection_set.node, &mut HashSet::new())).flatten()
 }
 
 /// Completes the response to an operation of a document.
 pub fn complete(
-    schema: &SchemaText,
-    document: &ExecutableDocument,
-    operation: Option<&str>,
+    Selections { schema, document }: Selections<'_>,
+    operation: &OperationDefinition,
     variables: &Variables,
     response: &mut Response,
 ) {
-    let Some(operation) = chosen(document, operation) else { return };
     let failed = response.errors.iter().flat_map(|error| (1..=error.path.len()).map(|end| path(&error.path[..end])));
     let mut walk = Walk { schema, document, variables, failed: failed.collect(), at: String::new() };
     let data = std::mem::take(&mut response.data);
@@ -76,16 +74,6 @@ fn first_repeated<'a>(
     })
 }
 
-/// The operation of a document that has this name, or the only one.
-pub fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
-    let mut operations = document.operations.iter();
-    let operation = match name {
-        Some(wanted) => operations.find(|(name, _)| name.is_some_and(|name| name.as_str() == wanted)),
-        None => operations.next().filter(|_| operations.next().is_none()),
-    };
-    operation.map(|(_, operation)| &operation.node)
-}
-
 /// A path as text: `.name` and `.0` in turn.
 fn path(segments: &[PathSegment]) -> String {
     let mut text = String::new();
@@ -107,9 +95,6 @@ struct Walk<'a> {
     failed: HashSet<String>,
     at: String,
 }
-
-/// The fields that are selected for one key: the first, and all their selections.
-type Selected<'a> = (&'a Field, Vec<&'a SelectionSet>);
 
 impl<'a> Walk<'a> {
     /// The value of a type, or `None` where it may not be null but is.
@@ -139,10 +124,7 @@ impl<'a> Walk<'a> {
     fn object(&mut self, type_name: &str, selections: &[&'a SelectionSet], value: Value) -> Option<Value> {
         let schema = self.schema;
         let (mut values, Some(types)) = (fields_of(value), schema.fields(type_name)) else { return None };
-        let mut selected = IndexMap::new();
-        for selection in selections {
-            self.collect(type_name, selection, &mut selected, &mut HashSet::new());
-        }
+        let selected = Selections { schema, document: self.document }.fields(type_name, selections);
         let mut completed = IndexMap::with_capacity(selected.len());
         for (key, (field, selections)) in selected {
             let value = values.swap_remove(&key);
@@ -180,48 +162,6 @@ impl<'a> Walk<'a> {
             self.value(&ty, selections, entity).unwrap_or_default()
         };
         Value::List(named.into_iter().zip(entities).map(complete).collect())
-    }
-
-    /// Collects the fields of a selection set in the order of the document, through its fragments.
-    fn collect(
-        &self,
-        type_name: &str,
-        set: &'a SelectionSet,
-        selected: &mut IndexMap<Name, Selected<'a>>,
-        visited: &mut HashSet<&'a str>,
-    ) {
-        for selection in &set.items {
-            match &selection.node {
-                Selection::Field(field) => {
-                    let key = field.node.response_key().node.clone();
-                    let (_, selections) = selected.entry(key).or_insert_with(|| (&field.node, Vec::new()));
-                    selections.push(&field.node.selection_set.node);
-                }
-                Selection::FragmentSpread(spread) => {
-                    let name = &spread.node.fragment_name.node;
-                    if let Some(fragment) = self.document.fragments.get(name)
-                        && visited.insert(name)
-                    {
-                        let FragmentDefinition { type_condition, selection_set, .. } = &fragment.node;
-                        if self.applies(&type_condition.node.on.node, type_name) {
-                            self.collect(type_name, &selection_set.node, selected, visited);
-                        }
-                    }
-                }
-                Selection::InlineFragment(fragment) => {
-                    let condition = fragment.node.type_condition.as_ref();
-                    if condition.is_none_or(|condition| self.applies(&condition.node.on.node, type_name)) {
-                        self.collect(type_name, &fragment.node.selection_set.node, selected, visited);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Whether a fragment on a type is for objects of another: validation saw to it that what is no object type
-    /// includes it.
-    fn applies(&self, condition: &str, type_name: &str) -> bool {
-        condition == type_name || self.schema.fields(condition).is_none()
     }
 
     fn below<T>(&mut self, segment: &str, work: impl FnOnce(&mut Self) -> T) -> T {

@@ -2,8 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::parser::{parse_query, types::ExecutableDocument};
+use async_graphql::parser::parse_query;
 use quick_cache::{Weighter, sync::Cache};
+
+use super::known::Known;
 
 /// How much memory read documents may take, in bytes, by estimate.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -13,13 +15,13 @@ const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 const BYTES_PER_BYTE: u64 = 24;
 
 /// Documents that were read and found sound, by their text.
-pub struct Documents(Cache<String, Arc<ExecutableDocument>, Weight>);
+pub struct Documents(Cache<String, Arc<Known>, Weight>);
 
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<String, Arc<ExecutableDocument>> for Weight {
-    fn weight(&self, text: &String, _: &Arc<ExecutableDocument>) -> u64 {
+impl Weighter<String, Arc<Known>> for Weight {
+    fn weight(&self, text: &String, _: &Arc<Known>) -> u64 {
         1024 + text.len() as u64 * BYTES_PER_BYTE
     }
 }
@@ -31,12 +33,12 @@ impl Documents {
     }
 
     /// The document with this text.
-    pub fn get(&self, text: &str) -> Option<Arc<ExecutableDocument>> {
+    pub fn get(&self, text: &str) -> Option<Arc<Known>> {
         self.0.get(text)
     }
 
     /// Keeps a document that was executed.
-    pub fn keep(&self, text: String, document: Arc<ExecutableDocument>) {
+    pub fn keep(&self, text: String, document: Arc<Known>) {
         self.0.insert(text, document);
     }
 }

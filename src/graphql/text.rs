@@ -6,7 +6,7 @@ use async_graphql::{
     Name, Value,
     parser::{
         Error, parse_schema,
-        types::{FieldDefinition, Type, TypeKind, TypeSystemDefinition},
+        types::{BaseType, FieldDefinition, Type, TypeKind, TypeSystemDefinition},
     },
 };
 
@@ -59,6 +59,19 @@ impl SchemaText {
     /// The fields of an object type. `None`: there is none of this name.
     pub fn fields(&self, type_name: &str) -> Option<&Fields> {
         self.types.get(type_name)
+    }
+}
+
+impl Field {
+    /// The name of its type, or of what that is a list of.
+    pub fn type_name(&self) -> &str {
+        let mut base = &self.ty.base;
+        loop {
+            match base {
+                BaseType::Named(name) => return name,
+                BaseType::List(item) => base = &item.base,
+            }
+        }
     }
 }
 

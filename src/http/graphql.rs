@@ -61,6 +61,10 @@ pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
 /// Who asks, and how to answer.
 async fn admitted(shared: &Shared, headers: &HeaderMap) -> Result<(Principal, Answerer), Box<Response>> {
     let media = Media::negotiate(headers).ok_or_else(|| Box::new(answer::not_acceptable(headers)))?;
+    if !shared.places.any() {
+        // At once, for as little as it takes: what is refused takes time from what goes on.
+        return Err(Box::new(Answerer { media, about: About { id: request_id(headers), ..About::default() } }.busy()));
+    }
     let principal = admit(&shared.authenticator, &shared.limiter, headers, media).await?;
     let about = About { id: request_id(headers), credential: Some(name_of(&principal).into()), ..About::default() };
     Ok((principal, Answerer { media, about }))
@@ -73,7 +77,7 @@ async fn execute(
     queries_only: bool,
     mut answerer: Answerer,
 ) -> Response {
-    // Only now: who is not let in, or takes long to say what is wanted, takes nobody's place.
+    // Taken only now: who is not let in, or takes long to say what is wanted, takes nobody's place.
     let Some(place) = shared.places.take() else { return answerer.busy() };
     let call = Call {
         document: params.document,

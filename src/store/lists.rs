@@ -10,7 +10,7 @@ use diesel::{
     prelude::*,
     query_builder::{AstPass, QueryFragment, QueryId},
     serialize::ToSql,
-    sql_types::{BigInt, Bool, HasSqlType, Text},
+    sql_types::{BigInt, Bool, HasSqlType, SmallInt, Text},
 };
 use uuid::Uuid;
 
@@ -74,21 +74,11 @@ pub fn holds_of_code(org: OrgId, mode: PromotionMode, page: &Page<CustomerId>) -
 }
 
 #[auto_type]
-pub fn wallet_before(
-    org: i64,
-    customer: Parent<BigInt>,
-    from_mode: i16,
-    to_mode: i16,
-    activity: Activity,
-    before: Id,
-    limit: i64,
-) -> _ {
+pub fn wallet_before(org: i64, customer: Parent<BigInt>, narrowed: Narrowed, before: Id, limit: i64) -> _ {
     promotions::table
         .filter(promotions::org_id.eq(org))
         .filter(promotions::customer_id.eq(customer))
-        .filter(promotions::mode.ge(from_mode))
-        .filter(promotions::mode.le(to_mode))
-        .filter(activity)
+        .filter(narrowed)
         .filter(promotions::id.lt(before))
         .order(promotions::id.desc())
         .limit(limit)
@@ -96,14 +86,12 @@ pub fn wallet_before(
 
 /// A page of a customer's promotions, newest first.
 pub fn wallet(org: OrgId, filter: WalletFilter, page: &Page<PromotionId>) -> wallet_before {
-    let (from, to) = filter.mode.map_or((i16::MIN, i16::MAX), |mode| (mode_to_db(mode), mode_to_db(mode)));
-    let activity = Activity {
-        any: filter.active.is_none(),
-        wanted: filter.active.is_some_and(|(wanted, _)| wanted),
-        now: filter.active.map_or(0, |(_, now)| now.millis()),
+    let narrowed = Narrowed {
+        mode: filter.mode.map(mode_to_db),
+        active: filter.active.map(|(active, now)| (active, now.millis())),
     };
     let before = before(page.after.map(PromotionId::get));
-    wallet_before(org.get(), Parent::new(), from, to, activity, before, page.limit.into())
+    wallet_before(org.get(), Parent::new(), narrowed, before, page.limit.into())
 }
 
 #[auto_type]
@@ -127,52 +115,66 @@ fn before(id: Option<Uuid>) -> Id {
     Id(id.unwrap_or(Uuid::max()))
 }
 
-/// Whether a promotion is active, or is not: what [`crate::promotions::Promotion::is_active`] says, in SQL.
-#[derive(Debug, Clone, Copy, QueryId)]
-pub struct Activity {
-    any: bool,
-    wanted: bool,
-    now: i64,
+/// Whether a promotion is one of those that a wallet is narrowed to.
+///
+/// What is not asked for is not in the statement: to look into codes and campaigns has its price also where it never
+/// comes to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Narrowed {
+    mode: Option<i16>,
+    /// Whether they are active, and when.
+    active: Option<(bool, i64)>,
 }
 
-impl Expression for Activity {
+impl QueryId for Narrowed {
+    type QueryId = ();
+    // Its values say what the statement is.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Expression for Narrowed {
     type SqlType = Bool;
 }
 
-impl<QS: ?Sized> AppearsOnTable<QS> for Activity {}
+impl<QS: ?Sized> AppearsOnTable<QS> for Narrowed {}
 
-impl<QS: ?Sized> SelectableExpression<QS> for Activity {}
+impl<QS: ?Sized> SelectableExpression<QS> for Narrowed {}
 
-impl ValidGrouping<()> for Activity {
+impl ValidGrouping<()> for Narrowed {
     type IsAggregate = is_aggregate::No;
 }
 
-impl<DB> QueryFragment<DB> for Activity
+impl<DB> QueryFragment<DB> for Narrowed
 where
-    DB: Backend + HasSqlType<BigInt> + HasSqlType<Bool>,
+    DB: Backend + HasSqlType<BigInt> + HasSqlType<Bool> + HasSqlType<SmallInt>,
+    i16: ToSql<SmallInt, DB>,
     i64: ToSql<BigInt, DB>,
     bool: ToSql<Bool, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("(");
-        out.push_bind_param::<Bool, _>(&self.any)?;
-        // Only where it matters is the rest looked at: most wallets are read whole.
-        out.push_sql(
-            " OR (promotions.unlinked_on IS NULL AND EXISTS (SELECT 1 FROM promotion_codes \
-             WHERE promotion_codes.org_id = promotions.org_id AND promotion_codes.mode = promotions.mode \
-             AND promotion_codes.folded = promotions.folded AND promotion_codes.revoked_on IS NULL) \
-             AND EXISTS (SELECT 1 FROM campaigns WHERE campaigns.org_id = promotions.org_id \
-             AND campaigns.id = promotions.campaign_id AND campaigns.active AND campaigns.valid_till >= ",
-        );
-        out.push_bind_param::<BigInt, _>(&self.now)?;
-        out.push_sql(
-            " AND (campaigns.valid_for_days IS NULL \
-             OR promotions.created_on + CAST(campaigns.valid_for_days AS BIGINT) * 86400000 >= ",
-        );
-        out.push_bind_param::<BigInt, _>(&self.now)?;
-        out.push_sql("))) = ");
-        out.push_bind_param::<Bool, _>(&self.wanted)?;
-        out.push_sql(")");
+        out.push_sql("TRUE");
+        if let Some(mode) = &self.mode {
+            out.push_sql(" AND promotions.mode = ");
+            out.push_bind_param::<SmallInt, _>(mode)?;
+        }
+        // What `Promotion::is_active` says, in SQL.
+        if let Some((active, now)) = &self.active {
+            out.push_sql(
+                " AND (promotions.unlinked_on IS NULL AND EXISTS (SELECT 1 FROM promotion_codes \
+                 WHERE promotion_codes.org_id = promotions.org_id AND promotion_codes.mode = promotions.mode \
+                 AND promotion_codes.folded = promotions.folded AND promotion_codes.revoked_on IS NULL) \
+                 AND EXISTS (SELECT 1 FROM campaigns WHERE campaigns.org_id = promotions.org_id \
+                 AND campaigns.id = promotions.campaign_id AND campaigns.active AND campaigns.valid_till >= ",
+            );
+            out.push_bind_param::<BigInt, _>(now)?;
+            out.push_sql(
+                " AND (campaigns.valid_for_days IS NULL \
+                 OR promotions.created_on + CAST(campaigns.valid_for_days AS BIGINT) * 86400000 >= ",
+            );
+            out.push_bind_param::<BigInt, _>(now)?;
+            out.push_sql("))) = ");
+            out.push_bind_param::<Bool, _>(active)?;
+        }
         Ok(())
     }
 }

@@ -15,6 +15,12 @@ impl Places {
         Self(Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))))
     }
 
+    /// Whether there may be a place.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.0.available_permits() > 0
+    }
+
     /// A place until it is dropped, if one is free.
     #[must_use]
     pub fn take(&self) -> Option<OwnedSemaphorePermit> {
