@@ -59,7 +59,7 @@ pub async fn run(
     let services = Services { changes: Arc::new(service), queries };
     let limiter = Arc::new(Limiter::new(&app.limits));
     let shared = Shared {
-        api: Api::new(services, Arc::clone(&limiter), app.api),
+        api: Api::new(services, &limiter, app.api),
         authenticator: Arc::new(app.authenticator),
         limiter,
         places: Places::new(app.concurrency),

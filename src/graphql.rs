@@ -24,6 +24,7 @@ mod refused;
 mod scalars;
 mod shape;
 mod text;
+mod variables;
 
 use async_graphql::{EmptySubscription, ObjectType, SDLExportOptions, Schema, SchemaBuilder};
 

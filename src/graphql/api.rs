@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use async_graphql::{EmptySubscription, Request, Response, Schema, Variables, parser::types::OperationDefinition};
+use async_graphql::{
+    EmptySubscription, Request, Response, Schema, ValidationMode, Variables, parser::types::OperationDefinition,
+};
 use metrics::{Counter, counter};
 
 use super::{
@@ -14,10 +16,11 @@ use super::{
     known::{Facts, Known},
     loaders::Loaders,
     mutation::Mutation,
-    refused::{Refusal, Refused},
+    refused::{self, Refusal, Refused},
     sdl,
     shape::Selections,
     text::SchemaText,
+    variables,
 };
 use crate::{
     auth::{Limiter, Principal, Role},
@@ -28,8 +31,12 @@ use crate::{
 #[derive(Clone)]
 pub struct Api(Arc<Inner>);
 
+type PublicSchema = Schema<SubgraphQuery, Mutation, EmptySubscription>;
+
 struct Inner {
-    schema: Schema<SubgraphQuery, Mutation, EmptySubscription>,
+    schema: PublicSchema,
+    /// The same, for documents that it has found valid once.
+    schema_for_valid: PublicSchema,
     text: SchemaText,
     services: Services,
     documents: Documents,
@@ -118,18 +125,19 @@ impl Api {
     /// # Panics
     /// If the library can't read its own text of the schema, which a test would show.
     #[must_use]
-    pub fn new(services: Services, limiter: Arc<Limiter>, settings: ApiSettings) -> Self {
+    pub fn new(services: Services, limiter: &Arc<Limiter>, settings: ApiSettings) -> Self {
         let service_sdl = if settings.introspection { federation::SERVICE } else { federation::CLOSED_SERVICE };
         let text = SchemaText::parse(&[&sdl(), federation::ENTITIES, service_sdl].concat());
         let text = text.expect("the schema's text is well-formed");
-        let mut schema = builder().data(limiter);
-        if !settings.introspection {
-            schema = schema.disable_introspection().disable_suggestions();
-        }
+        let built = |mode| {
+            let schema = builder().data(Arc::clone(limiter)).validation_mode(mode);
+            if settings.introspection { schema } else { schema.disable_introspection().disable_suggestions() }.finish()
+        };
+        let [schema, schema_for_valid] = [ValidationMode::Strict, ValidationMode::Fast].map(built);
         let ApiSettings { persisted, limits, .. } = settings;
         let [hits, misses] = ["hit", "miss"].map(|cache| counter!("promolink_documents_total", "cache" => cache));
-        let (schema, documents) = (schema.finish(), Documents::new());
-        Self(Arc::new(Inner { schema, text, services, documents, hits, misses, persisted, limits }))
+        let documents = Documents::new();
+        Self(Arc::new(Inner { schema, schema_for_valid, text, services, documents, hits, misses, persisted, limits }))
     }
 
     /// Reads and judges what a caller asks for. Nothing is executed yet.
@@ -138,12 +146,11 @@ impl Api {
         let text = self.text_of(document, principal)?;
         let kept = self.0.documents.get(&text);
         if kept.is_some() { &self.0.hits } else { &self.0.misses }.increment(1);
-        let (document, unkept) = match kept {
-            Some(document) => (document, None),
-            None => {
-                let document = guard::parse(&text, &self.0.text, &self.0.limits)?;
-                (Arc::new(Known::new(document, &self.0.text)), Some(text))
-            }
+        let (document, unkept) = if let Some(document) = kept {
+            (document, None)
+        } else {
+            let document = guard::parse(&text, &self.0.text, &self.0.limits)?;
+            (Arc::new(Known::new(document, &self.0.text)), Some(text))
         };
         let load = guard::load(&document.document, operation_name.as_deref(), &variables, &self.0.limits)?;
         let prepared = Prepared { document, unkept, operation_name, variables, load };
@@ -161,21 +168,25 @@ impl Api {
             let error = error::forbidden(&forbidden.field, reason).into_server_error(forbidden.position);
             return Err(Refused::new(Refusal::Forbidden, error));
         }
-        if let Some(name) = missing_variable(operation, &prepared.variables) {
-            let message = format!("The variable \"${name}\" must have a value that is not null.");
-            return Err(Refused::document(ErrorCode::BadUserInput, message));
+        if let Some(misfit) = variables::misfit(&self.0.text, operation, &prepared.variables) {
+            return Err(Refused::document(ErrorCode::BadUserInput, refused::shortened(misfit)));
         }
         Ok(prepared)
     }
 
     /// Executes a call on behalf of a caller.
     pub async fn execute(&self, call: Prepared, principal: Principal) -> Result<Response, Refused> {
-        let Inner { schema, text, services, documents, .. } = &*self.0;
+        let Inner { text, services, documents, .. } = &*self.0;
+        let schema = if call.unkept.is_some() { &self.0.schema } else { &self.0.schema_for_valid };
         let service = if call.is_mutation() { &services.changes } else { &services.queries };
-        let given = call.variables.clone();
-        let mut request = Request::new(String::new()).variables(call.variables);
-        request.operation_name.clone_from(&call.operation_name);
-        request.set_parsed_query(call.document.document.clone());
+        let Prepared { document, unkept, operation_name, variables, .. } = call;
+        let (operation, facts) = document.operation(operation_name.as_deref()).unzip();
+        let shape = facts.and_then(|facts| facts.shape.as_ref());
+        // Only where the answer tells its shape are they looked at again.
+        let given = if shape.is_none() { variables.clone() } else { Variables::default() };
+        let mut request = Request::new(String::new()).variables(variables);
+        request.operation_name.clone_from(&operation_name);
+        request.set_parsed_query(document.document.clone());
         let loaders = Loaders::new(service, principal.org);
         let mut response = schema.execute(request.data(principal).data(loaders).data(Arc::clone(service))).await;
         // An error that is about no field is about the document: nothing was executed.
@@ -183,16 +194,16 @@ impl Api {
             return Err(Refused::invalid(response.errors));
         }
         response.errors.iter_mut().for_each(error::judge);
-        match call.document.operation(call.operation_name.as_deref()) {
-            Some((_, Facts { shape: Some(shape), .. })) if response.errors.is_empty() => shape.order(&mut response.data),
-            Some((operation, _)) => {
-                let selections = Selections { schema: text, document: &call.document.document };
+        match (shape, operation) {
+            (Some(shape), _) if response.errors.is_empty() => shape.order(&mut response.data),
+            (_, Some(operation)) => {
+                let selections = Selections { schema: text, document: &document.document };
                 completion::complete(selections, operation, &given, &mut response);
             }
-            None => {}
+            (_, None) => {}
         }
-        if let Some(text) = call.unkept {
-            documents.keep(text, call.document);
+        if let Some(text) = unkept {
+            documents.keep(text, document);
         }
         Ok(response)
     }
@@ -211,15 +222,4 @@ impl Api {
             }),
         }
     }
-}
-
-/// A variable of an operation that must have a value but has none. The library would find out only where it is used.
-fn missing_variable(operation: &OperationDefinition, variables: &Variables) -> Option<String> {
-    let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
-    let mut missing = definitions.filter(|definition| {
-        let given = variables.get(&definition.name.node);
-        let optional = definition.var_type.node.nullable || (definition.default_value.is_some() && given.is_none());
-        !optional && given.is_none_or(|value| *value == async_graphql::Value::Null)
-    });
-    missing.next().map(|definition| definition.name.node.to_string())
 }

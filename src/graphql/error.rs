@@ -82,7 +82,7 @@ pub enum ErrorCode {
     GraphqlParseFailed,
     /// The schema does not allow the document. Nothing was executed.
     GraphqlValidationFailed,
-    /// A variable has no value, but must have one. Nothing was executed.
+    /// A variable's value is not of its type. Nothing was executed.
     BadUserInput,
     /// The server has no persisted document with this id. Nothing was executed.
     PersistedDocumentNotFound,

@@ -42,9 +42,8 @@ impl Known {
         let is_plain = !fragments.chain(operations).any(has_directives);
         let facts = document.operations.iter().map(|(name, operation)| {
             let operation = &operation.node;
-            let shape = is_plain
-                .then(|| Shape::of(selections, root_of(operation), &[&operation.selection_set.node]))
-                .flatten();
+            let shape =
+                is_plain.then(|| Shape::of(selections, root_of(operation), &[&operation.selection_set.node])).flatten();
             Facts {
                 name: name.cloned(),
                 is_mutation: operation.ty == OperationType::Mutation,

@@ -34,9 +34,9 @@ use crate::promotions::{
 /// More parents than a response can have: a level is never split.
 const WHOLE_LEVEL: usize = 1_000_000;
 
-/// How many turns of its task a batch waits for more keys. Who waits for a batch takes no turns, so that one is enough
-/// for all parents of a level to ask; some more are for fields that begin a little later.
-const TURNS: usize = 4;
+/// After how many turns of its task that bring no more keys a batch is read. Who waits for a batch takes no turns, so that
+/// one is enough for most parents of a level to ask; some begin a little later.
+const QUIET_TURNS: usize = 4;
 
 /// A kind of thing that is read by key, many at once.
 trait Kind: Send + 'static {
@@ -94,8 +94,14 @@ impl<K: Kind> KindLoader<K> {
         // Weak: the batch that is open holds this reading, and would keep itself if its request were given up.
         let (loader, open) = (self.loader.clone(), Arc::downgrade(&self.open));
         let reading = async move {
-            for _ in 0..TURNS {
+            let (mut asked, mut quiet) = (0, 0);
+            while quiet < QUIET_TURNS {
                 next_turn().await;
+                let Some(open) = open.upgrade() else { break };
+                let open = open.lock().unwrap_or_else(PoisonError::into_inner);
+                let now = open.as_ref().map_or(0, |batch| batch.keys.len());
+                quiet = if now > asked { 0 } else { quiet + 1 };
+                asked = now;
             }
             let closed = open.upgrade().and_then(|open| open.lock().unwrap_or_else(PoisonError::into_inner).take());
             let keys = closed.map(|batch| batch.keys).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the schema's own text says of its fields: their types, and who may ask for them.
+//! What the schema's own text says: of its fields, their types and who may ask for them; of what goes in, its types.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,9 +21,28 @@ pub struct SchemaText {
     names: HashSet<Name>,
     /// Those that are objects.
     types: HashMap<Name, Fields>,
+    inputs: HashMap<Name, Input>,
 }
 
 type Fields = HashMap<Name, Field>;
+
+/// A type of what goes in that is no scalar.
+#[derive(Debug)]
+pub enum Input {
+    /// One of these names.
+    Enum(HashSet<Name>),
+    /// An object with these fields.
+    Object(HashMap<Name, InputField>),
+}
+
+/// A field of an object that goes in.
+#[derive(Debug)]
+pub struct InputField {
+    /// Its type.
+    pub ty: Type,
+    /// Whether it may be left out though it may not be null.
+    pub has_default: bool,
+}
 
 /// A field of an object type.
 #[derive(Debug)]
@@ -39,21 +58,43 @@ impl SchemaText {
     pub fn parse(sdl: &str) -> Result<Self, Error> {
         let mut names: HashSet<_> = BUILT_IN.map(Name::new).into();
         let mut types: HashMap<Name, Fields> = HashMap::new();
+        let mut inputs = HashMap::new();
         for definition in parse_schema(sdl)?.definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
             let name = definition.node.name.node;
             names.insert(name.clone());
-            if let TypeKind::Object(object) = definition.node.kind {
-                let fields = object.fields.into_iter().map(|field| (field.node.name.node.clone(), field.node.into()));
-                types.entry(name).or_default().extend(fields);
+            match definition.node.kind {
+                TypeKind::Object(object) => {
+                    let fields =
+                        object.fields.into_iter().map(|field| (field.node.name.node.clone(), field.node.into()));
+                    types.entry(name).or_default().extend(fields);
+                }
+                TypeKind::Enum(values) => {
+                    let values = values.values.into_iter().map(|value| value.node.value.node);
+                    inputs.insert(name, Input::Enum(values.collect()));
+                }
+                TypeKind::InputObject(object) => {
+                    let fields = object.fields.into_iter().map(|field| {
+                        let field = field.node;
+                        let has_default = field.default_value.is_some();
+                        (field.name.node, InputField { ty: field.ty.node, has_default })
+                    });
+                    inputs.insert(name, Input::Object(fields.collect()));
+                }
+                TypeKind::Scalar | TypeKind::Interface(_) | TypeKind::Union(_) => {}
             }
         }
-        Ok(Self { names, types })
+        Ok(Self { names, types, inputs })
     }
 
     /// Whether there is a type of this name.
     pub fn has_type(&self, name: &str) -> bool {
         self.names.contains(name)
+    }
+
+    /// A type of what goes in. `None`: it is a scalar, or there is none of this name.
+    pub fn input(&self, name: &str) -> Option<&Input> {
+        self.inputs.get(name)
     }
 
     /// The fields of an object type. `None`: there is none of this name.

@@ -266,8 +266,30 @@ async fn a_repeated_document_is_answered_alike_whatever_its_variables() {
     for _ in 0..3 {
         let good = server.execute(query, json!({ "codes": ["welcome"], "mode": "DISCOUNT" })).await;
         assert_eq!(good["data"]["promotionCodes"], json!([{ "code": "WELCOME" }]));
-        let bad = server.execute(query, json!({ "codes": ["welcome"], "mode": "NOPE" })).await;
-        assert_eq!(code_of(&bad), "GRAPHQL_VALIDATION_FAILED");
-        assert_eq!(code_of(&server.execute(query, json!({ "codes": ["welcome"] })).await), "BAD_USER_INPUT");
+        for (variables, wrong) in [
+            (json!({ "codes": ["welcome"], "mode": "NOPE" }), "\"mode\" must be PromotionMode!"),
+            (json!({ "codes": ["welcome"] }), "\"mode\" must be PromotionMode!"),
+            (json!({ "codes": ["welcome", 5], "mode": "DISCOUNT" }), "\"codes.1\" must be String!"),
+        ] {
+            let bad = server.execute(query, variables).await;
+            let message = bad["errors"][0]["message"].as_str().unwrap();
+            assert!(code_of(&bad) == "BAD_USER_INPUT" && message.contains(wrong), "{bad:#}");
+            assert_eq!(bad.get("data"), None);
+        }
+    }
+    let query = "mutation($input: LinkPromotionCodeInput!) { linkPromotionCode(input: $input) { code } }";
+    for _ in 0..2 {
+        let good = json!({ "customerId": 1, "code": "welcome", "mode": "DISCOUNT" });
+        assert_eq!(code_of(&server.execute(query, json!({ "input": good })).await), "OK");
+        for (input, wrong) in [
+            (json!({ "customerId": 1, "code": 7, "mode": "DISCOUNT" }), "\"input.code\" must be String!"),
+            (json!({ "customerId": 1, "mode": "DISCOUNT" }), "\"input.code\" must be String!"),
+            (json!({ "customerId": 1, "code": "A", "mode": "DISCOUNT", "more": 1 }), "\"input.more\" must be left out"),
+            (json!(5), "\"input\" must be LinkPromotionCodeInput"),
+        ] {
+            let bad = server.execute(query, json!({ "input": input })).await;
+            let message = bad["errors"][0]["message"].as_str().unwrap();
+            assert!(code_of(&bad) == "BAD_USER_INPUT" && message.contains(wrong), "{bad:#}");
+        }
     }
 }

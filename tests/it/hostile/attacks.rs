@@ -149,7 +149,7 @@ pub fn odd() -> Vec<Attack> {
     };
     let raw = |name: &str, body: &str, expected| Attack { name: name.to_owned(), body: body.to_owned(), expected };
     vec![
-        nested(100, INVALID),
+        nested(100, &["200 BAD_USER_INPUT"]),
         nested(1_600, UNREADABLE),
         nested(100_000, UNREADABLE),
         raw("the parameters in an array", " [\"{ __typename }\",null,null,null,null]", UNREADABLE),
