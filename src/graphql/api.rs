@@ -35,7 +35,7 @@ type PublicSchema = Schema<SubgraphQuery, Mutation, EmptySubscription>;
 
 struct Inner {
     schema: PublicSchema,
-    /// The same, for documents that it has found valid once.
+    /// The same, for documents that it has found valid, and would again.
     schema_for_valid: PublicSchema,
     text: SchemaText,
     services: Services,
@@ -153,7 +153,7 @@ impl Api {
             (Arc::new(Known::new(document, &self.0.text)), Some(text))
         };
         let load = guard::load(&document.document, operation_name.as_deref(), &variables, &self.0.limits)?;
-        let prepared = Prepared { document, unkept, operation_name, variables, load };
+        let mut prepared = Prepared { document, unkept, operation_name, variables, load };
         // Which of its operations is meant, validation says.
         let Some((operation, facts)) = prepared.operation() else { return Ok(prepared) };
         if queries_only && facts.is_mutation {
@@ -171,13 +171,18 @@ impl Api {
         if let Some(misfit) = variables::misfit(&self.0.text, operation, &prepared.variables) {
             return Err(Refused::document(ErrorCode::BadUserInput, refused::shortened(misfit)));
         }
+        // The library forgets them where a directive asks.
+        for (name, default) in variables::defaults(operation, &prepared.variables) {
+            prepared.variables.insert(name, default);
+        }
         Ok(prepared)
     }
 
     /// Executes a call on behalf of a caller.
     pub async fn execute(&self, call: Prepared, principal: Principal) -> Result<Response, Refused> {
         let Inner { text, services, documents, .. } = &*self.0;
-        let schema = if call.unkept.is_some() { &self.0.schema } else { &self.0.schema_for_valid };
+        let is_valid = call.unkept.is_none() && call.document.stays_valid;
+        let schema = if is_valid { &self.0.schema_for_valid } else { &self.0.schema };
         let service = if call.is_mutation() { &services.changes } else { &services.queries };
         let Prepared { document, unkept, operation_name, variables, .. } = call;
         let (operation, facts) = document.operation(operation_name.as_deref()).unzip();

@@ -14,6 +14,9 @@ const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// positions and lists.
 const BYTES_PER_BYTE: u64 = 24;
 
+/// What a key of its answer takes, by estimate. Fragments make many of a short text.
+const BYTES_PER_KEY: u64 = 64;
+
 /// Documents that were read and found sound, by their text.
 pub struct Documents(Cache<String, Arc<Known>, Weight>);
 
@@ -21,8 +24,8 @@ pub struct Documents(Cache<String, Arc<Known>, Weight>);
 struct Weight;
 
 impl Weighter<String, Arc<Known>> for Weight {
-    fn weight(&self, text: &String, _: &Arc<Known>) -> u64 {
-        1024 + text.len() as u64 * BYTES_PER_BYTE
+    fn weight(&self, text: &String, document: &Arc<Known>) -> u64 {
+        1024 + text.len() as u64 * BYTES_PER_BYTE + document.keys() as u64 * BYTES_PER_KEY
     }
 }
 

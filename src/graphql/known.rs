@@ -1,9 +1,10 @@
 //! A document that was read, and what holds for its operations whoever sends it.
 
 use async_graphql::{
-    Name,
-    parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet},
+    Name, Positioned,
+    parser::types::{Directive, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet},
 };
+use async_graphql_value::Value;
 
 use super::{
     access::Demands,
@@ -15,7 +16,9 @@ use super::{
 /// A document that is within its bounds.
 pub struct Known {
     pub document: ExecutableDocument,
-    /// Of each operation, in the order of the document.
+    /// Whether it stays valid whatever its variables are, once it was found so.
+    pub stays_valid: bool,
+    /// Of each operation, in the order of `document.operations`.
     facts: Vec<Facts>,
 }
 
@@ -53,7 +56,8 @@ impl Known {
             }
         });
         let facts = facts.collect();
-        Self { document, facts }
+        let stays_valid = stays_valid(&document);
+        Self { document, stays_valid, facts }
     }
 
     /// The operation that has this name, or the only one.
@@ -66,7 +70,12 @@ impl Known {
         chosen.map(|((_, operation), facts)| (&operation.node, facts))
     }
 
-    /// The name that a request is told of by: that of its operation, or of the first.
+    /// How many keys the answers to its operations have, as far as they are kept.
+    pub fn keys(&self) -> usize {
+        self.facts.iter().filter_map(|facts| facts.shape.as_ref()).map(Shape::keys).sum()
+    }
+
+    /// The name that a request is told of by: that of its operation, or of any if it does not say which.
     pub fn name(&self, wanted: Option<&str>) -> Option<&str> {
         let mut names = self.facts.iter().map(|facts| facts.name.as_deref());
         match wanted {
@@ -74,6 +83,46 @@ impl Known {
             None => names.next().flatten(),
         }
     }
+}
+
+/// Whether the library would find a valid document valid again, with any variables that are of their types: it leaves
+/// out what is in other operations than the one that is asked for, and arguments with a variable in them that has no
+/// value, and looks for nulls where a default stands in for them.
+fn stays_valid(document: &ExecutableDocument) -> bool {
+    let mut operations = document.operations.iter().map(|(_, operation)| &operation.node);
+    let (Some(operation), None) = (operations.next(), operations.next()) else { return false };
+    let fragments = document.fragments.values().map(|fragment| &fragment.node);
+    operation.variable_definitions.iter().all(|definition| definition.node.default_value.is_none())
+        && are_plain(&operation.directives)
+        && fragments
+            .into_iter()
+            .all(|fragment| are_plain(&fragment.directives) && is_plain(&fragment.selection_set.node))
+        && is_plain(&operation.selection_set.node)
+}
+
+/// Whether each argument is a variable, or has none in it.
+fn is_plain(set: &SelectionSet) -> bool {
+    set.items.iter().all(|selection| {
+        let selection = &selection.node;
+        are_plain(selection.directives())
+            && match selection {
+                Selection::Field(field) => {
+                    field.node.arguments.iter().all(|(_, value)| is_plain_value(&value.node))
+                        && is_plain(&field.node.selection_set.node)
+                }
+                Selection::InlineFragment(fragment) => is_plain(&fragment.node.selection_set.node),
+                Selection::FragmentSpread(_) => true,
+            }
+    })
+}
+
+fn are_plain(directives: &[Positioned<Directive>]) -> bool {
+    let mut arguments = directives.iter().flat_map(|directive| &directive.node.arguments);
+    arguments.all(|(_, value)| is_plain_value(&value.node))
+}
+
+fn is_plain_value(value: &Value) -> bool {
+    matches!(value, Value::Variable(_)) || value.clone().into_const().is_some()
 }
 
 fn has_directives(set: &SelectionSet) -> bool {

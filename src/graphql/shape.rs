@@ -90,17 +90,26 @@ impl Shape {
         shapes.collect::<Option<_>>().map(Self)
     }
 
+    /// How many keys it has, with those below.
+    pub fn keys(&self) -> usize {
+        self.0.iter().map(|(_, below)| 1 + below.as_ref().map_or(0, Self::keys)).sum()
+    }
+
     /// Puts the keys of an answer in order that has all of them.
     pub fn order(&self, answer: &mut Value) {
         match answer {
             Value::List(items) => items.iter_mut().for_each(|item| self.order(item)),
             Value::Object(fields) => {
                 if !fields.keys().eq(self.0.iter().map(|(key, _)| key)) {
-                    let ordered = self.0.iter().filter_map(|(key, _)| fields.swap_remove_entry(key));
-                    *fields = ordered.collect();
+                    let mut ordered: IndexMap<_, _> =
+                        self.0.iter().filter_map(|(key, _)| fields.swap_remove_entry(key)).collect();
+                    ordered.append(fields);
+                    *fields = ordered;
                 }
-                for ((_, shape), value) in self.0.iter().zip(fields.values_mut()) {
-                    if let Some(shape) = shape {
+                for (key, shape) in &self.0 {
+                    if let Some(shape) = shape
+                        && let Some(value) = fields.get_mut(key)
+                    {
                         shape.order(value);
                     }
                 }

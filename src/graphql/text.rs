@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use async_graphql::{
     Name, Value,
+    indexmap::IndexMap,
     parser::{
         Error, parse_schema,
         types::{BaseType, FieldDefinition, Type, TypeKind, TypeSystemDefinition},
@@ -32,7 +33,7 @@ pub enum Input {
     /// One of these names.
     Enum(HashSet<Name>),
     /// An object with these fields.
-    Object(HashMap<Name, InputField>),
+    Object(IndexMap<Name, InputField>),
 }
 
 /// A field of an object that goes in.

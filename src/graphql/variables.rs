@@ -5,11 +5,12 @@
 //! validated again.
 
 use async_graphql::{
-    Value, Variables,
+    Name, Value, Variables,
+    indexmap::IndexMap,
     parser::types::{BaseType, OperationDefinition, Type},
 };
 
-use super::text::{Input, SchemaText};
+use super::text::{Input, InputField, SchemaText};
 
 /// What is wrong with the first variable of an operation whose value is not of its type.
 pub fn misfit(schema: &SchemaText, operation: &OperationDefinition, variables: &Variables) -> Option<String> {
@@ -24,6 +25,15 @@ pub fn misfit(schema: &SchemaText, operation: &OperationDefinition, variables: &
         let Misfit { at, wanted } = misfit?;
         Some(format!("The variable \"${name}\" has no value of its type: \"{name}{at}\" must be {wanted}."))
     })
+}
+
+/// The defaults of those variables of an operation that were given no value.
+pub fn defaults(operation: &OperationDefinition, given: &Variables) -> Vec<(Name, Value)> {
+    let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
+    let missing = definitions.filter(|definition| !given.contains_key(&definition.name.node));
+    missing
+        .filter_map(|definition| Some((definition.name.node.clone(), definition.default_value.clone()?.node)))
+        .collect()
 }
 
 /// A value that is not of its type.
@@ -51,7 +61,7 @@ impl Fit<'_> {
             // One value is a list of one.
             (BaseType::List(item), value) => self.value(item, value),
             (BaseType::Named(name), value) => match self.schema.input(name) {
-                Some(Input::Object(_)) => self.object(name, value),
+                Some(Input::Object(fields)) => self.object(ty, fields, value),
                 Some(Input::Enum(names)) => match value {
                     Value::String(text) if names.contains(text.as_str()) => Ok(()),
                     _ => Err(self.misfit(ty)),
@@ -62,10 +72,8 @@ impl Fit<'_> {
         }
     }
 
-    fn object(&mut self, type_name: &str, value: &Value) -> Result<(), Misfit> {
-        let (Some(Input::Object(fields)), Value::Object(values)) = (self.schema.input(type_name), value) else {
-            return Err(Misfit { at: self.at.clone(), wanted: type_name.to_owned() });
-        };
+    fn object(&mut self, ty: &Type, fields: &IndexMap<Name, InputField>, value: &Value) -> Result<(), Misfit> {
+        let Value::Object(values) = value else { return Err(self.misfit(ty)) };
         for (name, field) in fields {
             match values.get(name) {
                 Some(value) => self.below(name, |fit| fit.value(&field.ty, value))?,

@@ -19,9 +19,12 @@ on_both_databases! {
             reqwest::Client::new().post(server.url("/graphql")).header("content-type", "application/json").body(body)
         };
         // Where something is left out, and where nothing is.
-        for query in [("($no: Boolean = false)", "no: code @include(if: $no)"), ("", "")] {
+        for query in [
+            ("($no: Boolean = false, $yes: Boolean = true)", "no: code @include(if: $no) yes: code @include(if: $yes)"),
+            ("", "yes: code"),
+        ] {
             let text = request(query).send().await.unwrap().text().await.unwrap();
-            let keys = ["codes", "campaign", "name", "id", "mode", "linkCount", "mode", "code", "campaigns", "__typename", "nodes", "codes", "nodes", "code", "code", "name", "__typename"];
+            let keys = ["codes", "campaign", "name", "id", "mode", "linkCount", "mode", "code", "yes", "campaigns", "__typename", "nodes", "codes", "nodes", "code", "code", "name", "__typename"];
             let mut rest = text.as_str();
             for key in keys {
                 let quoted = format!("\"{key}\":");

@@ -293,3 +293,25 @@ async fn a_repeated_document_is_answered_alike_whatever_its_variables() {
         }
     }
 }
+
+/// What is known of a document must not stand in for what depends on the operation and the variables.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_is_valid_for_some_is_not_taken_to_be_so_for_all() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let two = "query A { __typename } mutation B($c: String!) {
+        linkPromotionCode(input: { customerId: 1, code: $c, mode: DISCOUNT, oops: 1 }) { code } }";
+    let with_default =
+        "query($mode: PromotionMode = DISCOUNT) { promotionCodes(codes: [\"welcome\"], mode: $mode) { code } }";
+    let beside =
+        "query($first: Int) { campaigns(first: $first) { nodes { codes(first: 1, after: 5) { nodes { code } } } } }";
+    for _ in 0..2 {
+        let ask = |name: &str| json!({ "query": two, "operationName": name, "variables": { "c": "welcome" } });
+        assert_eq!(code_of(&server.post(&ask("A")).await), "OK");
+        assert_eq!(code_of(&server.post(&ask("B")).await), "GRAPHQL_VALIDATION_FAILED");
+        assert_eq!(code_of(&server.execute(with_default, json!({})).await), "OK");
+        let null = server.execute(with_default, json!({ "mode": null })).await;
+        assert_eq!(code_of(&null), "GRAPHQL_VALIDATION_FAILED");
+        assert_eq!(code_of(&server.execute(beside, json!({})).await), "GRAPHQL_VALIDATION_FAILED");
+    }
+}

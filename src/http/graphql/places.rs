@@ -10,8 +10,8 @@ use tokio::{
     time::Instant,
 };
 
-/// How many places there are while more is asked than the server can do: one of so many. What goes on then takes a
-/// quarter of the time, and as much of it is done.
+/// How many places there are while more is asked than the server can do: one of so many. The fewer go on, the sooner each
+/// is answered.
 const SHARE: usize = 4;
 
 /// For how long there are so few, in milliseconds. Then all are given again, since nobody knows whether that many are
@@ -32,14 +32,14 @@ pub struct Places {
 }
 
 impl Places {
-    /// So many.
+    /// So many, but one at least.
     #[must_use]
     pub fn new(count: usize) -> Self {
-        let count = count.min(Semaphore::MAX_PERMITS);
+        let count = count.clamp(1, Semaphore::MAX_PERMITS);
         Self { count, free: Arc::new(Semaphore::new(count)), made: Instant::now(), few_until: Arc::default() }
     }
 
-    /// Whether a place is free.
+    /// Whether a place is free. If there is none of all of them, there are few from now on.
     #[must_use]
     pub fn any(&self) -> bool {
         let now = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -105,9 +105,14 @@ fn add_rows(
     customers: &[Option<CustomerId>],
 ) -> StoreResult<Vec<RowOutcome>> {
     let added: HashSet<FoldedCode> = add_codes(connection, codes)?.into_iter().collect();
-    let present = codes.present(&added).iter().map(|folded| folded.as_str().to_owned()).collect();
-    let query = look_ups::codes_by_text(codes.org.get(), mode_to_db(codes.mode), present);
-    let elsewhere = codes.elsewhere(into_domain(query.select(CodeRow::as_select()).load(connection)?)?);
+    let present: Vec<_> = codes.present(&added).iter().map(|folded| folded.as_str().to_owned()).collect();
+    let present = if present.is_empty() {
+        Vec::new()
+    } else {
+        let query = look_ups::codes_by_text(codes.org.get(), mode_to_db(codes.mode), present);
+        into_domain(query.select(CodeRow::as_select()).load(connection)?)?
+    };
+    let elsewhere = codes.elsewhere(present);
     let requests = codes.link_requests(customers, &elsewhere);
     let links = if requests.is_empty() { Vec::new() } else { link(connection, &requests, codes.created_on)? };
     Ok(codes.outcomes(customers, added, &elsewhere, links))
