@@ -24,8 +24,6 @@ pub struct Known {
 
 /// What holds for an operation.
 pub struct Facts {
-    /// Its name, if it has one.
-    pub name: Option<Name>,
     /// Whether it may change anything.
     pub is_mutation: bool,
     /// Who may ask for it.
@@ -42,13 +40,12 @@ impl Known {
         // A directive may leave something out.
         let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
         let operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
-        let is_plain = !fragments.chain(operations).any(has_directives);
-        let facts = document.operations.iter().map(|(name, operation)| {
+        let is_whole = !fragments.chain(operations).any(has_directives);
+        let facts = document.operations.iter().map(|(_, operation)| {
             let operation = &operation.node;
             let shape =
-                is_plain.then(|| Shape::of(selections, root_of(operation), &[&operation.selection_set.node])).flatten();
+                is_whole.then(|| Shape::of(selections, root_of(operation), &[&operation.selection_set.node])).flatten();
             Facts {
-                name: name.cloned(),
                 is_mutation: operation.ty == OperationType::Mutation,
                 demands: Demands::of(selections, operation),
                 repeated_change: repeated_change(&document, operation),
@@ -77,7 +74,7 @@ impl Known {
 
     /// The name that a request is told of by: that of its operation, or of any if it does not say which.
     pub fn name(&self, wanted: Option<&str>) -> Option<&str> {
-        let mut names = self.facts.iter().map(|facts| facts.name.as_deref());
+        let mut names = self.document.operations.iter().map(|(name, _)| name.map(Name::as_str));
         match wanted {
             Some(_) => names.find(|name| *name == wanted).flatten(),
             None => names.next().flatten(),

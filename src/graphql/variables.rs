@@ -1,8 +1,8 @@
 //! The values of variables, held against their types before anything is executed (GraphQL specification, October 2021,
 //! section 6.1.2).
 //!
-//! async-graphql 7.2 looks at them where they are used, while it validates the document; a document that is known is not
-//! validated again.
+//! async-graphql 7.2 looks at them where they are used, while it validates the document, which most documents that are
+//! known are spared (see [`super::known`]).
 
 use async_graphql::{
     Name, Value, Variables,
