@@ -22,6 +22,7 @@ use axum::{
     middleware,
     routing::get,
 };
+use tower::util::MapRequestLayer;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
@@ -102,7 +103,7 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
     // In the order in which a request passes them: its id is set before all else. All in one, since routes box what each
     // call adds, and clone it for each request.
     let routes = routes.with_state(shared).layer((
-        middleware::map_request(with_sound_id),
+        MapRequestLayer::new(with_sound_id),
         SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
         SetSensitiveRequestHeadersLayer::new(once(AUTHORIZATION)),
         TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(requests::tell).on_failure(()),
@@ -122,7 +123,7 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
 }
 
 /// Takes no request id from a caller that says nothing or would fill the log.
-async fn with_sound_id(mut request: Request<Body>) -> Request<Body> {
+fn with_sound_id(mut request: Request<Body>) -> Request<Body> {
     if request.headers().get(REQUEST_ID).is_some_and(|id| id.is_empty() || id.len() > MAX_REQUEST_ID) {
         request.headers_mut().remove(REQUEST_ID);
     }

@@ -4,7 +4,7 @@ use diesel::{
     ExpressionMethods, QueryDsl, QueryResult, SqliteConnection, backend::Backend, migration::MigrationSource, pg::Pg,
     sqlite::Sqlite,
 };
-use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{DatabaseUrl, OpenError, postgres, sqlite};
@@ -38,7 +38,7 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
         }
         DatabaseUrl::Postgres(url) => {
             postgres::ensure_own_sessions(url.expose()).await?;
-            let mut connection = AsyncPgConnection::establish(url.expose()).await?;
+            let mut connection = postgres::establish(url.expose()).await?;
             // Held until the connection closes, at the end of this call.
             connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})")).await?;
             apply(&mut AsyncMigrationHarness::new(connection), POSTGRES)
@@ -60,7 +60,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<Vec<Migration>, OpenError> {
             .await?
         }
         DatabaseUrl::Postgres(url) => {
-            let applied = applied_to_postgres(&mut AsyncPgConnection::establish(url.expose()).await?).await?;
+            let applied = applied_to_postgres(&mut postgres::establish(url.expose()).await?).await?;
             list::<Pg>(&POSTGRES, &applied)
         }
     }

@@ -11,6 +11,7 @@ mod look_ups;
 mod pool;
 mod pooler;
 mod statements;
+mod tls;
 
 use std::cmp::Reverse;
 
@@ -21,7 +22,11 @@ use diesel_async::{
 };
 
 use self::{connection::connect_for_requests, lease::Lease, pool::Connections};
-pub use self::{connection::look_over, pooler::ensure_own_sessions};
+pub use self::{
+    connection::{establish, look_over},
+    pooler::ensure_own_sessions,
+    tls::split as split_tls,
+};
 use super::{
     error::{OpenError, StoreResult},
     lists, queries,

@@ -20,7 +20,7 @@ use diesel::{
     r2d2::{ConnectionManager, Pool},
 };
 
-use self::connection::{BUSY_TIMEOUT, Configure};
+use self::connection::{BUSY_TIMEOUT, Configure, connect_to_write};
 pub use self::connection::{connect, look, look_over};
 use super::{
     error::{OpenError, StoreResult},
@@ -47,7 +47,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the file, which is made if it isn't there.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let writer = connect(path)?;
+        let writer = connect_to_write(path)?;
         let readers = Pool::builder()
             .max_size(READERS)
             .min_idle(Some(1))
@@ -79,7 +79,7 @@ impl SqliteStore {
             // Taken out while it works: should the work panic, the connection goes, and its transaction with it.
             let mut connection = match writer.take() {
                 Some(connection) => connection,
-                None => connect(&path)?,
+                None => connect_to_write(&path)?,
             };
             let result = connection.immediate_transaction(work);
             *writer = Some(connection);

@@ -26,6 +26,7 @@ mod schema;
 mod sessions;
 mod support;
 mod tenancy;
+mod tls;
 #[cfg(feature = "otlp")]
 mod traces;
 mod wallet;

@@ -1,7 +1,13 @@
 //! How connections to PostgreSQL are set, whatever the server's or the database's defaults are.
 
-use diesel::ConnectionResult;
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use std::{error::Error, iter::successors};
+
+use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use tokio_postgres::{Config, NoTls, config::SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::tls;
 
 /// What the promises rest on, and bounds on what one session can do to another.
 ///
@@ -46,14 +52,35 @@ pub async fn connect_for_requests(url: &str) -> ConnectionResult<AsyncPgConnecti
 
 /// Connects.
 pub async fn connect(url: &str) -> ConnectionResult<AsyncPgConnection> {
-    let mut connection = AsyncPgConnection::establish(url).await?;
+    let mut connection = establish(url).await?;
     connection.batch_execute(SETTINGS).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
 /// Connects, to look the whole database over.
 pub async fn look_over(url: &str) -> ConnectionResult<AsyncPgConnection> {
-    let mut connection = AsyncPgConnection::establish(url).await?;
+    let mut connection = establish(url).await?;
     connection.batch_execute(LOOKING_OVER).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
+}
+
+/// Opens a connection, and sets nothing. Its errors say what was at the bottom of them, which Diesel's don't.
+pub async fn establish(url: &str) -> ConnectionResult<AsyncPgConnection> {
+    let (url, encrypted) = tls::split(url).map_err(ConnectionError::InvalidConnectionUrl)?;
+    let mut config: Config = url.parse().map_err(|error| ConnectionError::InvalidConnectionUrl(in_full(&error)))?;
+    let refused = |error| ConnectionError::BadConnection(in_full(&error));
+    if let Some(authorities) = encrypted {
+        let tls = authorities.config().map_err(|error| ConnectionError::BadConnection(in_full(&*error)))?;
+        config.ssl_mode(SslMode::Require);
+        let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await.map_err(refused)?;
+        AsyncPgConnection::try_from_client_and_connection(client, connection).await
+    } else {
+        let (client, connection) = config.connect(NoTls).await.map_err(refused)?;
+        AsyncPgConnection::try_from_client_and_connection(client, connection).await
+    }
+}
+
+/// An error with all its causes.
+fn in_full(error: &(dyn Error + 'static)) -> String {
+    successors(Some(error), |&error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

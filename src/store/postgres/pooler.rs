@@ -4,8 +4,9 @@
 //! What our sessions set would then be some other client's, and what they rely on might not be set: how long a lock is
 //! waited for, how statements are planned, that a commit is on disk.
 
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+use super::connection::establish;
 use crate::store::error::OpenError;
 
 /// Which of two connections asks next for its session. Poolers give the session that was used last, or the one that was
@@ -33,7 +34,7 @@ pub async fn ensure_own_sessions(url: &str) -> Result<(), OpenError> {
 }
 
 async fn connect(url: &str) -> Result<AsyncPgConnection, OpenError> {
-    AsyncPgConnection::establish(url).await.map_err(|error| shared_or(&error.to_string(), error.into()))
+    establish(url).await.map_err(|error| shared_or(&error.to_string(), error.into()))
 }
 
 /// Statements that are there twice, or not at all, were prepared in another session: older poolers can't tell.

@@ -23,6 +23,17 @@ pub fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
     Ok(connection)
 }
 
+/// Opens the connection that writes for all requests.
+///
+/// A batch of links changes a hundred pages, most of them others than the batch before it. By default SQLite keeps 2 MB
+/// of them and copies its log into the file whenever that has a thousand pages, so at a few batches it would do both
+/// again and again. The log may grow to 16 MB instead.
+pub fn connect_to_write(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let mut connection = connect(path)?;
+    connection.batch_execute("PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;")?;
+    Ok(connection)
+}
+
 /// Opens one connection that only looks, and makes nothing of the file that it wasn't before.
 pub fn look(path: &Path) -> Result<SqliteConnection, OpenError> {
     let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;

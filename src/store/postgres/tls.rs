@@ -1,0 +1,100 @@
+//! Whether the way to PostgreSQL is encrypted, and whom to believe that it leads there: what a URL says of it in libpq's
+//! words, `sslmode` and `sslrootcert` (<https://www.postgresql.org/docs/current/libpq-ssl.html>).
+//!
+//! There are two ways only. A certificate that nobody looks at protects from nobody who can come between, so all modes
+//! that encrypt are as strict as `verify-full`, and those that leave it to the server to decide are refused.
+
+use std::{path::PathBuf, sync::Arc};
+
+use percent_encoding::percent_decode_str;
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use rustls_platform_verifier::BuilderVerifierExt;
+
+/// Who may vouch for the server.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Authorities {
+    /// Those that this machine trusts.
+    System,
+    /// Those whose certificates are in a PEM file, which is read for each connection.
+    File(PathBuf),
+}
+
+/// A URL without what it says of encryption, and what that is: nothing for a way in plain text.
+pub fn split(url: &str) -> Result<(String, Option<Authorities>), String> {
+    let Some((address, parameters)) = url.split_once('?') else { return Ok((url.to_owned(), None)) };
+    let (mut encrypted, mut file, mut rest) = (false, None, Vec::new());
+    for parameter in parameters.split('&') {
+        match parameter.split_once('=') {
+            Some(("sslmode", "disable")) => encrypted = false,
+            Some(("sslmode", "require" | "verify-ca" | "verify-full")) => encrypted = true,
+            Some(("sslmode", _)) => return Err("sslmode is one of disable, require, verify-ca, verify-full".to_owned()),
+            Some(("sslrootcert", path)) => {
+                let path = percent_decode_str(path).decode_utf8().map_err(|_| "sslrootcert is not UTF-8".to_owned())?;
+                file = (path != "system").then(|| PathBuf::from(&*path));
+            }
+            _ => rest.push(parameter),
+        }
+    }
+    let url = if rest.is_empty() { address.to_owned() } else { format!("{address}?{}", rest.join("&")) };
+    Ok((url, encrypted.then(|| file.map_or(Authorities::System, Authorities::File))))
+}
+
+impl Authorities {
+    /// How to speak with a server that these vouch for.
+    pub fn config(&self) -> Result<ClientConfig, Box<dyn std::error::Error + Send + Sync>> {
+        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?;
+        let builder = match self {
+            Self::System => builder.with_platform_verifier()?,
+            Self::File(path) => {
+                let unreadable = |error| format!("cannot read certificates from {}: {error}", path.display());
+                let mut roots = RootCertStore::empty();
+                for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+                    roots.add(certificate.map_err(unreadable)?)?;
+                }
+                if roots.is_empty() {
+                    return Err(format!("there is no certificate in {}", path.display()).into());
+                }
+                builder.with_root_certificates(roots)
+            }
+        };
+        Ok(builder.with_no_client_auth())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_url_says_of_encryption_is_taken_out_of_it() {
+        let plain = |url: &str| (url.to_owned(), None);
+        assert_eq!(split("postgres://h/d").unwrap(), plain("postgres://h/d"));
+        assert_eq!(split("postgres://h/d?sslmode=disable").unwrap(), plain("postgres://h/d"));
+        assert_eq!(
+            split("postgres://h/d?connect_timeout=3&sslmode=verify-full&sslrootcert=/a%20b.pem&options=-c%20jit%3Doff")
+                .unwrap(),
+            (
+                "postgres://h/d?connect_timeout=3&options=-c%20jit%3Doff".to_owned(),
+                Some(Authorities::File("/a b.pem".into()))
+            )
+        );
+        for modes in ["sslmode=require", "sslmode=verify-ca&sslrootcert=system"] {
+            assert_eq!(
+                split(&format!("postgres://h/d?{modes}")).unwrap(),
+                ("postgres://h/d".to_owned(), Some(Authorities::System))
+            );
+        }
+    }
+
+    #[test]
+    fn no_mode_leaves_it_to_the_server() {
+        for mode in ["allow", "prefer", "", "REQUIRE"] {
+            assert!(split(&format!("postgres://h/d?sslmode={mode}")).is_err());
+        }
+    }
+}
