@@ -134,7 +134,8 @@ fn database_check(url: DatabaseUrl) -> DatabaseCheck {
         let url = url.clone();
         let check = async move {
             let migrations = store::status(&url).await.map_err(|error| {
-                tracing::warn!(%url, %error, "the database can't be reached");
+                let error = anyhow::Error::from(error);
+                tracing::warn!(%url, error = format!("{error:#}"), "the database can't be reached");
                 "the database can't be reached".to_owned()
             })?;
             let up_to_date = migrations.iter().all(|migration| migration.applied);

@@ -14,7 +14,7 @@ use axum::{
     Router,
     body::Body,
     http::{
-        HeaderMap, HeaderName, HeaderValue, Method, Request,
+        HeaderName, HeaderValue, Method, Request,
         header::{
             AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
         },
@@ -22,7 +22,7 @@ use axum::{
     middleware,
     routing::get,
 };
-use tower::util::MapRequestLayer;
+use tower::util::{MapRequestLayer, option_layer};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
@@ -85,32 +85,33 @@ pub struct WireSettings {
 pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>) -> Router {
     let endpoint = get(graphql::get).post(graphql::post);
     let mut routes = Router::new()
-        .route("/graphql", endpoint)
+        .route(graphql::PATH, endpoint)
         // Answers are one caller's, and no page: nothing in them is to be run or framed.
         .layer((
             always(CACHE_CONTROL, "no-store"),
             always(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         ));
-    if !settings.origins.is_empty() {
-        routes = routes.layer(cors(settings.origins));
-    }
     if settings.graphiql {
         routes = routes.merge(graphiql::routes());
     }
     if settings.local_names_only {
         routes = routes.layer(middleware::from_fn(origin::local_names_only));
     }
+    let cors = (!settings.origins.is_empty()).then(|| cors(settings.origins));
+    let door = middleware::from_fn_with_state(shared.places.clone(), graphql::door);
     // In the order in which a request passes them: its id is set before all else. All in one, since routes box what each
     // call adds, and clone it for each request.
     let routes = routes.with_state(shared).layer((
         MapRequestLayer::new(with_sound_id),
         SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
-        SetSensitiveRequestHeadersLayer::new(once(AUTHORIZATION)),
-        TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(requests::tell).on_failure(()),
         PropagateRequestIdLayer::new(REQUEST_ID),
-        CatchPanicLayer::new(),
         always(REFERRER_POLICY, "no-referrer"),
         always(X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        option_layer(cors),
+        door,
+        SetSensitiveRequestHeadersLayer::new(once(AUTHORIZATION)),
+        TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(requests::tell).on_failure(()),
+        CatchPanicLayer::new(),
         CompressionLayer::new(),
     ));
     // Probes come often and say nothing, so they pass no layers but that which keeps strangers' pages out.
@@ -142,10 +143,6 @@ fn cors(origins: Vec<Origin>) -> CorsLayer {
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([REQUEST_ID, RETRY_AFTER])
         .max_age(PREFLIGHT_AGE)
-}
-
-fn request_id(headers: &HeaderMap) -> Option<Arc<str>> {
-    headers.get(REQUEST_ID)?.to_str().ok().map(Arc::from)
 }
 
 fn span<B>(request: &Request<B>) -> tracing::Span {

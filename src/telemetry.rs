@@ -2,6 +2,7 @@
 
 mod json;
 mod metrics;
+mod sparing;
 #[cfg(feature = "otlp")]
 mod traces;
 
@@ -14,9 +15,12 @@ use tracing_subscriber::{EnvFilter, Layer, fmt::format::JsonFields, layer::Subsc
 
 use self::json::JsonLines;
 
-pub use self::metrics::{METRICS_TYPE, keep_metrics, metrics};
 #[cfg(feature = "otlp")]
 pub use self::traces::{TRACE_HEADERS, adopt, finish};
+pub use self::{
+    metrics::{METRICS_TYPE, keep_metrics, metrics},
+    sparing::Sparing,
+};
 
 /// What is logged when nobody says: each request, what callers were refused, and what goes wrong.
 const DEFAULT: &str = "warn,promolink=info";

@@ -2,7 +2,7 @@
 
 mod request;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_graphql::{Enum, Error, ServerError, resolver_utils::enum_value};
 use metrics::counter;
@@ -15,6 +15,7 @@ use super::refused::shortened;
 use crate::{
     auth::{Principal, Wait},
     promotions::{CustomerId, Refusal, SpaceTooSmall, StoreError},
+    telemetry::Sparing,
 };
 
 /// What a nullable field that can fail returns: a failure leaves it null and the rest of the answer alone.
@@ -226,11 +227,17 @@ pub fn code_space_too_small(too_small: SpaceTooSmall) -> Error {
 pub fn broken(error: &StoreError) -> Error {
     match error {
         StoreError::Overloaded | StoreError::Contended(_) => {
-            tracing::warn!(%error, "request refused");
+            static LINES: LazyLock<Sparing> = LazyLock::new(Sparing::default);
+            if let Some(left_out) = LINES.next() {
+                tracing::warn!(%error, left_out, "request refused");
+            }
             coded(ErrorCode::Overloaded, BUSY)
         }
         StoreError::Unavailable(_) => {
-            tracing::error!(%error, "request failed");
+            static LINES: LazyLock<Sparing> = LazyLock::new(Sparing::default);
+            if let Some(left_out) = LINES.next() {
+                tracing::error!(%error, left_out, "request failed");
+            }
             coded(ErrorCode::Overloaded, "The server can't reach its database. Please try again shortly.")
         }
         StoreError::Failed(_) => {

@@ -1,13 +1,5 @@
 //! Who is at the door: the credential of a request, as RFC 6750 has it, and what is answered to who may not come in.
 
-use std::{
-    num::NonZeroU32,
-    sync::{
-        LazyLock,
-        atomic::{AtomicU64, Ordering},
-    },
-};
-
 use axum::{
     http::{
         HeaderMap, HeaderValue, StatusCode,
@@ -15,9 +7,11 @@ use axum::{
     },
     response::Response,
 };
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::graphql::{Media, unseen};
+use super::{
+    graphql::{Media, unseen},
+    requests::About,
+};
 use crate::{
     auth::{Authenticator, Credential, Limiter, Principal, Rejection},
     graphql,
@@ -34,8 +28,8 @@ pub async fn admit(
     let admitted = authenticator.authenticate(bearer(headers)).await;
     let principal = admitted.map_err(|rejection| Box::new(reject(rejection, media, headers)))?;
     limiter.operation(&principal).map_err(|wait| {
-        tell_refusal("too many operations");
-        let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, media, graphql::too_many_operations(wait), headers);
+        let about = About { reason: Some("too many operations"), ..About::of(headers) };
+        let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, media, graphql::too_many_operations(wait), about);
         response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
         Box::new(response)
     })?;
@@ -60,39 +54,26 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
 }
 
 fn reject(rejection: Rejection, media: Media, headers: &HeaderMap) -> Response {
+    let mut about = About::of(headers);
     let challenge = match rejection {
         Rejection::Unavailable(cause) => {
-            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::credential_unchecked(&*cause), headers);
+            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::credential_unchecked(&*cause), about);
         }
         Rejection::Store(error @ StoreError::Failed(_)) => {
-            return unseen(StatusCode::INTERNAL_SERVER_ERROR, media, graphql::not_looked_up(&error), headers);
+            return unseen(StatusCode::INTERNAL_SERVER_ERROR, media, graphql::not_looked_up(&error), about);
         }
         Rejection::Store(error) => {
-            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::not_looked_up(&error), headers);
+            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::not_looked_up(&error), about);
         }
         Rejection::Missing => "Bearer",
         Rejection::Invalid(reason) => {
-            tell_refusal(reason);
+            about.reason = Some(reason);
             "Bearer error=\"invalid_token\""
         }
     };
-    let mut response = unseen(StatusCode::UNAUTHORIZED, media, graphql::unauthenticated(), headers);
+    let mut response = unseen(StatusCode::UNAUTHORIZED, media, graphql::unauthenticated(), about);
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     response
-}
-
-/// How many refusals a second the log tells of: whoever is refused must not fill it.
-const TOLD_A_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
-
-fn tell_refusal(reason: &str) {
-    static TELLING: LazyLock<DefaultDirectRateLimiter> =
-        LazyLock::new(|| RateLimiter::direct(Quota::per_second(TOLD_A_SECOND)));
-    static UNTOLD: AtomicU64 = AtomicU64::new(0);
-    if TELLING.check().is_ok() {
-        tracing::info!(reason, untold_before = UNTOLD.swap(0, Ordering::Relaxed), "a caller was refused");
-    } else {
-        UNTOLD.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// How the log names the caller. Customers' numbers are not logged.

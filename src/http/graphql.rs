@@ -11,32 +11,47 @@ mod places;
 mod request;
 mod turns;
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Request, State},
     http::HeaderMap,
+    middleware::Next,
     response::Response,
 };
 use futures_util::FutureExt;
 use tokio::time;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use self::{answer::Answerer, request::Params};
 pub use self::{answer::unseen, media::Media, places::Places, turns::Turns};
 use super::{
     REQUEST_TIMEOUT, Shared,
     credentials::{admit, name_of},
-    request_id,
-    requests::About,
+    requests::tell,
 };
 use crate::{auth::Principal, graphql::Call};
+
+/// Where the endpoint is.
+pub const PATH: &str = "/graphql";
+
+/// Refuses a request that there is no place for: at once, and for as little as it takes, since what is refused takes time
+/// from what goes on.
+pub async fn door(State(places): State<Places>, request: Request, next: Next) -> Response {
+    if request.uri().path() != PATH || places.any() {
+        return next.run(request).await;
+    }
+    let media = Media::negotiate(request.headers()).unwrap_or(Media::Json);
+    let response = Answerer::new(media, request.headers()).busy();
+    tell(&response, Duration::ZERO, &Span::none());
+    response
+}
 
 /// Executes a query or a mutation: POST, with a JSON body alone, which no stranger's page can send without asking first
 /// (CORS).
 pub async fn post(State(shared): State<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let (principal, answerer) = match admitted(&shared, &parts.headers).await {
+    let (principal, mut answerer) = match admitted(&shared, &parts.headers).await {
         Ok(admitted) => admitted,
         Err(response) => return *response,
     };
@@ -48,7 +63,7 @@ pub async fn post(State(shared): State<Shared>, request: Request) -> Response {
 
 /// Executes a query: GET, with the parameters in the URL.
 pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
-    let (principal, answerer) = match admitted(&shared, request.headers()).await {
+    let (principal, mut answerer) = match admitted(&shared, request.headers()).await {
         Ok(admitted) => admitted,
         Err(response) => return *response,
     };
@@ -61,13 +76,10 @@ pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
 /// Who asks, and how to answer.
 async fn admitted(shared: &Shared, headers: &HeaderMap) -> Result<(Principal, Answerer), Box<Response>> {
     let media = Media::negotiate(headers).ok_or_else(|| Box::new(answer::not_acceptable(headers)))?;
-    if !shared.places.any() {
-        // At once, for as little as it takes: what is refused takes time from what goes on.
-        return Err(Box::new(Answerer { media, about: About { id: request_id(headers), ..About::default() } }.busy()));
-    }
     let principal = admit(&shared.authenticator, &shared.limiter, headers, media).await?;
-    let about = About { id: request_id(headers), credential: Some(name_of(&principal).into()), ..About::default() };
-    Ok((principal, Answerer { media, about }))
+    let mut answerer = Answerer::new(media, headers);
+    answerer.about.credential = Some(name_of(&principal).into());
+    Ok((principal, answerer))
 }
 
 async fn execute(

@@ -6,12 +6,24 @@ use std::{
     time::Duration,
 };
 
-use axum::http::Response;
+use axum::http::{HeaderMap, Response, StatusCode};
 use metrics::{Counter, Histogram, counter, histogram};
 use tracing::Span;
 
+use super::REQUEST_ID;
+use crate::telemetry::Sparing;
+
 /// How many operations are told apart. Their names are the callers' own, and each has metrics of its own.
 const MAX_OPERATIONS: usize = 100;
+
+/// By these, nobody was let in, or there was no room: whoever gets one may ask again at once, and again. So not each has a
+/// line in the log.
+const REFUSED: [StatusCode; 3] =
+    [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+
+/// What is told of a request whose caller went before it was answered. There is no such status in HTTP; by this one
+/// nginx has named it first.
+const GONE: u16 = 499;
 
 /// What a request was about: goes with its response to where that is told.
 #[derive(Debug, Clone, Default)]
@@ -24,31 +36,62 @@ pub struct About {
     pub operation: Option<Arc<str>>,
     /// The code of the first error.
     pub error: Option<String>,
+    /// Why it was refused, in words that are not for the caller.
+    pub reason: Option<&'static str>,
 }
 
 /// Tells of a request that is answered.
 pub fn tell<B>(response: &Response<B>, latency: Duration, _: &Span) {
-    static NONE: LazyLock<About> = LazyLock::new(About::default);
-    let About { id, credential, operation, error } = response.extensions().get::<About>().unwrap_or(&NONE);
     let status = response.status();
-    tracing::info!(
-        target: "promolink::request",
-        id = id.as_deref(),
-        credential = credential.as_deref(),
-        operation = operation.as_deref(),
-        status = status.as_u16(),
-        error = error.as_deref(),
-        duration_seconds = latency.as_secs_f64(),
-        "answered"
-    );
-    let figures = Figures::of(operation.as_deref().unwrap_or("unnamed"));
-    figures.seconds.record(latency);
-    match error {
-        None if status.is_success() => figures.successes.increment(1),
-        error => {
-            let error = error.clone().unwrap_or_else(|| "none".to_owned());
-            requests(&figures.name, status.as_u16(), error).increment(1);
+    match response.extensions().get::<About>() {
+        Some(about) => about.tell(status.as_u16(), latency),
+        // A page, or a browser that asks whether another page may call.
+        None => About::default().log(status.as_u16(), latency),
+    }
+}
+
+impl About {
+    /// What is known of a request as soon as it is there.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(Arc::from);
+        Self { id, ..Self::default() }
+    }
+
+    /// Tells that the caller has gone.
+    pub fn tell_gone(&self, latency: Duration) {
+        self.tell(GONE, latency);
+    }
+
+    fn tell(&self, status: u16, latency: Duration) {
+        self.log(status, latency);
+        let figures = Figures::of(self.operation.as_deref().unwrap_or("unnamed"));
+        figures.seconds.record(latency);
+        match &self.error {
+            None if status == StatusCode::OK => figures.successes.increment(1),
+            error => {
+                let error = error.clone().unwrap_or_else(|| "none".to_owned());
+                requests(&figures.name, status, error).increment(1);
+            }
         }
+    }
+
+    fn log(&self, status: u16, latency: Duration) {
+        static LINES: LazyLock<Sparing> = LazyLock::new(Sparing::default);
+        let refused = REFUSED.iter().any(|&refused| refused == status);
+        let line = if refused { LINES.next().map(Some) } else { Some(None) };
+        let Some(left_out) = line else { return };
+        tracing::info!(
+            target: "promolink::request",
+            id = self.id.as_deref(),
+            credential = self.credential.as_deref(),
+            operation = self.operation.as_deref(),
+            status,
+            error = self.error.as_deref(),
+            reason = self.reason,
+            left_out,
+            duration_seconds = latency.as_secs_f64(),
+            "answered"
+        );
     }
 }
 

@@ -7,7 +7,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("promotions", &[]),
     ("store", &["auth", "promotions"]),
     ("auth", &["promotions"]),
-    ("graphql", &["auth", "promotions"]),
+    ("graphql", &["auth", "promotions", "telemetry"]),
     ("http", &["auth", "graphql", "promotions", "telemetry"]),
     ("telemetry", &[]),
     ("app", &["auth", "graphql", "http", "promotions", "telemetry"]),

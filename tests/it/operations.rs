@@ -84,6 +84,62 @@ async fn each_request_is_one_line_of_json() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_caller_has_gone_is_a_line_too_and_its_change_is_made() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
+    let key = database.key(ORG, "service");
+    let server = Server::serve(&database, &[METRICS]);
+    let caller = server.caller(&key);
+    let mut session = database.session().await;
+    session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded = 'locked' FOR UPDATE").await;
+    let query = "mutation Gone($input: LinkPromotionCodeInput!) { linkPromotionCode(input: $input) { id } }";
+    let input = json!({ "customerId": 1, "code": "LOCKED", "mode": "DISCOUNT" });
+    let request = caller.request(&json!({ "query": query, "variables": { "input": input } }));
+    let sent = request.header("x-request-id", "gone").timeout(Duration::from_millis(200)).send().await;
+    assert!(sent.is_err_and(|error| error.is_timeout()));
+    let started = Instant::now();
+    let line = loop {
+        let log = server.log();
+        let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
+        if let Some(line) = lines.into_iter().find(|line| line["id"] == "gone") {
+            break line;
+        }
+        assert!(started.elapsed() < Duration::from_secs(5), "{log}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!((&line["status"], &line["operation"]), (&json!(499), &json!("Gone")), "{line}");
+    assert!(line["duration_seconds"].as_f64().unwrap() >= 0.1, "{line}");
+    session.run("ROLLBACK").await;
+    let count = async || database.session().await.number("SELECT count(*) AS number FROM promotions").await;
+    while count().await == 0 {
+        assert!(started.elapsed() < Duration::from_secs(5), "the link under way was given up");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let counted = "promolink_requests_total{operation=\"Gone\",status=\"499\",error=\"none\"} 1";
+    assert!(metrics_of(&server).await.contains(counted));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_refusals_does_not_fill_the_log() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve(&database, &[METRICS]);
+    let caller = server.caller("no key");
+    for _ in 0..200 {
+        assert_eq!(caller.request(&json!({ "query": "{ __typename }" })).send().await.unwrap().status(), 401);
+    }
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(caller.request(&json!({ "query": "{ __typename }" })).send().await.unwrap().status(), 401);
+    let log = server.log();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let left_out: u64 = lines.iter().filter_map(|line| line["left_out"].as_u64()).sum();
+    assert_eq!(left_out + lines.len() as u64, 201, "{log}");
+    assert!(left_out > 100 && lines.iter().all(|line| line["reason"].is_string()), "{log}");
+    let counted = "promolink_requests_total{operation=\"unnamed\",status=\"401\",error=\"UNAUTHENTICATED\"} 201";
+    assert!(metrics_of(&server).await.contains(counted));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn operations_beyond_a_number_share_their_metrics() {
     let database = Database::sqlite();
     database.open().await;

@@ -1,9 +1,11 @@
 //! Errors of a request as a whole: nothing of it was executed, or nothing came of it.
 
+use std::sync::LazyLock;
+
 use async_graphql::{Error, Pos, ServerError, Value, resolver_utils::enum_value};
 
 use super::{BROKEN, BUSY, ErrorCode, broken, coded, rate_limited};
-use crate::{auth::Wait, promotions::StoreError};
+use crate::{auth::Wait, promotions::StoreError, telemetry::Sparing};
 
 /// The error for a caller who showed no valid credential.
 #[must_use]
@@ -97,7 +99,10 @@ fn placeless(error: Error) -> ServerError {
 /// The error where a credential can't be checked. The cause goes to the log.
 #[must_use]
 pub fn credential_unchecked(cause: &(dyn std::error::Error + 'static)) -> ServerError {
-    tracing::error!(error = cause, "a credential could not be checked");
+    static LINES: LazyLock<Sparing> = LazyLock::new(Sparing::default);
+    if let Some(left_out) = LINES.next() {
+        tracing::error!(error = cause, left_out, "a credential could not be checked");
+    }
     request_error(ErrorCode::Overloaded, "The credential can't be checked at the moment. Please try again shortly.")
 }
 

@@ -12,11 +12,12 @@ use axum::{
 };
 use metrics::counter;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::{media::Media, request::Malformed};
 use crate::{
     graphql::{self, Refusal, Refused},
-    http::{request_id, requests::About},
+    http::requests::About,
 };
 
 /// What else the response depends on: the media type is negotiated.
@@ -25,11 +26,13 @@ const BY_ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 /// In how many seconds to try again when the server is busy: what it has taken is done by then.
 const RETRY_SOON: HeaderValue = HeaderValue::from_static("1");
 
-/// Answers one request.
+/// Answers one request, or tells that its caller has gone before that.
 pub struct Answerer {
     pub media: Media,
     /// What is known of it so far.
     pub about: About,
+    since: Instant,
+    answered: bool,
 }
 
 /// A response without `data`: nothing was executed.
@@ -51,8 +54,14 @@ fn status(refusal: Refusal, media: Media) -> StatusCode {
 }
 
 impl Answerer {
+    /// Answers the request with these headers.
+    pub fn new(media: Media, headers: &HeaderMap) -> Self {
+        Self { media, about: About::of(headers), since: Instant::now(), answered: false }
+    }
+
     /// Answers with what came of an operation.
-    pub fn executed(&self, mut response: Executed) -> Response {
+    pub fn executed(&mut self, mut response: Executed) -> Response {
+        self.answered = true;
         if let Some(id) = &self.about.id {
             response.errors.iter_mut().for_each(|error| graphql::name_request(error, id));
         }
@@ -73,7 +82,7 @@ impl Answerer {
     }
 
     /// Answers a request that was not executed.
-    pub fn refused(&self, refused: &Refused) -> Response {
+    pub fn refused(&mut self, refused: &Refused) -> Response {
         let mut response = self.write(status(refused.refusal, self.media), &refused.errors);
         if refused.refusal == Refusal::MutationByGet {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
@@ -82,23 +91,23 @@ impl Answerer {
     }
 
     /// Answers a request that is none.
-    pub fn malformed(&self, malformed: &Malformed) -> Response {
+    pub fn malformed(&mut self, malformed: &Malformed) -> Response {
         self.write(malformed.status, &[graphql::bad_request(malformed.reason)])
     }
 
     /// Answers a request that there is no place for.
-    pub fn busy(&self) -> Response {
+    pub fn busy(&mut self) -> Response {
         counter!("promolink_refusals_total", "limit" => "concurrency").increment(1);
         self.write(StatusCode::SERVICE_UNAVAILABLE, &[graphql::overloaded()])
     }
 
     /// Answers a request that took too long.
-    pub fn timed_out(&self, changes: bool) -> Response {
+    pub fn timed_out(&mut self, changes: bool) -> Response {
         self.write(StatusCode::SERVICE_UNAVAILABLE, &[graphql::timed_out(changes)])
     }
 
     /// Answers a request whose execution panicked.
-    pub fn broken(&self) -> Response {
+    pub fn broken(&mut self) -> Response {
         let mut error = graphql::internal();
         if let Some(id) = &self.about.id {
             graphql::name_request(&mut error, id);
@@ -106,8 +115,17 @@ impl Answerer {
         self.write(StatusCode::INTERNAL_SERVER_ERROR, &[error])
     }
 
-    fn write(&self, status: StatusCode, errors: &[ServerError]) -> Response {
+    fn write(&mut self, status: StatusCode, errors: &[ServerError]) -> Response {
+        self.answered = true;
         write(status, self.media, errors, self.about.clone())
+    }
+}
+
+impl Drop for Answerer {
+    fn drop(&mut self) {
+        if !self.answered && !std::thread::panicking() {
+            self.about.tell_gone(self.since.elapsed());
+        }
     }
 }
 
@@ -123,12 +141,12 @@ fn is_empty(data: &Value) -> bool {
 /// Answers a caller who takes neither media type.
 pub fn not_acceptable(headers: &HeaderMap) -> Response {
     let reason = "Responses are application/graphql-response+json or application/json; accept one of them.";
-    unseen(StatusCode::NOT_ACCEPTABLE, Media::Json, graphql::bad_request(reason), headers)
+    unseen(StatusCode::NOT_ACCEPTABLE, Media::Json, graphql::bad_request(reason), About::of(headers))
 }
 
 /// Answers before the request was looked at.
-pub fn unseen(status: StatusCode, media: Media, error: ServerError, headers: &HeaderMap) -> Response {
-    write(status, media, &[error], About { id: request_id(headers), ..About::default() })
+pub fn unseen(status: StatusCode, media: Media, error: ServerError, about: About) -> Response {
+    write(status, media, &[error], about)
 }
 
 fn write(status: StatusCode, media: Media, errors: &[ServerError], about: About) -> Response {

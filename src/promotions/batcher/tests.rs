@@ -70,6 +70,41 @@ async fn a_batch_is_tried_again_but_not_taken_apart_when_the_database_is_away() 
     assert_eq!(outcomes(&["a", "away", "b"]).await, (vec!["away"; 3], vec![3; 3]));
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_has_waited_for_too_long_is_told_to_try_again() {
+    let double = Arc::new(Double { gate: Some(tokio::sync::Semaphore::new(0)), ..Double::default() });
+    let repository: Arc<dyn LinkRepository> = double.clone();
+    let (batcher, workers) = Batcher::start(&repository, &(Arc::new(SystemClock) as Arc<dyn Clock>));
+    let open_late = async {
+        tokio::time::sleep(MAX_WAIT + Duration::from_millis(10)).await;
+        double.gate.as_ref().unwrap().add_permits(2);
+    };
+    let second = async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        batcher.link(request("late")).await
+    };
+    let third = async {
+        tokio::time::sleep(MAX_WAIT).await;
+        batcher.link(request("in time")).await
+    };
+    let (first, late, in_time, ()) = tokio::join!(batcher.link(request("first")), second, third, open_late);
+    assert!(first.is_ok() && in_time.is_ok(), "{first:?} {in_time:?}");
+    assert!(matches!(late, Err(StoreError::Overloaded)), "{late:?}");
+    drop(batcher);
+    workers.finished().await;
+    assert_eq!(*double.batches.lock().unwrap(), [1, 1], "what came too late was not linked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_says_nothing_is_given_up() {
+    let double = Double { gate: Some(tokio::sync::Semaphore::new(0)), ..Double::default() };
+    let started = Instant::now();
+    let linked = link_once(&double, &SystemClock, &[request("a")]).await;
+    assert!(matches!(linked, Err(StoreError::Unavailable(_))), "{linked:?}");
+    let attempts = u32::try_from(double.batches.lock().unwrap().len()).unwrap();
+    assert!(started.elapsed() >= BATCH_TIMEOUT * attempts && attempts > 0);
+}
+
 #[tokio::test]
 async fn what_waits_shares_a_batch_and_what_is_too_much_is_refused_at_once() {
     let double = Arc::new(Double { gate: Some(tokio::sync::Semaphore::new(0)), ..Double::default() });

@@ -10,8 +10,12 @@ use diesel_async::{
     },
 };
 
-use super::{connection::connect_for_requests, figures::PoolFigures};
-use crate::{auth::Secret, promotions::StoreError, store::error::StoreResult};
+use super::{connection::connect_for_requests, figures};
+use crate::{
+    auth::Secret,
+    promotions::StoreError,
+    store::{DatabaseUrl, error::StoreResult},
+};
 
 /// Connections of one process: two for link workers, six that they may have waiting for locks, and some for the rest.
 const SIZE: usize = 12;
@@ -25,10 +29,7 @@ const WAIT: Duration = Duration::from_secs(2);
 const PLANS_LAST: Duration = Duration::from_secs(5);
 
 /// Connections to one database.
-pub struct Connections {
-    pool: Pool<AsyncPgConnection>,
-    figures: PoolFigures,
-}
+pub struct Connections(Pool<AsyncPgConnection>);
 
 impl Connections {
     /// Connections to the database with this URL, made when they are needed.
@@ -53,14 +54,13 @@ impl Connections {
             })
         });
         let pool = Pool::builder(manager).max_size(SIZE).post_recycle(plan_again).build()?;
-        Ok(Self { pool, figures: PoolFigures::new() })
+        figures::watch(&pool, &DatabaseUrl::Postgres(url.clone()).to_string());
+        Ok(Self(pool))
     }
 
     /// One of them, for as long as it is held.
     pub async fn get(&self) -> StoreResult<Object<AsyncPgConnection>> {
-        let connection = tokio::time::timeout(WAIT, self.pool.get()).await;
-        self.figures.tell(&self.pool);
-        match connection {
+        match tokio::time::timeout(WAIT, self.0.get()).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(StoreError::Unavailable(Arc::new(error))),
             Err(_) => {

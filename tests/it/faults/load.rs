@@ -1,4 +1,4 @@
-//! Clients that link without end, note what was acknowledged, and go on whatever happens to the servers.
+//! Clients that link and redeem without end, note what was acknowledged, and go on whatever happens to the servers.
 
 use std::{
     collections::HashMap,
@@ -44,12 +44,23 @@ struct Shared {
     next_customer: AtomicI64,
     /// The promotion of each customer whose link was acknowledged.
     links: Mutex<HashMap<i64, String>>,
+    /// The redemption of each whose use was.
+    uses: Mutex<HashMap<i64, String>>,
 }
 
 /// What was acknowledged.
 pub struct Acknowledged {
     pub links: HashMap<i64, String>,
+    uses: HashMap<i64, String>,
 }
+
+/// A request's text, and where in its answer the id is.
+type Question = (&'static str, &'static str);
+
+const LINK: Question =
+    ("mutation($input: LinkPromotionCodeInput!) { linkPromotionCode(input: $input) { id } }", "linkPromotionCode");
+const REDEEM: Question =
+    ("mutation($input: RedeemPromotionInput!) { redeemPromotion(input: $input) { id } }", "redeemPromotion");
 
 impl Load {
     /// So many clients, who show this key.
@@ -59,6 +70,7 @@ impl Load {
             addresses: RwLock::new(addresses.iter().map(|&address| address.to_owned()).collect()),
             next_customer: AtomicI64::new(0),
             links: Mutex::default(),
+            uses: Mutex::default(),
         });
         let mut load = Self { shared, clients: JoinSet::new(), failed: Arc::default(), overloaded: Arc::default() };
         for _ in 0..clients {
@@ -98,7 +110,8 @@ impl Load {
         while let Some(ended) = self.clients.join_next().await {
             assert!(ended.is_err_and(|error| error.is_cancelled()), "a client met what it did not expect");
         }
-        Acknowledged { links: std::mem::take(&mut *self.shared.links.lock().unwrap()) }
+        let taken = |ids: &Mutex<_>| std::mem::take(&mut *ids.lock().unwrap());
+        Acknowledged { links: taken(&self.shared.links), uses: taken(&self.shared.uses) }
     }
 }
 
@@ -107,34 +120,38 @@ impl Shared {
         let client = Client::new();
         loop {
             let customer = self.next_customer.fetch_add(1, Ordering::Relaxed);
-            // A link that came to nothing, or of which nobody knows, is asked for again.
-            loop {
-                let address = {
-                    let addresses = self.addresses.read().unwrap();
-                    addresses[usize::try_from(customer).unwrap() % addresses.len()].clone()
-                };
-                match self.link(&client, &address, customer).await {
-                    Some((200, response)) if code_of(&response) == "OK" => {
-                        let id = response["data"]["linkPromotionCode"]["id"].as_str().unwrap().to_owned();
-                        self.links.lock().unwrap().insert(customer, id);
-                        break;
+            let promise = async |question: Question, input: Value| {
+                // What came to nothing, or of which nobody knows, is asked for again.
+                loop {
+                    let address = {
+                        let addresses = self.addresses.read().unwrap();
+                        addresses[usize::try_from(customer).unwrap() % addresses.len()].clone()
+                    };
+                    match self.ask(&client, &address, question.0, &input).await {
+                        Some((200, response)) if code_of(&response) == "OK" => {
+                            break response["data"][question.1]["id"].as_str().unwrap().to_owned();
+                        }
+                        Some((503, response)) if code_of(&response) == "OVERLOADED" => {
+                            assert_eq!(response["errors"][0]["extensions"]["retryable"], true);
+                            overloaded.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Some(other) => panic!("{other:?}"),
+                        None => drop(failed.fetch_add(1, Ordering::Relaxed)),
                     }
-                    Some((503, response)) if code_of(&response) == "OVERLOADED" => {
-                        assert_eq!(response["errors"][0]["extensions"]["retryable"], true);
-                        overloaded.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Some(other) => panic!("{other:?}"),
-                    None => drop(failed.fetch_add(1, Ordering::Relaxed)),
+                    sleep(Duration::from_millis(5)).await;
                 }
-                sleep(Duration::from_millis(5)).await;
+            };
+            let id = promise(LINK, link_of(customer)).await;
+            self.links.lock().unwrap().insert(customer, id);
+            if redeems(customer) {
+                let id = promise(REDEEM, use_of(customer)).await;
+                self.uses.lock().unwrap().insert(customer, id);
             }
         }
     }
 
     /// The status and the body of the answer, if there is one.
-    async fn link(&self, client: &Client, address: &str, customer: i64) -> Option<(u16, Value)> {
-        let query = "mutation($input: LinkPromotionCodeInput!) { linkPromotionCode(input: $input) { id } }";
-        let input = json!({ "customerId": customer, "code": code(customer), "mode": "DISCOUNT" });
+    async fn ask(&self, client: &Client, address: &str, query: &str, input: &Value) -> Option<(u16, Value)> {
         let request = client.post(format!("http://{address}/graphql")).bearer_auth(&self.key);
         let body = json!({ "query": query, "variables": { "input": input } });
         let response = request.json(&body).timeout(Duration::from_secs(5)).send().await.ok()?;
@@ -143,15 +160,33 @@ impl Shared {
     }
 }
 
+fn link_of(customer: i64) -> Value {
+    json!({ "customerId": customer, "code": code(customer), "mode": "DISCOUNT" })
+}
+
+/// Every fourth customer uses the promotion.
+const fn redeems(customer: i64) -> bool {
+    customer % 4 == 0
+}
+
+fn use_of(customer: i64) -> Value {
+    let mut input = link_of(customer);
+    input["transactionId"] = json!(format!("order of {customer}"));
+    input
+}
+
 impl Acknowledged {
-    /// Each link is there: to ask for it again answers with the same promotion.
+    /// What was acknowledged is there, once: to ask for it again answers with the same.
     pub async fn stand(&self, caller: &Caller) {
+        assert!(!self.uses.is_empty());
+        let links = self.links.iter().map(|(&customer, id)| (LINK, link_of(customer), id));
+        let uses = self.uses.iter().map(|(&customer, id)| (REDEEM, use_of(customer), id));
         let mut asked = JoinSet::new();
-        for (&customer, id) in &self.links {
+        for ((query, place), input, id) in links.chain(uses) {
             let (caller, id) = (caller.clone(), id.clone());
             asked.spawn(async move {
-                let again = caller.link(customer, &code(customer)).await;
-                assert_eq!(again["data"]["linkPromotionCode"]["id"], id, "{again:#}");
+                let again = caller.post(&json!({ "query": query, "variables": { "input": input } })).await;
+                assert_eq!(again["data"][place]["id"], id, "{again:#}");
             });
             if asked.len() >= 64 {
                 asked.join_next().await.unwrap().unwrap();

@@ -1,0 +1,50 @@
+//! Lines of the log that come in floods when something is wrong, and must neither fill it nor take time from what goes on.
+
+use std::{
+    num::NonZeroU32,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+/// How many lines of one kind there are a second.
+const LINES: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+/// One kind of line, of which so many are written a second.
+pub struct Sparing {
+    limiter: DefaultDirectRateLimiter,
+    left_out: AtomicU64,
+}
+
+impl Default for Sparing {
+    fn default() -> Self {
+        Self { limiter: RateLimiter::direct(Quota::per_second(LINES)), left_out: AtomicU64::new(0) }
+    }
+}
+
+impl Sparing {
+    /// Whether to write the next line, and then, how many before it were left out.
+    pub fn next(&self) -> Option<u64> {
+        if self.limiter.check().is_ok() {
+            Some(self.left_out.swap(0, Ordering::Relaxed))
+        } else {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_cut_and_counted() {
+        let lines = Sparing::default();
+        let written = (0..1000).filter(|_| lines.next().is_some()).count();
+        // A slow machine may be given some more.
+        assert!((10..100).contains(&written), "{written}");
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        assert!(lines.next().is_some_and(|left_out| left_out > 900));
+    }
+}
