@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Database, ORG, Server, campaign, code_of, on_both_databases, program};
+use crate::support::{Cluster, Database, ORG, Server, campaign, code_of, on_both_databases, program};
 
 const METRICS: (&str, &str) = ("PROMOLINK_METRICS_LISTEN", "127.0.0.1:0");
 
@@ -228,6 +228,34 @@ async fn a_second_signal_ends_the_server_at_once() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     server.ask_to_end();
     assert_eq!(server.ended(), Some(130));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_follows_serves_queries() {
+    let primary = Cluster::start("");
+    let database = Database::at(primary.url("postgres"));
+    database.seed(&[campaign("Spring").code("A", None)]).await;
+    let key = database.key(ORG, "admin");
+    let follower = primary.replica();
+    let replica = Database::at(follower.url("postgres"));
+    let server = Server::serve(&database, &[("READ_DATABASE_URL", &replica.url), METRICS]);
+    let caller = server.caller(&key);
+    assert_eq!(code_of(&caller.link(1, "A").await), "OK");
+    let followed = Instant::now();
+    let everything = "{ customerPromotions(customerId: 1) { nodes { code active redemptions { nodes { id } } } }
+        promotionCodes(codes: [\"A\"], mode: DISCOUNT) { linkCount promotions { nodes { id } } campaign { name } }
+        campaigns { nodes { name codes { nodes { code } } } } }";
+    loop {
+        let data = caller.data(everything, Value::Null).await;
+        if data["promotionCodes"][0]["linkCount"] == 1 && data["customerPromotions"]["nodes"][0]["code"] == "A" {
+            break;
+        }
+        assert!(followed.elapsed() < Duration::from_secs(5), "{data:#}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut session = replica.session().await;
+    let reads = "SELECT count(*) AS number FROM pg_stat_activity WHERE query LIKE '%promotion_codes%' AND pid <> pg_backend_pid()";
+    assert!(session.number(reads).await > 0, "the replica was asked");
 }
 
 #[tokio::test(flavor = "multi_thread")]

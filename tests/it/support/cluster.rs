@@ -10,7 +10,13 @@ use std::{
 /// Does as it is told by the process that started it; stops the server and removes its files when the pipe closes.
 const WATCHDOG: &str = r#"
 set -eu
-"$BIN/initdb" --pgdata="$DIR/data" --username=promolink --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$DIR/log" 2>&1
+if [ -n "$PRIMARY" ]; then
+    "$BIN/pg_basebackup" --pgdata="$DIR/data" --host="$PRIMARY" --username=promolink --write-recovery-conf \
+        --checkpoint=fast --no-sync >"$DIR/log" 2>&1
+else
+    "$BIN/initdb" --pgdata="$DIR/data" --username=promolink --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync \
+        >"$DIR/log" 2>&1
+fi
 start() {
     "$BIN/pg_ctl" --pgdata="$DIR/data" --log="$DIR/log" --silent --wait start \
         --options="-k '$DIR' -c listen_addresses='' $SETTINGS"
@@ -38,6 +44,15 @@ pub struct Cluster {
 impl Cluster {
     /// Starts a server with these options of `postgres`.
     pub fn start(settings: &str) -> Self {
+        Self::start_from(None, settings)
+    }
+
+    /// Starts a replica, which follows this server and takes no changes but from there.
+    pub fn replica(&self) -> Self {
+        Self::start_from(Some(&self.directory), "")
+    }
+
+    fn start_from(primary: Option<&Path>, settings: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("promolink-test-").tempdir().unwrap().keep();
         let mut command = if let Some(user) = user_instead_of_root() {
             std::os::unix::fs::chown(&directory, Some(user), None).unwrap();
@@ -52,6 +67,7 @@ impl Cluster {
             .current_dir(&directory)
             .env("BIN", binaries())
             .env("DIR", &directory)
+            .env("PRIMARY", primary.unwrap_or(Path::new("")))
             .env("SETTINGS", settings)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
