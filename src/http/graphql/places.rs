@@ -65,8 +65,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn places_are_few_for_a_while_after_there_were_not_enough() {
-        let places = Places::new(8);
-        let mut taken: Vec<_> = (0..8).map(|_| places.take().unwrap()).collect();
+        let places = Places::new(2 * SHARE);
+        let mut taken: Vec<_> = (0..2 * SHARE).map(|_| places.take().unwrap()).collect();
         assert!(places.take().is_none());
         // Two are left, which are as many as there may be now.
         taken.truncate(2);
@@ -76,7 +76,7 @@ mod tests {
         assert!(!places.any());
 
         tokio::time::advance(std::time::Duration::from_millis(SHORT)).await;
-        taken.extend((0..6).map(|_| places.take().unwrap()));
+        taken.extend((2..2 * SHARE).map(|_| places.take().unwrap()));
         assert!(places.take().is_none());
     }
 

@@ -25,7 +25,8 @@ pub enum Authorities {
 
 /// A URL without what it says of encryption, and what that is: nothing for a way in plain text.
 pub fn split(url: &str) -> Result<(String, Option<Authorities>), String> {
-    let Some((address, parameters)) = url.split_once('?') else { return Ok((url.to_owned(), None)) };
+    // The last one: before it, one may be part of a password.
+    let Some((address, parameters)) = url.rsplit_once('?') else { return Ok((url.to_owned(), None)) };
     let (mut encrypted, mut file, mut rest) = (false, None, Vec::new());
     for parameter in parameters.split('&') {
         match parameter.split_once('=') {
@@ -62,7 +63,10 @@ impl Authorities {
                 builder.with_root_certificates(roots)
             }
         };
-        Ok(builder.with_no_client_auth())
+        let mut config = builder.with_no_client_auth();
+        // Servers that are spoken to in TLS from the first byte on (sslnegotiation=direct) want to hear what follows.
+        config.alpn_protocols = vec![b"postgresql".to_vec()];
+        Ok(config)
     }
 }
 
@@ -83,6 +87,7 @@ mod tests {
                 Some(Authorities::File("/a b.pem".into()))
             )
         );
+        assert_eq!(split("postgres://me:a?b@h/d?sslmode=disable").unwrap(), plain("postgres://me:a?b@h/d"));
         for modes in ["sslmode=require", "sslmode=verify-ca&sslrootcert=system"] {
             assert_eq!(
                 split(&format!("postgres://h/d?{modes}")).unwrap(),
