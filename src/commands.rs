@@ -62,7 +62,8 @@ enum Command {
 /// Where the data is.
 #[derive(Debug, Args)]
 struct Database {
-    /// The database: sqlite:PATH or `postgres://USER@HOST:PORT/DATABASE`. With a password in it, only by the variable
+    /// The database: sqlite:PATH or `postgres://USER@HOST:PORT/DATABASE`, over TLS with `?sslmode=verify-full` behind it.
+    /// With a password in it, only by the variable
     #[arg(
         long,
         env = DATABASE_VARIABLE,

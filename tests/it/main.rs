@@ -16,6 +16,7 @@ mod hostile;
 mod house;
 mod link;
 mod operations;
+mod overload;
 mod plans;
 mod pooler;
 mod properties;

@@ -1,0 +1,88 @@
+//! More than the server does at once: who is refused, how soon, and what the log tells of it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::operations::{METRICS, metrics_of};
+use crate::support::{Database, ORG, Server, campaign, code_of};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_beyond_those_that_go_on_at_once_are_refused_at_once() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
+    let key = database.key(ORG, "service");
+    let server = Server::serve(&database, &[METRICS, ("PROMOLINK_CONCURRENCY", "1")]);
+    let caller = server.caller(&key);
+    let mut session = database.session().await;
+    session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded = 'locked' FOR UPDATE").await;
+    let body = json!({ "query": "{ customerPromotions(customerId: 1) { nodes { id } } }" });
+    let refused = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let asked = Instant::now();
+        let response = caller.request(&body).send().await.unwrap();
+        assert!(asked.elapsed() < Duration::from_millis(250), "{:?}", asked.elapsed());
+        assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+        let errors: Value = response.json().await.unwrap();
+        assert_eq!(code_of(&errors), "OVERLOADED");
+        assert_eq!(errors["errors"][0]["extensions"]["retryable"], true);
+    };
+    tokio::join!(caller.link(1, "LOCKED"), refused);
+    session.run("ROLLBACK").await;
+    assert_eq!(caller.request(&body).send().await.unwrap().status(), 200);
+    let metrics = metrics_of(&server).await;
+    assert!(metrics.contains("promolink_refusals_total{limit=\"concurrency\"} 1"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_too_much_was_asked_fewer_requests_go_on_for_a_while() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
+    let key = database.key(ORG, "service");
+    let server = Server::serve(&database, &[("PROMOLINK_CONCURRENCY", "8")]);
+    let caller = server.caller(&key);
+    let body = json!({ "query": "{ customerPromotions(customerId: 1) { nodes { id } } }" });
+    let mut session = database.session().await;
+    // What becomes of another request while so many go on.
+    let mut beside = async |links: i64| {
+        session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded = 'locked' FOR UPDATE").await;
+        let under_way: Vec<_> = (0..links)
+            .map(|customer| {
+                let caller = caller.clone();
+                tokio::spawn(async move { caller.link(customer, "LOCKED").await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let status = caller.request(&body).send().await.unwrap().status().as_u16();
+        session.run("ROLLBACK").await;
+        for link in under_way {
+            assert_eq!(code_of(&link.await.unwrap()), "OK");
+        }
+        status
+    };
+    assert_eq!(beside(7).await, 200);
+    assert_eq!(beside(8).await, 503);
+    assert_eq!((beside(1).await, beside(2).await), (200, 503), "a quarter");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(beside(7).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_refusals_does_not_fill_the_log() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve(&database, &[METRICS]);
+    let caller = server.caller("no key");
+    for _ in 0..200 {
+        assert_eq!(caller.request(&json!({ "query": "{ __typename }" })).send().await.unwrap().status(), 401);
+    }
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(caller.request(&json!({ "query": "{ __typename }" })).send().await.unwrap().status(), 401);
+    let log = server.log();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let left_out: u64 = lines.iter().filter_map(|line| line["left_out"].as_u64()).sum();
+    assert_eq!(left_out + lines.len() as u64, 201, "{log}");
+    assert!(left_out > 100 && lines.iter().all(|line| line["reason"].is_string()), "{log}");
+    let counted = "promolink_requests_total{operation=\"unnamed\",status=\"401\",error=\"UNAUTHENTICATED\"} 201";
+    assert!(metrics_of(&server).await.contains(counted));
+}
