@@ -95,7 +95,7 @@ async fn a_request_whose_caller_has_gone_is_a_line_too_and_its_change_is_made() 
     let query = "mutation Gone($input: LinkPromotionCodeInput!) { linkPromotionCode(input: $input) { id } }";
     let input = json!({ "customerId": 1, "code": "LOCKED", "mode": "DISCOUNT" });
     let request = caller.request(&json!({ "query": query, "variables": { "input": input } }));
-    let sent = request.header("x-request-id", "gone").timeout(Duration::from_millis(200)).send().await;
+    let sent = request.header("x-request-id", "gone").timeout(Duration::from_millis(400)).send().await;
     assert!(sent.is_err_and(|error| error.is_timeout()));
     let started = Instant::now();
     let line = loop {
