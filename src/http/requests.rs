@@ -16,12 +16,12 @@ use crate::telemetry::Sparing;
 /// How many operations are told apart. Their names are the callers' own, and each has metrics of its own.
 const MAX_OPERATIONS: usize = 100;
 
-/// By these, nobody was let in, or there was no room: whoever gets one may ask again at once, and again. So not each has a
-/// line in the log.
+/// By these, nobody was let in, or there was no room or no database: whoever gets one may ask again at once, and again. So
+/// not each has a line in the log.
 const REFUSED: [StatusCode; 3] =
     [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
 
-/// What is told of a request whose caller went before it was answered. There is no such status in HTTP; by this one
+/// What is told of a request whose caller went before it was answered, or that was cut off when the server ended. There is no such status in HTTP; by this one
 /// nginx has named it first.
 const GONE: u16 = 499;
 
@@ -45,7 +45,7 @@ pub fn tell<B>(response: &Response<B>, latency: Duration, _: &Span) {
     let status = response.status();
     match response.extensions().get::<About>() {
         Some(about) => about.tell(status.as_u16(), latency),
-        // A page, or a browser that asks whether another page may call.
+        // A page.
         None => About::default().log(status.as_u16(), latency),
     }
 }

@@ -35,12 +35,20 @@ pub fn split(url: &str) -> Result<(String, Option<Authorities>), String> {
             Some(("sslmode", _)) => return Err("sslmode is one of disable, require, verify-ca, verify-full".to_owned()),
             Some(("sslrootcert", path)) => {
                 let path = percent_decode_str(path).decode_utf8().map_err(|_| "sslrootcert is not UTF-8".to_owned())?;
-                file = (path != "system").then(|| PathBuf::from(&*path));
+                file = Some(PathBuf::from(&*path));
             }
             _ => rest.push(parameter),
         }
     }
+    // Whoever says any of this wants TLS, and must not be given less.
+    if !encrypted && (file.is_some() || rest.contains(&"sslnegotiation=direct")) {
+        return Err("sslrootcert and sslnegotiation=direct want sslmode=verify-full beside them".to_owned());
+    }
+    if address.contains("sslmode=") || address.contains("sslrootcert=") {
+        return Err("a question mark in a parameter is written %3F".to_owned());
+    }
     let url = if rest.is_empty() { address.to_owned() } else { format!("{address}?{}", rest.join("&")) };
+    let file = file.filter(|file| file.as_os_str() != "system");
     Ok((url, encrypted.then(|| file.map_or(Authorities::System, Authorities::File))))
 }
 
@@ -93,6 +101,20 @@ mod tests {
                 split(&format!("postgres://h/d?{modes}")).unwrap(),
                 ("postgres://h/d".to_owned(), Some(Authorities::System))
             );
+        }
+    }
+
+    #[test]
+    fn what_only_makes_sense_with_tls_is_no_way_to_plain_text() {
+        for parameters in [
+            "sslrootcert=/a.pem",
+            "sslrootcert=system",
+            "sslmode=disable&sslrootcert=/a.pem",
+            "sslnegotiation=direct",
+            "sslmode=prefer&options=a?b",
+            "sslrootcert=/a.pem&options=a?b",
+        ] {
+            assert!(split(&format!("postgres://h/d?{parameters}")).is_err(), "{parameters}");
         }
     }
 
