@@ -76,8 +76,10 @@ pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
 /// Who asks, and how to answer.
 async fn admitted(shared: &Shared, headers: &HeaderMap) -> Result<(Principal, Answerer), Box<Response>> {
     let media = Media::negotiate(headers).ok_or_else(|| Box::new(answer::not_acceptable(headers)))?;
-    let principal = admit(&shared.authenticator, &shared.limiter, headers, media).await?;
+    // First, so that a caller who goes while the credential is looked up is told of too.
     let mut answerer = Answerer::new(media, headers);
+    let admitted = admit(&shared.authenticator, &shared.limiter, headers, media).await;
+    let principal = admitted.inspect_err(|_| answerer.answered = true)?;
     answerer.about.credential = Some(name_of(&principal).into());
     Ok((principal, answerer))
 }

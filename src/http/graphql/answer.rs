@@ -32,7 +32,8 @@ pub struct Answerer {
     /// What is known of it so far.
     pub about: About,
     since: Instant,
-    answered: bool,
+    /// Whether there is an answer, of this one's or of another's making.
+    pub answered: bool,
 }
 
 /// A response without `data`: nothing was executed.
