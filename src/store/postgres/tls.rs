@@ -44,7 +44,7 @@ pub fn split(url: &str) -> Result<(String, Option<Authorities>), String> {
     if !encrypted && (file.is_some() || rest.contains(&"sslnegotiation=direct")) {
         return Err("sslrootcert and sslnegotiation=direct want sslmode=verify-full beside them".to_owned());
     }
-    if address.contains("sslmode=") || address.contains("sslrootcert=") {
+    if ["sslmode=", "sslrootcert=", "sslnegotiation="].iter().any(|name| address.contains(name)) {
         return Err("a question mark in a parameter is written %3F".to_owned());
     }
     let url = if rest.is_empty() { address.to_owned() } else { format!("{address}?{}", rest.join("&")) };
@@ -113,6 +113,7 @@ mod tests {
             "sslnegotiation=direct",
             "sslmode=prefer&options=a?b",
             "sslrootcert=/a.pem&options=a?b",
+            "sslnegotiation=direct&options=a?b",
         ] {
             assert!(split(&format!("postgres://h/d?{parameters}")).is_err(), "{parameters}");
         }
