@@ -21,8 +21,8 @@ const MAX_OPERATIONS: usize = 100;
 const REFUSED: [StatusCode; 3] =
     [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
 
-/// What is told of a request whose caller went before it was answered, or that was cut off when the server ended. There is no such status in HTTP; by this one
-/// nginx has named it first.
+/// What is told of a request whose caller went before it was answered, or that was cut off when the server ended. There
+/// is no such status in HTTP; nginx was the first to call it so.
 const GONE: u16 = 499;
 
 /// What a request was about: goes with its response to where that is told.
