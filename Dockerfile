@@ -47,7 +47,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     && install -d /image/data
 
 # This has what the program needs beside itself: glibc, libgcc, and the certificate authorities that it goes by when it
-# reads the keys of customer tokens (PROMOLINK_JWKS) by https. It has no shell and no package manager. For an authority
+# reads the keys of customer tokens (PROMOLINK_JWKS) by https, or speaks TLS with the database. It has no shell and no package manager. For an authority
 # of your own, mount a file of certificates and name it in SSL_CERT_FILE.
 FROM gcr.io/distroless/cc-debian13:nonroot
 

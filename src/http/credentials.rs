@@ -28,7 +28,8 @@ pub async fn admit(
     let admitted = authenticator.authenticate(bearer(headers)).await;
     let principal = admitted.map_err(|rejection| Box::new(reject(rejection, media, headers)))?;
     limiter.operation(&principal).map_err(|wait| {
-        let about = About { reason: Some("too many operations"), ..About::of(headers) };
+        let credential = Some(name_of(&principal).into());
+        let about = About { credential, reason: Some("too many operations"), ..About::of(headers) };
         let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, media, graphql::too_many_operations(wait), about);
         response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
         Box::new(response)

@@ -45,7 +45,9 @@ pub fn tell<B>(response: &Response<B>, latency: Duration, _: &Span) {
     let status = response.status();
     match response.extensions().get::<About>() {
         Some(about) => about.tell(status.as_u16(), latency),
-        // A page.
+        // A panic outside of what is executed.
+        None if status.is_server_error() => About::default().tell(status.as_u16(), latency),
+        // A page, or no page.
         None => About::default().log(status.as_u16(), latency),
     }
 }
