@@ -252,7 +252,9 @@ on_both_databases! {
 /// Runs it. No code is in what it says.
 fn check(database: &Database) -> Output {
     let output = program().arg("check").env("DATABASE_URL", &database.url).output().unwrap();
-    assert!(!text(&output).to_lowercase().contains("-000"), "{}", text(&output));
+    // Ids are left out of that: some have such a group of digits in them.
+    let without_ids: Vec<String> = text(&output).lines().map(without_ids).collect();
+    assert!(!without_ids.iter().any(|line| line.to_lowercase().contains("-000")), "{without_ids:#?}");
     output
 }
 

@@ -1,8 +1,9 @@
 //! How many requests go on at once: beyond, more would only make all of them slower.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread::available_parallelism,
+    time::Duration,
 };
 
 use tokio::{
@@ -10,25 +11,42 @@ use tokio::{
     time::Instant,
 };
 
-/// How many places there are while more is asked than the server can do: one of so many. The fewer go on, the sooner each
-/// is answered.
-const SHARE: usize = 4;
+/// How many places there are for each core while more is asked than the server can do: a half of all at most. The fewer
+/// go on, the sooner each is answered, but it takes so many to keep a core busy, as they wait for the database in turns.
+const FEW_PER_CORE: usize = 24;
 
-/// For how long there are so few, in milliseconds. Then all are given again, since nobody knows whether that many are
-/// still asked for.
-const SHORT: u64 = 5_000;
+/// How long one looks at what is taken and refused, to see whether too much is asked.
+const ROUND: Duration = Duration::from_millis(100);
+
+/// For how long there are few at most. Then all are given again, since by what few can do nobody knows what all could.
+const FEW_AT_MOST: Duration = Duration::from_secs(10);
 
 /// The places for requests.
 ///
-/// All are given while they last: a burst is worked off at full speed, and nobody is refused. Where they do not last,
-/// a long queue would be of no use to anyone.
+/// All are given while they last: a burst is worked off at full speed. While more is refused than taken, a long queue
+/// would be of no use to anyone, and few are given.
 #[derive(Clone)]
 pub struct Places {
     count: usize,
+    few: usize,
     free: Arc<Semaphore>,
-    made: Instant,
-    /// Until when there are few, in milliseconds since these were made.
-    few_until: Arc<AtomicU64>,
+    demand: Arc<Mutex<Demand>>,
+}
+
+/// What was asked for of late.
+struct Demand {
+    /// When this round began.
+    since: Instant,
+    taken: usize,
+    refused: usize,
+    /// Since when there are few.
+    few_since: Option<Instant>,
+}
+
+impl Demand {
+    fn of_nobody(few_since: Option<Instant>) -> Self {
+        Self { since: Instant::now(), taken: 0, refused: 0, few_since }
+    }
 }
 
 impl Places {
@@ -36,55 +54,125 @@ impl Places {
     #[must_use]
     pub fn new(count: usize) -> Self {
         let count = count.clamp(1, Semaphore::MAX_PERMITS);
-        Self { count, free: Arc::new(Semaphore::new(count)), made: Instant::now(), few_until: Arc::default() }
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self {
+            count,
+            few: (FEW_PER_CORE * cores).min(count.div_ceil(2)),
+            free: Arc::new(Semaphore::new(count)),
+            demand: Arc::new(Mutex::new(Demand::of_nobody(None))),
+        }
     }
 
-    /// Whether a place is free. If there is none of all of them, there are few from now on.
+    /// Whether a place is free.
     #[must_use]
     pub fn any(&self) -> bool {
-        let now = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let few = now < self.few_until.load(Ordering::Relaxed);
-        let given = if few { (self.count / SHARE).max(1) } else { self.count };
-        let any = self.free.available_permits() > self.count - given;
-        if !any && !few {
-            self.few_until.store(now.saturating_add(SHORT), Ordering::Relaxed);
-        }
-        any
+        self.ask(|_| ()).is_some()
     }
 
     /// A place until it is dropped, if one is free.
     #[must_use]
     pub fn take(&self) -> Option<OwnedSemaphorePermit> {
-        self.any().then(|| Arc::clone(&self.free).try_acquire_owned().ok()).flatten()
+        self.ask(|demand| {
+            demand.taken += 1;
+            Arc::clone(&self.free).try_acquire_owned().ok()
+        })
+        .flatten()
+    }
+
+    /// Does this if a place is free.
+    fn ask<T>(&self, with_place: impl FnOnce(&mut Demand) -> T) -> Option<T> {
+        let mut demand = self.demand.lock().unwrap_or_else(PoisonError::into_inner);
+        if demand.since.elapsed() >= ROUND {
+            let still = demand.refused > demand.taken;
+            let few_since = demand.few_since.filter(|since| still && since.elapsed() < FEW_AT_MOST);
+            *demand = Demand::of_nobody(few_since);
+        }
+        let given = if demand.few_since.is_some() { self.few } else { self.count };
+        if self.free.available_permits() > self.count - given {
+            return Some(with_place(&mut demand));
+        }
+        demand.refused += 1;
+        // More than a short stop can make wait, and more than is done.
+        if demand.few_since.is_none() && demand.refused > demand.taken.max(self.count) {
+            *demand = Demand::of_nobody(Some(Instant::now()));
+        }
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::advance;
+
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn places_are_few_for_a_while_after_there_were_not_enough() {
-        let places = Places::new(2 * SHARE);
-        let mut taken: Vec<_> = (0..2 * SHARE).map(|_| places.take().unwrap()).collect();
-        assert!(places.take().is_none());
-        // Two are left, which are as many as there may be now.
-        taken.truncate(2);
-        assert!(places.take().is_none());
-        taken.pop();
-        taken.push(places.take().unwrap());
-        assert!(!places.any());
+    const COUNT: usize = 10;
+    const FEW: usize = 5;
 
-        tokio::time::advance(std::time::Duration::from_millis(SHORT)).await;
-        taken.extend((2..2 * SHARE).map(|_| places.take().unwrap()));
+    /// All places taken, and as many refused beyond.
+    fn full(places: &Places) -> Vec<OwnedSemaphorePermit> {
+        let taken: Vec<_> = (0..COUNT).map(|_| places.take().unwrap()).collect();
+        assert!((0..COUNT).all(|_| places.take().is_none()));
+        taken
+    }
+
+    /// How many there are, if nobody has one.
+    fn given(places: &Places) -> usize {
+        let taken: Vec<_> = (0..COUNT).map_while(|_| places.take()).collect();
+        taken.len()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_are_given_if_there_were_too_few_for_a_moment() {
+        let places = Places::new(COUNT);
+        for _ in 0..3 {
+            drop(full(&places));
+            advance(ROUND).await;
+        }
+        assert_eq!(given(&places), COUNT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_are_few_while_more_is_refused_than_taken() {
+        let places = Places::new(COUNT);
+        let mut taken = full(&places);
+        assert!(!places.any());
+        // As many are left as there may be now.
+        taken.truncate(FEW);
         assert!(places.take().is_none());
+        drop(taken);
+        for _ in 0..3 {
+            assert_eq!(given(&places), FEW);
+            let taken: Vec<_> = (0..FEW).map_while(|_| places.take()).collect();
+            assert!((0..20).all(|_| places.take().is_none()));
+            drop(taken);
+            advance(ROUND).await;
+        }
+        assert_eq!(given(&places), FEW, "more was refused in the round before");
+        drop(places.take());
+        advance(ROUND).await;
+        assert_eq!(given(&places), COUNT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_are_never_few_for_long() {
+        let places = Places::new(COUNT);
+        drop((full(&places), places.any()));
+        let mut rounds = 0;
+        while given(&places) == FEW {
+            let _taken: Vec<_> = (0..FEW).map_while(|_| places.take()).collect();
+            assert!((0..20).all(|_| places.take().is_none()));
+            advance(ROUND).await;
+            rounds += 1;
+        }
+        assert_eq!(ROUND * rounds, FEW_AT_MOST);
     }
 
     #[test]
     fn one_place_stays() {
         let places = Places::new(1);
         let taken = places.take();
-        assert!(taken.is_some() && places.take().is_none());
+        assert!(taken.is_some() && (0..5).all(|_| places.take().is_none()));
         drop(taken);
         assert!(places.any());
     }
