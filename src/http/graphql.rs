@@ -79,7 +79,7 @@ async fn admitted(shared: &Shared, headers: &HeaderMap) -> Result<(Principal, An
     // First, so that a caller who goes while the credential is looked up is told of too.
     let mut answerer = Answerer::new(media, headers);
     let admitted = admit(&shared.authenticator, &shared.limiter, headers, media).await;
-    let principal = admitted.inspect_err(|_| answerer.answered = true)?;
+    let principal = admitted.inspect_err(|_| answerer.leave())?;
     answerer.about.credential = Some(name_of(&principal).into());
     Ok((principal, answerer))
 }

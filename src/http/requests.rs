@@ -21,6 +21,9 @@ const MAX_OPERATIONS: usize = 100;
 const REFUSED: [StatusCode; 3] =
     [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
 
+/// The error's code where a request took too long.
+const TIMED_OUT: &str = "TIMEOUT";
+
 /// What is told of a request whose caller went before it was answered, or that was cut off when the server ended. There
 /// is no such status in HTTP; nginx was the first to call it so.
 const GONE: u16 = 499;
@@ -78,9 +81,11 @@ impl About {
     }
 
     fn log(&self, status: u16, latency: Duration) {
-        static LINES: LazyLock<Sparing> = LazyLock::new(Sparing::default);
-        let refused = REFUSED.iter().any(|&refused| refused == status);
-        let line = if refused { LINES.next().map(Some) } else { Some(None) };
+        static LINES: LazyLock<[Sparing; REFUSED.len()]> = LazyLock::new(Default::default);
+        let refused = REFUSED.iter().position(|&refused| refused == status);
+        // What took too long may have changed something, and can't come in floods.
+        let refused = refused.filter(|_| self.error.as_deref() != Some(TIMED_OUT));
+        let line = refused.map_or(Some(None), |refused| LINES[refused].next().map(Some));
         let Some(left_out) = line else { return };
         tracing::info!(
             target: "promolink::request",

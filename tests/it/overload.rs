@@ -35,39 +35,6 @@ async fn requests_beyond_those_that_go_on_at_once_are_refused_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_too_much_was_asked_fewer_requests_go_on_for_a_while() {
-    let database = Database::postgres();
-    database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
-    let key = database.key(ORG, "service");
-    let server = Server::serve(&database, &[("PROMOLINK_CONCURRENCY", "8")]);
-    let caller = server.caller(&key);
-    let body = json!({ "query": "{ customerPromotions(customerId: 1) { nodes { id } } }" });
-    let mut session = database.session().await;
-    // What becomes of another request while so many go on.
-    let mut beside = async |links: i64| {
-        session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded = 'locked' FOR UPDATE").await;
-        let under_way: Vec<_> = (0..links)
-            .map(|customer| {
-                let caller = caller.clone();
-                tokio::spawn(async move { caller.link(customer, "LOCKED").await })
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        let status = caller.request(&body).send().await.unwrap().status().as_u16();
-        session.run("ROLLBACK").await;
-        for link in under_way {
-            assert_eq!(code_of(&link.await.unwrap()), "OK");
-        }
-        status
-    };
-    assert_eq!(beside(7).await, 200);
-    assert_eq!(beside(8).await, 503);
-    assert_eq!((beside(1).await, beside(2).await), (200, 503), "a quarter");
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(beside(7).await, 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_refusals_does_not_fill_the_log() {
     let database = Database::sqlite();
     database.open().await;

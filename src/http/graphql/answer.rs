@@ -33,7 +33,7 @@ pub struct Answerer {
     pub about: About,
     since: Instant,
     /// Whether there is an answer, of this one's or of another's making.
-    pub answered: bool,
+    answered: bool,
 }
 
 /// A response without `data`: nothing was executed.
@@ -114,6 +114,11 @@ impl Answerer {
             graphql::name_request(&mut error, id);
         }
         self.write(StatusCode::INTERNAL_SERVER_ERROR, &[error])
+    }
+
+    /// Leaves it to another to answer.
+    pub fn leave(&mut self) {
+        self.answered = true;
     }
 
     fn write(&mut self, status: StatusCode, errors: &[ServerError]) -> Response {

@@ -70,7 +70,9 @@ pub async fn establish(url: &str) -> ConnectionResult<AsyncPgConnection> {
     let mut config: Config = url.parse().map_err(|error| ConnectionError::InvalidConnectionUrl(in_full(&error)))?;
     let refused = |error| ConnectionError::BadConnection(in_full(&error));
     if let Some(authorities) = encrypted {
-        let tls = authorities.config().map_err(|error| ConnectionError::BadConnection(in_full(&*error)))?;
+        // From a thread that may wait for files.
+        let tls = tokio::task::spawn_blocking(move || authorities.config().map_err(|error| in_full(&*error)));
+        let tls = tls.await.unwrap_or_else(|broken| Err(broken.to_string())).map_err(ConnectionError::BadConnection)?;
         config.ssl_mode(SslMode::Require);
         let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await.map_err(refused)?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await

@@ -1,6 +1,9 @@
 //! The connections that requests share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use diesel_async::{
     AsyncPgConnection, SimpleAsyncConnection,
@@ -15,6 +18,7 @@ use crate::{
     auth::Secret,
     promotions::StoreError,
     store::{DatabaseUrl, error::StoreResult},
+    telemetry::Sparing,
 };
 
 /// Connections of one process: two for link workers, six that they may have waiting for locks, and some for the rest.
@@ -64,7 +68,10 @@ impl Connections {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(StoreError::Unavailable(Arc::new(error))),
             Err(_) => {
-                tracing::warn!("no database connection became free in {} seconds", WAIT.as_secs());
+                static LINES: LazyLock<Sparing> = LazyLock::new(Sparing::default);
+                if let Some(left_out) = LINES.next() {
+                    tracing::warn!(left_out, "no database connection became free in {} seconds", WAIT.as_secs());
+                }
                 Err(StoreError::Overloaded)
             }
         }

@@ -19,14 +19,16 @@ use rustls_platform_verifier::BuilderVerifierExt;
 pub enum Authorities {
     /// Those that this machine trusts.
     System,
-    /// Those whose certificates are in a PEM file, which is read for each connection.
+    /// Those whose certificates are in a PEM file.
     File(PathBuf),
 }
 
 /// A URL without what it says of encryption, and what that is: nothing for a way in plain text.
 pub fn split(url: &str) -> Result<(String, Option<Authorities>), String> {
-    // The last one: before it, one may be part of a password.
-    let Some((address, parameters)) = url.rsplit_once('?') else { return Ok((url.to_owned(), None)) };
+    // As the driver reads it: a password, up to the first @, may have a question mark in it.
+    let host = url.find('@').unwrap_or_default();
+    let Some(parameters) = url[host..].find('?') else { return Ok((url.to_owned(), None)) };
+    let (address, parameters) = (&url[..host + parameters], &url[host + parameters + 1..]);
     let (mut encrypted, mut file, mut rest) = (false, None, Vec::new());
     for parameter in parameters.split('&') {
         match parameter.split_once('=') {
@@ -44,16 +46,13 @@ pub fn split(url: &str) -> Result<(String, Option<Authorities>), String> {
     if !encrypted && (file.is_some() || rest.contains(&"sslnegotiation=direct")) {
         return Err("sslrootcert and sslnegotiation=direct want sslmode=verify-full beside them".to_owned());
     }
-    if ["sslmode=", "sslrootcert=", "sslnegotiation="].iter().any(|name| address.contains(name)) {
-        return Err("a question mark in a parameter is written %3F".to_owned());
-    }
     let url = if rest.is_empty() { address.to_owned() } else { format!("{address}?{}", rest.join("&")) };
     let file = file.filter(|file| file.as_os_str() != "system");
     Ok((url, encrypted.then(|| file.map_or(Authorities::System, Authorities::File))))
 }
 
 impl Authorities {
-    /// How to speak with a server that these vouch for.
+    /// How to speak with a server that these vouch for. Reads files, for each connection: certificates are replaced.
     pub fn config(&self) -> Result<ClientConfig, Box<dyn std::error::Error + Send + Sync>> {
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?;
@@ -96,6 +95,8 @@ mod tests {
             )
         );
         assert_eq!(split("postgres://me:a?b@h/d?sslmode=disable").unwrap(), plain("postgres://me:a?b@h/d"));
+        assert_eq!(split("postgres://me:a?b@h/d").unwrap(), plain("postgres://me:a?b@h/d"));
+        assert_eq!(split("postgres://h/d?sslmode=disable&options=a?b").unwrap(), plain("postgres://h/d?options=a?b"));
         for modes in ["sslmode=require", "sslmode=verify-ca&sslrootcert=system"] {
             assert_eq!(
                 split(&format!("postgres://h/d?{modes}")).unwrap(),
