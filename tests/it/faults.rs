@@ -12,7 +12,7 @@ use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use self::load::{CODES, Load, codes};
+use self::load::{CODES, Load, codes, stand};
 use crate::support::{Cluster, Database, ORG, Server, on_both_databases, program};
 
 on_both_databases! {
@@ -30,8 +30,8 @@ on_both_databases! {
         }
         load.wait_for_links(100).await;
         let acknowledged = load.stop().await;
-        assert!(acknowledged.links.len() > 2000, "{}", acknowledged.links.len());
-        acknowledged.stand(&server.caller(&key)).await;
+        assert!(acknowledged.len() > 2000, "{}", acknowledged.len());
+        stand(acknowledged, &server.caller(&key)).await;
         server.stop();
         is_sound(&database);
     }
@@ -85,7 +85,7 @@ async fn no_acknowledged_link_is_lost_or_doubled_when_postgres_is_killed() {
     println!("links again {slowest:?} after PostgreSQL, at most");
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     let acknowledged = load.stop().await;
-    acknowledged.stand(&server.caller(&key)).await;
+    stand(acknowledged, &server.caller(&key)).await;
     server.stop();
     is_sound(&database);
 }
@@ -111,8 +111,8 @@ async fn no_request_fails_while_servers_are_replaced() {
     load.wait_for_links(200).await;
     let failed = load.failed.load(Ordering::Relaxed) + load.overloaded.load(Ordering::Relaxed);
     let acknowledged = load.stop().await;
-    assert_eq!(failed, 0, "of {} links", acknowledged.links.len());
-    acknowledged.stand(&servers[0].caller(&key)).await;
+    assert_eq!(failed, 0, "of {} links", acknowledged.len());
+    stand(acknowledged, &servers[0].caller(&key)).await;
     is_sound(&database);
 }
 

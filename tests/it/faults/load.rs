@@ -1,7 +1,8 @@
-//! Clients that link and redeem without end, note what was acknowledged, and go on whatever happens to the servers.
+//! Clients that link, redeem, give up and give back without end, note what was acknowledged, and go on whatever happens
+//! to the servers.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex, RwLock,
         atomic::{AtomicI64, AtomicUsize, Ordering},
@@ -42,25 +43,26 @@ struct Shared {
     /// Where requests are sent, in turns.
     addresses: RwLock<Vec<String>>,
     next_customer: AtomicI64,
-    /// The promotion of each customer whose link was acknowledged.
-    links: Mutex<HashMap<i64, String>>,
-    /// The redemption of each whose use was.
-    uses: Mutex<HashMap<i64, String>>,
+    acknowledged: Mutex<Acknowledged>,
 }
 
-/// What was acknowledged.
-pub struct Acknowledged {
-    pub links: HashMap<i64, String>,
-    uses: HashMap<i64, String>,
+/// What each customer was promised whose link was acknowledged.
+pub type Acknowledged = HashMap<i64, Vec<Promise>>;
+
+/// A request, and the data that it must be answered with from now on.
+#[derive(Clone)]
+pub struct Promise {
+    query: &'static str,
+    variables: Value,
+    data: Value,
 }
 
-/// A request's text, and where in its answer the id is.
-type Question = (&'static str, &'static str);
-
-const LINK: Question =
-    ("mutation($input: LinkPromotionCodeInput!) { linkPromotionCode(input: $input) { id } }", "linkPromotionCode");
-const REDEEM: Question =
-    ("mutation($input: RedeemPromotionInput!) { redeemPromotion(input: $input) { id } }", "redeemPromotion");
+const LINK: &str = "mutation($input: LinkPromotionCodeInput!) { linkPromotionCode(input: $input) { id } }";
+const REDEEM: &str = "mutation($input: RedeemPromotionInput!) { redeemPromotion(input: $input) { id } }";
+const UNLINK: &str = "mutation($id: ID!) { unlinkPromotion(id: $id) { id state } }";
+const REVERSE: &str = "mutation($id: ID!) { reverseRedemption(id: $id) { id reversedOn } }";
+const LOOK_AT_HOLD: &str = "query($id: ID!) { promotion(id: $id) { id state } }";
+const LOOK_AT_USES: &str = "query($id: ID!) { promotion(id: $id) { redemptions { nodes { id reversedOn } } } }";
 
 impl Load {
     /// So many clients, who show this key.
@@ -69,8 +71,7 @@ impl Load {
             key: key.to_owned(),
             addresses: RwLock::new(addresses.iter().map(|&address| address.to_owned()).collect()),
             next_customer: AtomicI64::new(0),
-            links: Mutex::default(),
-            uses: Mutex::default(),
+            acknowledged: Mutex::default(),
         });
         let mut load = Self { shared, clients: JoinSet::new(), failed: Arc::default(), overloaded: Arc::default() };
         for _ in 0..clients {
@@ -83,9 +84,9 @@ impl Load {
 
     /// Waits until so many more links are acknowledged.
     pub async fn wait_for_links(&self, more: usize) {
-        let wanted = self.shared.links.lock().unwrap().len() + more;
+        let wanted = self.shared.acknowledged.lock().unwrap().len() + more;
         let started = Instant::now();
-        while self.shared.links.lock().unwrap().len() < wanted {
+        while self.shared.acknowledged.lock().unwrap().len() < wanted {
             assert!(started.elapsed() < Duration::from_secs(30), "the clients get nowhere");
             sleep(Duration::from_millis(1)).await;
         }
@@ -110,8 +111,7 @@ impl Load {
         while let Some(ended) = self.clients.join_next().await {
             assert!(ended.is_err_and(|error| error.is_cancelled()), "a client met what it did not expect");
         }
-        let taken = |ids: &Mutex<_>| std::mem::take(&mut *ids.lock().unwrap());
-        Acknowledged { links: taken(&self.shared.links), uses: taken(&self.shared.uses) }
+        std::mem::take(&mut *self.shared.acknowledged.lock().unwrap())
     }
 }
 
@@ -120,17 +120,15 @@ impl Shared {
         let client = Client::new();
         loop {
             let customer = self.next_customer.fetch_add(1, Ordering::Relaxed);
-            let promise = async |question: Question, input: Value| {
+            let acknowledged = async |query, variables: &Value| {
                 // What came to nothing, or of which nobody knows, is asked for again.
                 loop {
                     let address = {
                         let addresses = self.addresses.read().unwrap();
                         addresses[usize::try_from(customer).unwrap() % addresses.len()].clone()
                     };
-                    match self.ask(&client, &address, question.0, &input).await {
-                        Some((200, response)) if code_of(&response) == "OK" => {
-                            break response["data"][question.1]["id"].as_str().unwrap().to_owned();
-                        }
+                    match self.ask(&client, &address, query, variables).await {
+                        Some((200, mut response)) if code_of(&response) == "OK" => break response["data"].take(),
                         Some((503, response)) if code_of(&response) == "OVERLOADED" => {
                             assert_eq!(response["errors"][0]["extensions"]["retryable"], true);
                             overloaded.fetch_add(1, Ordering::Relaxed);
@@ -141,19 +139,43 @@ impl Shared {
                     sleep(Duration::from_millis(5)).await;
                 }
             };
-            let id = promise(LINK, link_of(customer)).await;
-            self.links.lock().unwrap().insert(customer, id);
-            if redeems(customer) {
-                let id = promise(REDEEM, use_of(customer)).await;
-                self.uses.lock().unwrap().insert(customer, id);
+            let note = |promises: Vec<Promise>| self.acknowledged.lock().unwrap().insert(customer, promises);
+            let linking = json!({ "input": link_of(customer) });
+            let linked = acknowledged(LINK, &linking).await;
+            let hold = json!({ "id": linked["linkPromotionCode"]["id"] });
+            let link = Promise { query: LINK, variables: linking, data: linked };
+            match customer % 8 {
+                0 | 4 => {
+                    note(vec![link.clone()]);
+                    let redeeming = json!({ "input": use_of(customer) });
+                    let redeemed = acknowledged(REDEEM, &redeeming).await;
+                    let used = if customer % 8 == 0 {
+                        let id = json!({ "id": redeemed["redeemPromotion"]["id"] });
+                        let reversed = acknowledged(REVERSE, &id).await;
+                        let uses = json!({ "nodes": [reversed["reverseRedemption"]] });
+                        let data = json!({ "promotion": { "redemptions": uses } });
+                        Promise { query: LOOK_AT_USES, variables: hold, data }
+                    } else {
+                        Promise { query: REDEEM, variables: redeeming, data: redeemed }
+                    };
+                    note(vec![link, used]);
+                }
+                1 | 5 => {
+                    // Whoever asked for the link again, while it is being given up, might get a new one.
+                    note(Vec::new());
+                    let unlinked = acknowledged(UNLINK, &hold).await;
+                    let data = json!({ "promotion": unlinked["unlinkPromotion"] });
+                    note(vec![Promise { query: LOOK_AT_HOLD, variables: hold, data }]);
+                }
+                _ => drop(note(vec![link])),
             }
         }
     }
 
     /// The status and the body of the answer, if there is one.
-    async fn ask(&self, client: &Client, address: &str, query: &str, input: &Value) -> Option<(u16, Value)> {
+    async fn ask(&self, client: &Client, address: &str, query: &str, variables: &Value) -> Option<(u16, Value)> {
         let request = client.post(format!("http://{address}/graphql")).bearer_auth(&self.key);
-        let body = json!({ "query": query, "variables": { "input": input } });
+        let body = json!({ "query": query, "variables": variables });
         let response = request.json(&body).timeout(Duration::from_secs(5)).send().await.ok()?;
         let status = response.status().as_u16();
         Some((status, response.json().await.ok()?))
@@ -164,36 +186,29 @@ fn link_of(customer: i64) -> Value {
     json!({ "customerId": customer, "code": code(customer), "mode": "DISCOUNT" })
 }
 
-/// Every fourth customer uses the promotion.
-const fn redeems(customer: i64) -> bool {
-    customer % 4 == 0
-}
-
 fn use_of(customer: i64) -> Value {
     let mut input = link_of(customer);
     input["transactionId"] = json!(format!("order of {customer}"));
     input
 }
 
-impl Acknowledged {
-    /// What was acknowledged is there, once: to ask for it again answers with the same.
-    pub async fn stand(&self, caller: &Caller) {
-        assert!(!self.uses.is_empty());
-        let links = self.links.iter().map(|(&customer, id)| (LINK, link_of(customer), id));
-        let uses = self.uses.iter().map(|(&customer, id)| (REDEEM, use_of(customer), id));
-        let mut asked = JoinSet::new();
-        for ((query, place), input, id) in links.chain(uses) {
-            let (caller, id) = (caller.clone(), id.clone());
-            asked.spawn(async move {
-                let again = caller.post(&json!({ "query": query, "variables": { "input": input } })).await;
-                assert_eq!(again["data"][place]["id"], id, "{again:#}");
-            });
-            if asked.len() >= 64 {
-                asked.join_next().await.unwrap().unwrap();
-            }
+/// What was acknowledged is there, once: what is asked again is answered with the same.
+pub async fn stand(acknowledged: Acknowledged, caller: &Caller) {
+    let promises: Vec<Promise> = acknowledged.into_values().flatten().collect();
+    let kinds: BTreeSet<&str> = promises.iter().map(|promise| promise.query).collect();
+    assert!([LINK, REDEEM, LOOK_AT_HOLD, LOOK_AT_USES].iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
+    let mut asked = JoinSet::new();
+    for Promise { query, variables, data } in promises {
+        let caller = caller.clone();
+        asked.spawn(async move {
+            let again = caller.post(&json!({ "query": query, "variables": variables })).await;
+            assert_eq!(again, json!({ "data": data }));
+        });
+        if asked.len() >= 64 {
+            asked.join_next().await.unwrap().unwrap();
         }
-        while let Some(done) = asked.join_next().await {
-            done.unwrap();
-        }
+    }
+    while let Some(done) = asked.join_next().await {
+        done.unwrap();
     }
 }
