@@ -5,7 +5,7 @@ use std::{collections::HashSet, fs, path::Path};
 /// Each layer, and those that it may use beside itself.
 const LAYERS: [(&str, &[&str]); 9] = [
     ("promotions", &[]),
-    ("store", &["auth", "promotions"]),
+    ("store", &["auth", "promotions", "telemetry"]),
     ("auth", &["promotions"]),
     ("graphql", &["auth", "promotions", "telemetry"]),
     ("http", &["auth", "graphql", "promotions", "telemetry"]),
