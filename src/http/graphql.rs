@@ -11,7 +11,7 @@ mod places;
 mod request;
 mod turns;
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -21,14 +21,14 @@ use axum::{
 };
 use futures_util::FutureExt;
 use tokio::time;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use self::{answer::Answerer, request::Params};
 pub use self::{answer::unseen, media::Media, places::Places, turns::Turns};
 use super::{
     REQUEST_TIMEOUT, Shared,
     credentials::{admit, name_of},
-    requests::tell,
+    requests::tell_unserved,
 };
 use crate::{auth::Principal, graphql::Call};
 
@@ -43,7 +43,7 @@ pub async fn door(State(places): State<Places>, request: Request, next: Next) ->
     }
     let media = Media::negotiate(request.headers()).unwrap_or(Media::Json);
     let response = Answerer::new(media, request.headers()).busy();
-    tell(&response, Duration::ZERO, &Span::none());
+    tell_unserved(&response);
     response
 }
 

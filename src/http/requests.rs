@@ -55,6 +55,16 @@ pub fn tell<B>(response: &Response<B>, latency: Duration, _: &Span) {
     }
 }
 
+/// Tells of a request that was refused before it was looked at. That took no time, of which the histogram would tell
+/// as if it had been served.
+pub fn tell_unserved<B>(response: &Response<B>) {
+    if let Some(about) = response.extensions().get::<About>() {
+        let status = response.status().as_u16();
+        about.log(status, Duration::ZERO);
+        about.count(status, &about.figures());
+    }
+}
+
 impl About {
     /// What is known of a request as soon as it is there.
     pub fn of(headers: &HeaderMap) -> Self {
@@ -69,8 +79,16 @@ impl About {
 
     fn tell(&self, status: u16, latency: Duration) {
         self.log(status, latency);
-        let figures = Figures::of(self.operation.as_deref().unwrap_or("unnamed"));
+        let figures = self.figures();
         figures.seconds.record(latency);
+        self.count(status, &figures);
+    }
+
+    fn figures(&self) -> Arc<Figures> {
+        Figures::of(self.operation.as_deref().unwrap_or("unnamed"))
+    }
+
+    fn count(&self, status: u16, figures: &Figures) {
         match &self.error {
             None if status == StatusCode::OK => figures.successes.increment(1),
             error => {

@@ -1,6 +1,9 @@
 //! What operators rely on: probes, metrics, the log, and how the server starts and ends.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -230,6 +233,34 @@ async fn queries_read_from_the_replica_and_mutations_do_not() {
     let redeemed = caller.data(redeem, Value::Null).await;
     let promotion = json!({ "code": "A", "redemptions": { "nodes": [{ "transactionId": "t" }] } });
     assert_eq!(redeemed["redeemPromotion"]["promotion"], promotion);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readme_and_the_dashboard_tell_what_is_measured() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Spring").code("A", None)]).await;
+    let server = Server::serve(&database, &[METRICS, ("PROMOLINK_LIMITS", "service.links=1")]);
+    let caller = server.caller(&database.key(ORG, "service"));
+    assert_eq!(code_of(&caller.link(1, "A").await), "OK");
+    assert_eq!(code_of(&caller.link(2, "A").await), "RATE_LIMITED");
+    let metrics = metrics_of(&server).await;
+    let types = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let measured: BTreeSet<&str> = types.filter_map(|line| line.split(' ').next()).collect();
+
+    let rows = include_str!("../../README.md").lines().filter(|line| line.starts_with("| `promolink_"));
+    let told: BTreeSet<&str> = rows.flat_map(names_in).collect();
+    assert_eq!(told, measured);
+
+    let shown: BTreeSet<&str> = names_in(include_str!("../../deploy/grafana.json"))
+        .map(|name| ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name))
+        .collect();
+    assert_eq!(shown, measured);
+}
+
+/// The names of metrics in a text.
+fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+    words.filter(|word| word.starts_with("promolink_"))
 }
 
 async fn get(url: &str) -> (u16, String) {
