@@ -158,3 +158,14 @@ fn requests(operation: &Arc<str>, status: u16, error: String) -> Counter {
     let operation = Arc::clone(operation);
     counter!("promolink_requests_total", "operation" => operation, "status" => status.to_string(), "error" => error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graphql;
+
+    #[test]
+    fn what_took_too_long_is_known_by_its_code() {
+        assert_eq!(graphql::code_of(&graphql::timed_out(true)).as_deref(), Some(TIMED_OUT));
+    }
+}

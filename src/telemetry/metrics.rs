@@ -45,6 +45,11 @@ fn describe() {
     describe_histogram!("promolink_link_queue_seconds", Unit::Seconds, "How long links waited for their batch.");
     describe_gauge!("promolink_database_connections", Unit::Count, "Connections to PostgreSQL, by state.");
     describe_counter!("promolink_documents_total", "GraphQL documents, by whether they were in the cache.");
+    describe_gauge!(
+        "promolink_concurrency",
+        Unit::Count,
+        "Requests that may go on at once: fewer under too much load."
+    );
     describe_counter!("promolink_refusals_total", "What was refused, by the limit that it was above.");
 }
 

@@ -101,10 +101,10 @@ async fn a_key_ends_when_it_expires() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &[]);
-    let create = ["key", "create", "--org", "100458", "--role", "admin", "--expires-in", "2s"];
+    let create = ["key", "create", "--org", "100458", "--role", "admin", "--expires-in", "4s"];
     let key = text(&mut promolink(&database, &create)).trim_end().to_owned();
     assert_eq!(code_of(&server.caller(&key).execute("{ __typename }", Value::Null).await), "OK");
-    sleep(Duration::from_millis(2_100)).await;
+    sleep(Duration::from_millis(4_100)).await;
     assert_eq!(code_of(&server.caller(&key).execute("{ __typename }", Value::Null).await), "UNAUTHENTICATED");
     assert!(keys(&database).contains("expired"), "{}", keys(&database));
 }

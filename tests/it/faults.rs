@@ -96,7 +96,7 @@ async fn no_request_fails_while_servers_are_replaced() {
     let database = Database::postgres();
     database.seed(&[codes()]).await;
     let key = database.key(ORG, "service");
-    let start = || Server::serve(&database, &[("PROMOLINK_SHUTDOWN_DELAY", "500ms")]);
+    let start = || Server::serve(&database, &[("PROMOLINK_SHUTDOWN_DELAY", "1s")]);
     let mut servers = [start(), start()];
     let load = Load::start(64, &key, &[&servers[0].address, &servers[1].address]);
     for turn in 0..4 {

@@ -145,13 +145,13 @@ async fn a_server_that_is_to_end_is_not_ready_but_answers_until_it_does() {
     let database = Database::sqlite();
     database.seed(&[campaign("Spring").code("A", None)]).await;
     let key = database.key(ORG, "service");
-    let server = Server::serve(&database, &[("PROMOLINK_SHUTDOWN_DELAY", "1s")]);
+    let server = Server::serve(&database, &[("PROMOLINK_SHUTDOWN_DELAY", "2s")]);
     let asked = Instant::now();
     server.ask_to_end();
     while get(&server.url("/ready")).await.0 == 200 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert!(asked.elapsed() < Duration::from_millis(900), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_millis(1500), "{:?}", asked.elapsed());
     assert_eq!(get(&server.url("/ready")).await, (503, "not ready: the server is shutting down\n".to_owned()));
     assert_eq!(code_of(&server.caller(&key).link(1, "A").await), "OK");
     assert_eq!(server.ended(), Some(0));

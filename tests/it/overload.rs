@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::operations::{METRICS, metrics_of};
@@ -18,7 +19,7 @@ async fn requests_beyond_those_that_go_on_at_once_are_refused_at_once() {
     session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded = 'locked' FOR UPDATE").await;
     let body = json!({ "query": "{ customerPromotions(customerId: 1) { nodes { id } } }" });
     let refused = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        wait_for_locks(&database, 1).await;
         let asked = Instant::now();
         let response = caller.request(&body).send().await.unwrap();
         assert!(asked.elapsed() < Duration::from_millis(250), "{:?}", asked.elapsed());
@@ -32,6 +33,36 @@ async fn requests_beyond_those_that_go_on_at_once_are_refused_at_once() {
     assert_eq!(caller.request(&body).send().await.unwrap().status(), 200);
     let metrics = metrics_of(&server).await;
     assert!(metrics.contains("promolink_refusals_total{limit=\"concurrency\"} 1"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_more_is_refused_than_taken_fewer_requests_go_on() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
+    let key = database.key(ORG, "service");
+    let server = Server::serve(&database, &[METRICS, ("PROMOLINK_CONCURRENCY", "4")]);
+    let caller = server.caller(&key);
+    let body = json!({ "query": "{ customerPromotions(customerId: 1) { nodes { id } } }" });
+    // Asks until so many may go on.
+    let ask_until = async |given: u32| {
+        let wanted = format!("promolink_concurrency {given}");
+        let started = Instant::now();
+        while !metrics_of(&server).await.lines().any(|line| line == wanted) {
+            assert!(started.elapsed() < Duration::from_secs(10), "{given} are not given");
+            caller.request(&body).send().await.unwrap();
+        }
+    };
+    ask_until(4).await;
+    let mut session = database.session().await;
+    session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded = 'locked' FOR UPDATE").await;
+    let links = join_all((0..4).map(|customer| caller.link(customer, "LOCKED")));
+    let beside = async {
+        ask_until(2).await;
+        session.run("ROLLBACK").await;
+    };
+    tokio::join!(links, beside);
+    ask_until(4).await;
+    assert_eq!(caller.request(&body).send().await.unwrap().status(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,4 +83,16 @@ async fn a_flood_of_refusals_does_not_fill_the_log() {
     assert!(left_out > 100 && lines.iter().all(|line| line["reason"].is_string()), "{log}");
     let counted = "promolink_requests_total{operation=\"unnamed\",status=\"401\",error=\"UNAUTHENTICATED\"} 201";
     assert!(metrics_of(&server).await.contains(counted));
+}
+
+/// Waits until so many sessions wait for locks.
+async fn wait_for_locks(database: &Database, count: i64) {
+    let mut session = database.session().await;
+    let waiting = "SELECT count(*) AS number FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let started = Instant::now();
+    while session.number(waiting).await < count {
+        assert!(started.elapsed() < Duration::from_secs(10), "nobody waits");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

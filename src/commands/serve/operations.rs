@@ -16,8 +16,8 @@ pub struct OperationArguments {
     /// Mutations, and all that decides about a link, use the database itself
     #[arg(long, env = READ_VARIABLE, hide_env_values = true, value_name = "URL")]
     pub read_database_url: Option<Secret>,
-    /// How many requests go on at once; more are refused at once, with 503 and OVERLOADED, and for five seconds from then
-    /// a quarter as many go on, so that what is taken is soon answered
+    /// How many requests go on at once; more are refused at once, with 503 and OVERLOADED, and while more is refused than
+    /// taken, fewer go on, so that what is taken is soon answered
     #[arg(
         long,
         env = "PROMOLINK_CONCURRENCY",

@@ -4,7 +4,10 @@ use std::{error::Error, iter::successors};
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use tokio_postgres::{Config, NoTls, config::SslMode};
+use tokio_postgres::{
+    Config, NoTls,
+    config::{SslMode, SslNegotiation},
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tls;
@@ -76,6 +79,9 @@ pub async fn establish(url: &str) -> ConnectionResult<AsyncPgConnection> {
         config.ssl_mode(SslMode::Require);
         let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await.map_err(refused)?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await
+    } else if config.get_ssl_negotiation() == SslNegotiation::Direct {
+        // Written in another way than what `split` looks for.
+        Err(ConnectionError::InvalidConnectionUrl("sslnegotiation=direct wants sslmode=verify-full".to_owned()))
     } else {
         let (client, connection) = config.connect(NoTls).await.map_err(refused)?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await

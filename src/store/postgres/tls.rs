@@ -27,14 +27,15 @@ pub enum Authorities {
 pub fn split(url: &str) -> Result<(String, Option<Authorities>), String> {
     // As the driver reads it: a password, up to the first @, may have a question mark in it.
     let host = url.find('@').unwrap_or_default();
-    let Some(parameters) = url[host..].find('?') else { return Ok((url.to_owned(), None)) };
-    let (address, parameters) = (&url[..host + parameters], &url[host + parameters + 1..]);
-    let (mut encrypted, mut file, mut rest) = (false, None, Vec::new());
-    for parameter in parameters.split('&') {
+    let (address, parameters) = match url[host..].find('?') {
+        Some(mark) => (&url[..host + mark], Some(&url[host + mark + 1..])),
+        None => (url, None),
+    };
+    let (mut mode, mut file, mut rest) = (None, None, Vec::new());
+    for parameter in parameters.into_iter().flat_map(|parameters| parameters.split('&')) {
         match parameter.split_once('=') {
-            Some(("sslmode", "disable")) => encrypted = false,
-            Some(("sslmode", "require" | "verify-ca" | "verify-full")) => encrypted = true,
-            Some(("sslmode", _)) => return Err("sslmode is one of disable, require, verify-ca, verify-full".to_owned()),
+            Some(("sslmode", _)) if mode.is_some() => return Err("sslmode is there twice".to_owned()),
+            Some(("sslmode", said)) => mode = Some(said),
             Some(("sslrootcert", path)) => {
                 let path = percent_decode_str(path).decode_utf8().map_err(|_| "sslrootcert is not UTF-8".to_owned())?;
                 file = Some(PathBuf::from(&*path));
@@ -42,9 +43,19 @@ pub fn split(url: &str) -> Result<(String, Option<Authorities>), String> {
             _ => rest.push(parameter),
         }
     }
+    let encrypted = match mode {
+        None | Some("disable") => false,
+        Some("require" | "verify-ca" | "verify-full") => true,
+        Some(_) => return Err("sslmode is one of disable, require, verify-ca, verify-full".to_owned()),
+    };
     // Whoever says any of this wants TLS, and must not be given less.
     if !encrypted && (file.is_some() || rest.contains(&"sslnegotiation=direct")) {
         return Err("sslrootcert and sslnegotiation=direct want sslmode=verify-full beside them".to_owned());
+    }
+    // Nor whoever says it where the driver would read it as a part of something else.
+    let left = [&[address], rest.as_slice()].concat().join("&");
+    if left.contains("sslmode=") || left.contains("sslrootcert=") || address.contains("sslnegotiation=") {
+        return Err("in a password or parameter, @ is written %40 and ? is written %3F".to_owned());
     }
     let url = if rest.is_empty() { address.to_owned() } else { format!("{address}?{}", rest.join("&")) };
     let file = file.filter(|file| file.as_os_str() != "system");
@@ -115,6 +126,10 @@ mod tests {
             "sslmode=prefer&options=a?b",
             "sslrootcert=/a.pem&options=a?b",
             "sslnegotiation=direct&options=a?b",
+            "sslmode=verify-full&password=p@ss",
+            "sslnegotiation=direct&application_name=shop@eu",
+            "application_name=x?sslmode=require",
+            "sslmode=require&sslmode=disable",
         ] {
             assert!(split(&format!("postgres://h/d?{parameters}")).is_err(), "{parameters}");
         }

@@ -42,6 +42,7 @@ struct Shared {
     key: String,
     /// Where requests are sent, in turns.
     addresses: RwLock<Vec<String>>,
+    requests: AtomicUsize,
     next_customer: AtomicI64,
     acknowledged: Mutex<Acknowledged>,
 }
@@ -70,6 +71,7 @@ impl Load {
         let shared = Arc::new(Shared {
             key: key.to_owned(),
             addresses: RwLock::new(addresses.iter().map(|&address| address.to_owned()).collect()),
+            requests: AtomicUsize::new(0),
             next_customer: AtomicI64::new(0),
             acknowledged: Mutex::default(),
         });
@@ -125,7 +127,7 @@ impl Shared {
                 loop {
                     let address = {
                         let addresses = self.addresses.read().unwrap();
-                        addresses[usize::try_from(customer).unwrap() % addresses.len()].clone()
+                        addresses[self.requests.fetch_add(1, Ordering::Relaxed) % addresses.len()].clone()
                     };
                     match self.ask(&client, &address, query, variables).await {
                         Some((200, mut response)) if code_of(&response) == "OK" => break response["data"].take(),
