@@ -1,13 +1,14 @@
-//! `cargo bench --bench rules`: what our own parts of a request cost, without a server: the guard's look at a document's
-//! text, beside what the parser then takes, and the rules of linking.
+//! `cargo bench --bench rules`: parts of a request without a server: a document that is parsed and validated, beside what
+//! the parser of async-graphql alone takes, and the rules of linking.
 #![expect(clippy::unwrap_used, reason = "what fails ends the run, with its place")]
 
 use std::{collections::HashMap, hint::black_box, sync::Arc};
 
+use apollo_compiler::{ExecutableDocument, Schema};
 use async_graphql::parser::parse_query;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use promolink::{
-    graphql::{DocumentLimits, scan},
+    graphql::sdl,
     promotions::{
         Campaign, CampaignId, Code, CodeKey, CodeState, CustomerId, LinkRequest, OrgId, PromotionCode, PromotionId,
         PromotionMode, Timestamp, WorkingSet, decide,
@@ -25,7 +26,7 @@ fn main() {
 
 /// Documents of one link, and of as many as one may have.
 fn documents(criterion: &mut Criterion) {
-    let limits = DocumentLimits::default();
+    let schema = Schema::parse_and_validate(sdl(), "schema.graphql").unwrap();
     let mut group = criterion.benchmark_group("document");
     for links in [1, 1000] {
         let fields = (0..links).map(|link| {
@@ -33,10 +34,10 @@ fn documents(criterion: &mut Criterion) {
         });
         let text = format!("mutation {{ {} }}", fields.collect::<String>());
         group.throughput(Throughput::Bytes(text.len() as u64));
-        group.bench_function(BenchmarkId::new("scan", links), |bencher| {
-            bencher.iter(|| scan(black_box(&text), &limits).unwrap());
+        group.bench_function(BenchmarkId::new("parse and validate", links), |bencher| {
+            bencher.iter(|| ExecutableDocument::parse_and_validate(&schema, black_box(&text), "link").unwrap());
         });
-        group.bench_function(BenchmarkId::new("parse", links), |bencher| {
+        group.bench_function(BenchmarkId::new("parse with async-graphql", links), |bencher| {
             bencher.iter(|| parse_query(black_box(&text)).unwrap());
         });
     }

@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, sync::oneshot, time};
 
 use crate::{
     auth::{Authenticator, Limiter, Limits},
-    graphql::{Api, ApiSettings, Services},
+    graphql::{Engine, EngineSettings, Services},
     http::{self, DatabaseCheck, Places, Readiness, Shared, Turns, WireSettings},
     promotions::{Clock, PromotionRepository, PromotionService},
     telemetry,
@@ -30,7 +30,7 @@ pub struct App {
     /// How many requests go on at once.
     pub concurrency: usize,
     /// How the schema is offered.
-    pub api: ApiSettings,
+    pub engine: EngineSettings,
     /// How the server is called.
     pub wire: WireSettings,
     /// How it ends.
@@ -59,7 +59,7 @@ pub async fn run(
     let services = Services { changes: Arc::new(service), queries };
     let limiter = Arc::new(Limiter::new(&app.limits));
     let shared = Shared {
-        api: Api::new(services, &limiter, app.api),
+        engine: Engine::new(services, &limiter, app.engine),
         authenticator: Arc::new(app.authenticator),
         limiter,
         places: Places::new(app.concurrency),

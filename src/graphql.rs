@@ -1,53 +1,29 @@
-//! The public schema. Resolvers parse what comes in into domain types and call one method of the service; they hold no
-//! rule of their own. async-graphql is used here and in one handler of [`crate::http`].
+//! The public API: [`types`] is the schema with its resolvers, [`engine`] executes documents against it, and [`loaders`]
+//! read relations in batches. async-graphql is used here and in one handler of [`crate::http`].
 
-mod access;
-mod api;
-mod campaign;
-mod completion;
-mod customer;
-mod documents;
+mod engine;
 mod error;
-mod federation;
-mod guard;
-mod issue;
-mod known;
-mod link;
 mod loaders;
-mod mutation;
-mod paging;
-mod promotion;
-mod promotion_code;
-mod query;
-mod redemption;
-mod refused;
-mod scalars;
-mod shape;
-mod text;
-mod variables;
+mod types;
 
 use async_graphql::{EmptySubscription, ObjectType, SDLExportOptions, Schema, SchemaBuilder};
 
 pub use self::{
-    api::{Api, ApiSettings, Call, Document, Prepared, Services},
-    documents::{InvalidManifest, PersistedDocuments},
+    engine::{
+        Call, DocumentLimits, DocumentSource, Engine, EngineSettings, InvalidManifest, PersistedDocuments, Prepared,
+        RequestError, RequestErrorKind, Services, VariableValues,
+    },
     error::{
         bad_request, code_of, credential_unchecked, internal, is_overloaded, name_request, not_looked_up, overloaded,
         timed_out, too_many_operations, unauthenticated,
     },
-    guard::{DocumentLimits, scan},
-    refused::{Refusal, Refused},
 };
 use self::{
-    campaign::Campaign,
     error::ErrorCode,
-    federation::{Entities, SubgraphQuery},
-    mutation::Mutation,
-    paging::List,
-    promotion::Promotion,
-    promotion_code::PromotionCode,
-    query::{Query, Reads},
-    redemption::Redemption,
+    types::{
+        Campaign, Federation, Keys, List, Mutation, Promotion, PromotionCode, Query, Reads, Redemption, RootQuery,
+        SubgraphQuery,
+    },
 };
 
 /// The public schema in the schema definition language, as `schema.graphql` holds it.
@@ -59,16 +35,18 @@ pub fn sdl() -> String {
 /// The schema as gateways compose it with others: Apollo Federation 2.
 #[must_use]
 pub fn subgraph_sdl() -> String {
-    text(&builder().finish(), SDLExportOptions::new().federation())
+    text(&with_query(SubgraphQuery(Reads, Keys)).finish(), SDLExportOptions::new().federation())
+}
+
+/// The schema that is executed: the public one, and the fields that gateways need.
+fn executable_schema() -> SchemaBuilder<RootQuery, Mutation, EmptySubscription> {
+    // The engine has validated what is executed.
+    with_query(RootQuery(Reads, Federation)).validation_mode(async_graphql::ValidationMode::Fast)
 }
 
 fn text<Q: ObjectType + 'static>(schema: &Schema<Q, Mutation, EmptySubscription>, options: SDLExportOptions) -> String {
     let sdl = schema.sdl_with_options(options.include_specified_by().use_space_ident());
     format!("{}\n", sdl.trim_end())
-}
-
-fn builder() -> SchemaBuilder<SubgraphQuery, Mutation, EmptySubscription> {
-    with_query(SubgraphQuery(Reads, Entities))
 }
 
 fn with_query<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, Mutation, EmptySubscription> {

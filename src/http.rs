@@ -41,7 +41,7 @@ pub use self::{
 };
 use crate::{
     auth::{Authenticator, Limiter},
-    graphql::Api,
+    graphql::Engine,
 };
 
 /// How long a request may take once it is read.
@@ -59,7 +59,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone)]
 pub struct Shared {
     /// The schema over the service.
-    pub api: Api,
+    pub engine: Engine,
     /// Who lets callers in.
     pub authenticator: Arc<Authenticator>,
     /// Who counts what they do.

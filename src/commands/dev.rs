@@ -29,7 +29,7 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
         listen.ip().is_loopback(),
         "`promolink dev` asks nobody for a credential, so it listens on loopback alone: {listen} is not"
     );
-    let (api, wire) = (wire.api()?, wire.wire(true)?);
+    let (engine, wire) = (wire.engine()?, wire.wire(true)?);
     let listener = super::listen(listen).await?;
     let url = database.url()?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
@@ -55,7 +55,7 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
         authenticator: Authenticator::Everyone(everyone),
         limits: Limits::NONE,
         concurrency: usize::MAX,
-        api,
+        engine,
         wire,
         shutdown: Shutdown { delay: Duration::ZERO, grace: Duration::from_secs(10) },
     };

@@ -66,7 +66,7 @@ Examples:
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let (api, wire) = (arguments.wire.api()?, arguments.wire.wire(false)?);
+    let (engine, wire) = (arguments.wire.engine()?, arguments.wire.wire(false)?);
     let customer_tokens = match arguments.customer_tokens.settings()? {
         Some(settings) => {
             let with = settings.keys.to_string();
@@ -133,7 +133,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         authenticator,
         limits,
         concurrency: operations.concurrency as usize,
-        api,
+        engine,
         wire,
         shutdown: operations.shutdown(),
     };

@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    graphql::{ApiSettings, DocumentLimits, PersistedDocuments},
+    graphql::{DocumentLimits, EngineSettings, PersistedDocuments},
     http::{Origin, WireSettings},
 };
 
@@ -63,7 +63,7 @@ impl WireArguments {
     }
 
     /// What they say of the API.
-    pub fn api(&self) -> anyhow::Result<ApiSettings> {
+    pub fn engine(&self) -> anyhow::Result<EngineSettings> {
         ensure!(!self.documents_only || self.documents.is_some(), "--documents-only wants --documents, a file of them");
         let persisted = match &self.documents {
             Some(path) => {
@@ -77,6 +77,6 @@ impl WireArguments {
         for setting in self.document_limits.iter().filter(|setting| !setting.is_empty()) {
             limits.set(setting).map_err(|error| anyhow!("--document-limit: {error}"))?;
         }
-        Ok(ApiSettings { persisted, introspection: self.introspection == Switch::On, limits })
+        Ok(EngineSettings { persisted, introspection: self.introspection == Switch::On, limits })
     }
 }

@@ -11,7 +11,6 @@ pub use self::request::{
     bad_request, code_of, credential_unchecked, internal, is_overloaded, name, name_request, not_looked_up, overloaded,
     request_error, timed_out, too_many_operations, unauthenticated,
 };
-use super::refused::shortened;
 use crate::{
     auth::{Principal, Wait},
     promotions::{CustomerId, Refusal, SpaceTooSmall, StoreError},
@@ -87,8 +86,14 @@ pub enum ErrorCode {
     BadUserInput,
     /// The server has no persisted document with this id. Nothing was executed.
     PersistedDocumentNotFound,
-    /// The server executes persisted documents alone. Nothing was executed.
+    /// The server executes persisted documents only. Nothing was executed.
     PersistedDocumentRequired,
+    /// The server does not have the document with this hash, which an automatic persisted query names. Send its text
+    /// along with the hash. Nothing was executed.
+    PersistedQueryNotFound,
+    /// The server accepts no automatic persisted queries, because it executes persisted documents only. Nothing was
+    /// executed.
+    PersistedQueryNotSupported,
     /// The request took too long. A change that was under way is still made: sending the same link, redemption or other
     /// change that is safe to retry tells whether it was.
     Timeout,
@@ -192,20 +197,24 @@ pub fn rate_limited(wait: Wait, what: &'static str) -> Error {
     coded.into_error(format!("Too many {what}. Try again in {seconds} seconds."))
 }
 
-/// Gives an error of a field that no resolver has made a code. The library says of an argument what can be told, such as
-/// that an Int is out of range; anything else it says is not for callers.
-pub fn judge(error: &mut ServerError) {
-    if error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
-        return;
-    }
-    let told = ["Failed to parse ", "Expected input type "].iter().any(|words| error.message.starts_with(words));
-    let judged = if told {
-        request_error(ErrorCode::InvalidInput, shortened(std::mem::take(&mut error.message)))
-    } else {
+/// Masks an error that no resolver made: it gets the code INTERNAL, and the log its message.
+pub fn mask_uncoded(error: &mut ServerError) {
+    if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
         tracing::error!(error = %error.message, "request failed");
-        internal()
-    };
-    (error.message, error.extensions) = (judged.message, judged.extensions);
+        let masked = internal();
+        (error.message, error.extensions) = (masked.message, masked.extensions);
+    }
+}
+
+/// The longest message, in characters: the names of fields and types fit.
+const MAX_MESSAGE_CHARS: usize = 300;
+
+/// A message that is cut where it is too long.
+pub fn shortened(message: String) -> String {
+    match message.char_indices().nth(MAX_MESSAGE_CHARS) {
+        Some((end, _)) => format!("{}...", &message[..end]),
+        None => message,
+    }
 }
 
 /// The one error for every code that can't be linked, for callers who may not know why.

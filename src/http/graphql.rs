@@ -99,18 +99,18 @@ async fn execute(
         variables: params.variables,
         queries_only,
     };
-    let prepared = match shared.api.prepare(call, &principal) {
+    let prepared = match shared.engine.prepare(call, &principal) {
         Ok(prepared) => prepared,
-        Err(refused) => return answerer.refused(&refused),
+        Err(error) => return answerer.request_error(&error),
     };
     answerer.about.operation = prepared.name().map(Arc::from);
     let changes = prepared.is_mutation();
-    let turn = shared.turns.take(prepared.load());
+    let turn = shared.turns.take(prepared.values());
     let executing = AssertUnwindSafe(async move {
         // Until it is done, whether or not its caller waits so long.
         let _place = place;
         let turn = turn.await;
-        (shared.api.execute(prepared, principal).await, turn)
+        (shared.engine.execute(prepared, principal).await, turn)
     });
     let executing = executing.catch_unwind().map(|executed| executed.map_err(|panic| tell_panic(&*panic)));
     let executed = if changes {
@@ -121,8 +121,7 @@ async fn execute(
         time::timeout(REQUEST_TIMEOUT, executing).await
     };
     match executed {
-        Ok(Ok((Ok(response), turn))) => turns::hold(answerer.executed(response), turn),
-        Ok(Ok((Err(refused), _))) => answerer.refused(&refused),
+        Ok(Ok((response, turn))) => turns::hold(answerer.executed(response), turn),
         Ok(Err(())) => answerer.broken(),
         Err(_) => answerer.timed_out(changes),
     }

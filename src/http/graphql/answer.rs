@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::{media::Media, request::Malformed};
 use crate::{
-    graphql::{self, Refusal, Refused},
+    graphql::{self, RequestError, RequestErrorKind},
     http::requests::About,
 };
 
@@ -43,14 +43,14 @@ struct Errors<'a> {
 }
 
 /// The status of a request that was not executed.
-fn status(refusal: Refusal, media: Media) -> StatusCode {
-    match (refusal, media) {
+fn status(kind: RequestErrorKind, media: Media) -> StatusCode {
+    match (kind, media) {
         // The method is wrong for it, whoever asks.
-        (Refusal::MutationByGet, _) => StatusCode::METHOD_NOT_ALLOWED,
+        (RequestErrorKind::MutationByGet, _) => StatusCode::METHOD_NOT_ALLOWED,
         // By the older media type, the request arrived well and is answered well.
         (_, Media::Json) => StatusCode::OK,
-        (Refusal::Forbidden, Media::GraphqlResponse) => StatusCode::FORBIDDEN,
-        (Refusal::Document, Media::GraphqlResponse) => StatusCode::BAD_REQUEST,
+        (RequestErrorKind::Forbidden, Media::GraphqlResponse) => StatusCode::FORBIDDEN,
+        (RequestErrorKind::Document, Media::GraphqlResponse) => StatusCode::BAD_REQUEST,
     }
 }
 
@@ -83,9 +83,9 @@ impl Answerer {
     }
 
     /// Answers a request that was not executed.
-    pub fn refused(&mut self, refused: &Refused) -> Response {
-        let mut response = self.write(status(refused.refusal, self.media), &refused.errors);
-        if refused.refusal == Refusal::MutationByGet {
+    pub fn request_error(&mut self, error: &RequestError) -> Response {
+        let mut response = self.write(status(error.kind, self.media), &error.errors);
+        if error.kind == RequestErrorKind::MutationByGet {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         }
         response
@@ -93,7 +93,7 @@ impl Answerer {
 
     /// Answers a request that is none.
     pub fn malformed(&mut self, malformed: &Malformed) -> Response {
-        self.write(malformed.status, &[graphql::bad_request(malformed.reason)])
+        self.write(malformed.status, &[graphql::bad_request(&malformed.reason)])
     }
 
     /// Answers a request that there is no place for.

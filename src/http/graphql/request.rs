@@ -1,8 +1,7 @@
 //! A request's parameters, out of a JSON body or a URL.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use async_graphql::Variables;
 use axum::{
     body::Body,
     extract::Query,
@@ -10,11 +9,11 @@ use axum::{
 };
 use futures_util::StreamExt;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use tokio::time;
 
-use crate::graphql::Document;
+use crate::graphql::{DocumentSource, VariableValues};
 
 /// The largest request body, in bytes: room for 500 links in one call, twice over.
 const MAX_BODY: usize = 256 * 1024;
@@ -27,9 +26,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a request asks for.
 pub struct Params {
-    pub document: Document,
+    pub document: DocumentSource,
     pub operation_name: Option<String>,
-    pub variables: Variables,
+    pub variables: VariableValues,
 }
 
 /// A request that is none.
@@ -37,27 +36,26 @@ pub struct Params {
 pub struct Malformed {
     pub status: StatusCode,
     /// What is wrong, for people.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
 }
 
-const fn malformed(status: StatusCode, reason: &'static str) -> Malformed {
-    Malformed { status, reason }
+fn malformed(status: StatusCode, reason: impl Into<Cow<'static, str>>) -> Malformed {
+    Malformed { status, reason: reason.into() }
 }
 
-const fn bad(reason: &'static str) -> Malformed {
+fn bad(reason: impl Into<Cow<'static, str>>) -> Malformed {
     malformed(StatusCode::BAD_REQUEST, reason)
 }
 
-/// The parameters as a JSON object. Others are ignored, as are extensions.
+/// The parameters as a JSON object. Others are ignored, as are unknown extensions.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Json {
     query: Option<String>,
     document_id: Option<String>,
     operation_name: Option<String>,
-    variables: Option<Map<String, Value>>,
-    #[serde(rename = "extensions")]
-    _extensions: Option<Map<String, Value>>,
+    variables: Option<VariableValues>,
+    extensions: Option<Map<String, Value>>,
 }
 
 /// The parameters in a URL.
@@ -71,6 +69,15 @@ struct InUrl {
     extensions: Option<String>,
 }
 
+/// The extension for automatic persisted queries
+/// (<https://www.apollographql.com/docs/apollo-server/performance/apq>).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PersistedQuery {
+    version: u64,
+    sha256_hash: String,
+}
+
 /// Reads a POST request.
 pub async fn from_body(headers: &HeaderMap, body: Body) -> Result<Params, Malformed> {
     if !is_json(headers) {
@@ -80,14 +87,15 @@ pub async fn from_body(headers: &HeaderMap, body: Body) -> Result<Params, Malfor
     let read = time::timeout(BODY_TIMEOUT, read(body)).await;
     let late = malformed(StatusCode::REQUEST_TIMEOUT, "The body took more than 10 seconds to arrive.");
     let bytes = read.unwrap_or(Err(late))?;
+    // RFC 8259, section 8.1: a parser may ignore a byte order mark.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     // An array would be read as the parameters in a row.
     if bytes.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
-        return Err(bad("One request at a time is wanted, not a list of them."));
+        return Err(bad("Batched requests are not supported. Send each request by itself."));
     }
-    let wrong = "The body must be a JSON object with query or documentId, a string, and maybe operationName, a string, \
-                 and variables and extensions, objects.";
-    let json: Json = serde_json::from_slice(&bytes).map_err(|_| bad(wrong))?;
-    params(json)
+    let wrong = "The body must be a JSON object with query or documentId, a string, and optionally operationName, a \
+                 string, and variables and extensions, objects.";
+    params(serde_json::from_slice(bytes).map_err(|error| invalid_json("The body", &error, wrong))?)
 }
 
 /// Reads a GET request.
@@ -96,30 +104,64 @@ pub fn from_query(uri: &Uri) -> Result<Params, Malformed> {
     let text = percent_decode_str(uri.query().unwrap_or_default()).decode_utf8();
     text.map_err(|_| bad("The parameters of the URL are not UTF-8."))?;
     let Query(url) = Query::<InUrl>::try_from_uri(uri).map_err(|_| bad("The parameters of the URL are malformed."))?;
-    let object = |text: Option<String>| match text.filter(|text| !text.is_empty()) {
-        Some(text) => {
-            let reason = "The parameters variables and extensions of the URL must be JSON objects.";
-            serde_json::from_str(&text).map_err(|_| bad(reason))
-        }
-        None => Ok(None),
-    };
     params(Json {
         query: url.query,
         document_id: url.document_id,
-        operation_name: url.operation_name.filter(|name| !name.is_empty()),
-        variables: object(url.variables)?,
-        _extensions: object(url.extensions)?,
+        operation_name: url.operation_name,
+        variables: object("variables", url.variables)?,
+        extensions: object("extensions", url.extensions)?,
     })
 }
 
-fn params(json: Json) -> Result<Params, Malformed> {
-    let document = match (json.query, json.document_id) {
-        (Some(text), None) => Document::Text(text),
-        (None, Some(id)) => Document::Id(id),
-        _ => return Err(bad("One of the parameters query and documentId is wanted, a string.")),
+/// A parameter of a URL that is a JSON object. Empty text counts as absent.
+fn object<T: DeserializeOwned>(name: &str, text: Option<String>) -> Result<Option<T>, Malformed> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let wrong = "The parameters variables and extensions of the URL must be JSON objects.";
+    serde_json::from_str(&text).map_err(|error| invalid_json(&format!("The parameter {name}"), &error, wrong))
+}
+
+/// The error for text that is not JSON, or, in the words of `wrong`, is not what it should be.
+fn invalid_json(what: &str, error: &serde_json::Error, wrong: &'static str) -> Malformed {
+    if error.is_data() {
+        return bad(wrong);
+    }
+    let (line, column) = (error.line(), error.column());
+    // The parser says no more than that a "\\u" escape is wrong.
+    let reason = if error.to_string().contains("hex escape") {
+        "a string has half of a surrogate pair (\\ud800 to \\udfff) without the other half"
+    } else {
+        "it has a syntax error"
     };
-    let variables = Variables::from_json(Value::Object(json.variables.unwrap_or_default()));
-    Ok(Params { document, operation_name: json.operation_name, variables })
+    bad(format!("{what} is not valid JSON: {reason}, at line {line} column {column}."))
+}
+
+fn params(json: Json) -> Result<Params, Malformed> {
+    let persisted = json.extensions.and_then(|mut extensions| extensions.remove("persistedQuery"));
+    let persisted = persisted.filter(|extension| !extension.is_null()).map(persisted_query).transpose()?;
+    let document = match (json.query, json.document_id, persisted) {
+        (text, None, Some(hash)) => DocumentSource::Hash { hash, text },
+        (Some(text), None, None) => DocumentSource::Text(text),
+        (None, Some(id), None) => DocumentSource::Id(id),
+        _ => {
+            return Err(bad(
+                "Exactly one of query, documentId and the extension persistedQuery must name the document; \
+                 persistedQuery may come with query.",
+            ));
+        }
+    };
+    let operation_name = json.operation_name.filter(|name| !name.is_empty());
+    Ok(Params { document, operation_name, variables: json.variables.unwrap_or_default() })
+}
+
+/// The hash that names an automatic persisted query.
+fn persisted_query(extension: Value) -> Result<String, Malformed> {
+    let wrong = || bad("The extension persistedQuery must be an object with version, 1, and sha256Hash, a string.");
+    // An array would be read as the fields in a row.
+    let query: PersistedQuery = match extension {
+        Value::Object(_) => serde_json::from_value(extension).map_err(|_| wrong())?,
+        _ => return Err(wrong()),
+    };
+    if query.version == 1 { Ok(query.sha256_hash) } else { Err(wrong()) }
 }
 
 /// Whether the body says that it is JSON, in UTF-8.
@@ -129,7 +171,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     let mut parts = value.to_str().unwrap_or_default().split(';').map(str::trim);
     let utf8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            let charset = value.trim().trim_matches('"');
+            ["utf-8", "utf8"].iter().any(|name| charset.eq_ignore_ascii_case(name))
         }
         _ => true,
     };

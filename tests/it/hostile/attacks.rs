@@ -70,7 +70,10 @@ pub fn multiplied() -> Vec<Attack> {
     let codes = |count: usize| json!({ "codes": vec!["A"; count] });
     let look_up = |codes: &str| format!("query ($codes: [String!]!) {{ {codes} }}");
     let copies = repeat(1_000, |n| format!("a{n}: promotionCodes(codes: $codes, mode: DISCOUNT) {{ code }} "));
-    let list = format!("promotionCodes(codes: [{}], mode: DISCOUNT) {{ code }}", "$codes ".repeat(1_000));
+    let list = format!(
+        "query ($code: String!) {{ promotionCodes(codes: [{}], mode: DISCOUNT) {{ code }} }}",
+        "$code ".repeat(1_000)
+    );
     let spread = format!(
         "{{ campaigns {{ {} }} }} fragment f on Campaign {{ {} }}",
         "nodes { ...f } ".repeat(2_500),
@@ -116,10 +119,11 @@ pub fn multiplied() -> Vec<Attack> {
             TOO_MUCH,
         ),
         attack(
-            "25,000 fields",
+            // They are one field.
+            "25,000 equal fields",
             &format!("{{ campaigns(first: 100) {{ nodes {{ {} }} }} }}", "id ".repeat(24_990)),
             &json!({}),
-            TOO_MUCH,
+            &["200 OK"],
         ),
         attack(
             "10,000 unknown fields",
@@ -129,7 +133,7 @@ pub fn multiplied() -> Vec<Attack> {
         ),
         attack("a large fragment spread 2,500 times", &spread, &json!({}), TOO_MUCH),
         attack("a large variable used by 1,000 fields", &look_up(&copies), &codes(20_000), TOO_MUCH),
-        attack("a large variable 1,000 times in one list", &look_up(&list), &codes(20_000), TOO_MUCH),
+        attack("a large variable 1,000 times in one list", &list, &json!({ "code": "A".repeat(200_000) }), TOO_MUCH),
         attack("2,000 operations", &operations, &json!({}), TOO_MUCH),
         attack("lists of 100 within each other", &lists, &json!({}), TOO_MUCH),
         attack("introspection of types of fields of types", &types, &json!({}), TOO_MUCH),

@@ -1,0 +1,258 @@
+//! The GraphQL engine: from a document to a response.
+//!
+//! apollo-compiler parses and validates the document and coerces its variables, as the GraphQL specification of
+//! September 2025 says (sections 2, 5 and 6.1). async-graphql executes it with the resolvers in [`super::types`]. Between
+//! the two stands the *normalized operation*: fragments are inlined, `@skip` and `@include` are applied and each response
+//! key of an object occurs once (section 6.3.2, CollectFields), so that each field is executed once.
+//!
+//! A request passes these steps in this order:
+//! 1. [`documents`]: look up the document by its hash; if it is new, parse it within its limits ([`bounds`]) and
+//!    validate it ([`validation`]).
+//! 2. [`access`]: compare the role of the caller with what the operation selects.
+//! 3. [`variables`]: coerce the values of the variables.
+//! 4. [`normalization`]: build the operation that is executed.
+//! 5. [`cost`]: limit the number of values that it reads and returns.
+//! 6. [`response`]: after execution, complete the errors.
+
+mod access;
+mod bounds;
+mod cost;
+mod documents;
+mod limits;
+mod normalization;
+mod persisted;
+mod request_error;
+mod response;
+#[cfg(test)]
+mod tests;
+mod validation;
+mod variables;
+
+use std::sync::Arc;
+
+/// The values of variables as a request has them: a JSON object.
+pub use apollo_compiler::response::JsonMap as VariableValues;
+use apollo_compiler::{
+    Node, Schema as TypeSystem,
+    executable::Operation,
+    validation::{Valid, WithErrors},
+};
+use async_graphql::{
+    EmptySubscription, Request, Response, SDLExportOptions, Schema, Variables, parser::types::ExecutableDocument,
+};
+
+use self::{
+    documents::{DocumentHash, Documents},
+    validation::Validator,
+};
+pub use self::{
+    limits::DocumentLimits,
+    persisted::{InvalidManifest, PersistedDocuments},
+    request_error::{RequestError, RequestErrorKind},
+};
+
+use super::{
+    error::{self, ErrorCode},
+    executable_schema,
+    loaders::Loaders,
+    types::{Mutation, RootQuery},
+};
+use crate::{
+    auth::{Limiter, Principal, Role},
+    promotions::PromotionService,
+};
+
+/// The schema over a running service.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    schema: Schema<RootQuery, Mutation, EmptySubscription>,
+    type_system: Valid<TypeSystem>,
+    services: Services,
+    documents: Documents,
+    persisted: PersistedDocuments,
+    introspection: bool,
+    limits: DocumentLimits,
+}
+
+/// The services that operations are executed with.
+pub struct Services {
+    /// For mutations, which see what they have just changed.
+    pub changes: Arc<PromotionService>,
+    /// For queries, which may read from a replica that lags behind.
+    pub queries: Arc<PromotionService>,
+}
+
+/// The settings of the engine.
+#[derive(Debug, Default)]
+pub struct EngineSettings {
+    /// The documents that callers may name instead of sending their text.
+    pub persisted: PersistedDocuments,
+    /// Whether documents may select introspection.
+    pub introspection: bool,
+    /// The limits of a document.
+    pub limits: DocumentLimits,
+}
+
+/// A GraphQL request.
+pub struct Call {
+    /// The document.
+    pub document: DocumentSource,
+    /// The name of the operation to execute. `None`: the only one.
+    pub operation_name: Option<String>,
+    /// The values of the variables, not yet coerced.
+    pub variables: VariableValues,
+    /// Whether mutations are rejected, as for GET requests.
+    pub queries_only: bool,
+}
+
+/// How a request names its document.
+pub enum DocumentSource {
+    /// By its text.
+    Text(String),
+    /// By the id of a persisted document.
+    Id(String),
+    /// By its hash, as an automatic persisted query. The text comes along if the server did not know the hash.
+    Hash {
+        /// The SHA-256 of the text, as the client states it.
+        hash: String,
+        /// The text.
+        text: Option<String>,
+    },
+}
+
+/// An operation that is ready to be executed.
+pub struct Prepared {
+    document: Arc<documents::Document>,
+    operation: Node<Operation>,
+    executable: ExecutableDocument,
+    variables: Variables,
+    values: usize,
+}
+
+impl Prepared {
+    /// How many values the operation reads and returns if every page that it selects is full.
+    #[must_use]
+    pub const fn values(&self) -> usize {
+        self.values
+    }
+
+    /// The name of the operation, at most as long as a name in a document may be.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.operation.name.as_deref()
+    }
+
+    /// Whether the operation is a mutation.
+    #[must_use]
+    pub fn is_mutation(&self) -> bool {
+        self.operation.is_mutation()
+    }
+}
+
+impl Engine {
+    /// Builds the schema over running services.
+    ///
+    /// # Panics
+    /// If apollo-compiler does not accept the text of the schema. A test holds that it does.
+    #[must_use]
+    pub fn new(services: Services, limiter: &Arc<Limiter>, settings: EngineSettings) -> Self {
+        let EngineSettings { persisted, introspection, limits } = settings;
+        let schema = executable_schema().data(Arc::clone(limiter)).finish();
+        let type_system = type_system_of(&super::text(&schema, SDLExportOptions::new()));
+        let type_system = type_system.unwrap_or_else(|invalid| panic!("the schema is invalid: {}", invalid.errors));
+        let documents = Documents::default();
+        Self(Arc::new(Inner { schema, type_system, services, documents, persisted, introspection, limits }))
+    }
+
+    /// Checks a request and prepares its execution. Nothing is executed yet.
+    pub fn prepare(&self, call: Call, principal: &Principal) -> Result<Prepared, RequestError> {
+        let Inner { type_system, limits, .. } = &*self.0;
+        let document = self.document(call.document, principal)?;
+        let (operation, requirements) = document.operation(call.operation_name.as_deref())?;
+        if call.queries_only && operation.is_mutation() {
+            let error = error::bad_request("A mutation must be sent by POST.");
+            return Err(RequestError::new(RequestErrorKind::MutationByGet, error));
+        }
+        requirements.check(principal.role, &document)?;
+        let variables = variables::coerce(type_system, operation, &call.variables)?;
+        let definition = normalization::normalize(type_system, document.executable(), operation, Some(&variables))
+            .map_err(|conflict| RequestError::invalid(conflict.to_string(), None))?;
+        let variables = variables::into_values(variables);
+        let values = cost::values(&definition, &variables, limits)?;
+        let operation = Node::clone(operation);
+        Ok(Prepared { operation, executable: normalization::document_of(definition), document, variables, values })
+    }
+
+    /// Executes an operation on behalf of a caller.
+    pub async fn execute(&self, prepared: Prepared, principal: Principal) -> Response {
+        let Inner { schema, services, .. } = &*self.0;
+        let service = if prepared.is_mutation() { &services.changes } else { &services.queries };
+        let loaders = Loaders::new(service, principal.org);
+        let mut request = Request::new(String::new()).variables(prepared.variables);
+        request.set_parsed_query(prepared.executable);
+        let mut response = schema.execute(request.data(principal).data(loaders).data(Arc::clone(service))).await;
+        response::complete_errors(&mut response, prepared.document.text());
+        response
+    }
+
+    /// The document of a request, parsed and validated.
+    fn document(
+        &self,
+        source: DocumentSource,
+        principal: &Principal,
+    ) -> Result<Arc<documents::Document>, RequestError> {
+        let Inner { persisted, documents, .. } = &*self.0;
+        let texts_accepted = !persisted.only || principal.role == Role::Admin;
+        match source {
+            DocumentSource::Id(id) => match persisted.get(&id) {
+                Some(text) => self.parsed(text),
+                None => {
+                    let message = "There is no persisted document with this documentId.";
+                    Err(RequestError::document(ErrorCode::PersistedDocumentNotFound, message))
+                }
+            },
+            DocumentSource::Hash { hash, text: None } => {
+                if let Some(text) = persisted.get(&hash) {
+                    return self.parsed(text);
+                }
+                if !texts_accepted {
+                    return Err(RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotSupported));
+                }
+                let found = DocumentHash::parse(&hash).and_then(|hash| documents.registered(principal.org, hash));
+                found.ok_or_else(|| RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotFound))
+            }
+            DocumentSource::Text(_) | DocumentSource::Hash { .. } if !texts_accepted => {
+                let message = "This server accepts persisted documents only. Name one by documentId.";
+                Err(RequestError::document(ErrorCode::PersistedDocumentRequired, message))
+            }
+            DocumentSource::Text(text) => self.parsed(&text),
+            DocumentSource::Hash { hash, text: Some(text) } => {
+                let stated = DocumentHash::parse(&hash);
+                let actual = DocumentHash::of(&text);
+                if stated != Some(actual) {
+                    let message = "The extension persistedQuery.sha256Hash is not the SHA-256 of the query.";
+                    return Err(RequestError::document(ErrorCode::BadRequest, message));
+                }
+                let document = self.parsed(&text)?;
+                documents.register(principal.org, actual);
+                Ok(document)
+            }
+        }
+    }
+
+    /// The document with this text, from the cache if it is there.
+    fn parsed(&self, text: &str) -> Result<Arc<documents::Document>, RequestError> {
+        let Inner { type_system, documents, limits, introspection, .. } = &*self.0;
+        let validator = Validator::new(type_system, limits, *introspection);
+        documents.get_or_insert(DocumentHash::of(text), || validator.validate(text))
+    }
+}
+
+/// The types that documents are validated against.
+fn type_system_of(sdl: &str) -> Result<Valid<TypeSystem>, WithErrors<TypeSystem>> {
+    /// Since the edition of September 2025, introspection has this field. async-graphql resolves it.
+    const IS_ONE_OF: &str = "extend type __Type { isOneOf: Boolean! }";
+    TypeSystem::parse_and_validate(format!("{sdl}{IS_ONE_OF}"), "schema.graphql")
+}

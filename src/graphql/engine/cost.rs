@@ -1,0 +1,202 @@
+//! The cost of an operation: the values that its arguments hold, the variables put in, and those that it returns if every
+//! page that it selects is full.
+//!
+//! async-graphql copies the value of a variable wherever it is used, for every parent of the field, and resolves lists
+//! within lists within lists: short requests can be long work.
+
+use std::collections::HashMap;
+
+use async_graphql::{
+    Number, Value as Constant, Variables,
+    parser::types::{Field, OperationDefinition, Selection, SelectionSet},
+};
+use async_graphql_value::Value;
+
+use super::{
+    RequestError,
+    limits::{self, DocumentLimits},
+};
+use crate::graphql::types::{DEFAULT_FIRST, MAX_FIRST};
+
+/// Bytes of a string that count like one more value.
+const STRING_BYTES: usize = 64;
+
+/// The approximate number of items in the lists of introspection: types of the schema, and parts of each type.
+const INTROSPECTION: [(&str, usize); 8] = [
+    ("types", 64),
+    ("directives", 8),
+    ("fields", 8),
+    ("inputFields", 4),
+    ("enumValues", 4),
+    ("args", 2),
+    ("interfaces", 1),
+    ("possibleTypes", 1),
+];
+
+/// The values that the text of a field counts for, if it is long.
+fn texts(field: &str) -> usize {
+    match field {
+        // The whole schema.
+        "sdl" => 40_000 / STRING_BYTES,
+        "description" => 200 / STRING_BYTES,
+        _ => 0,
+    }
+}
+
+/// The values of a selection set.
+#[derive(Debug, Default, Clone, Copy)]
+struct Cost {
+    /// Those that occur once.
+    once: usize,
+    /// Those that occur for every row of the list that the set belongs to: below `nodes` and `edges`.
+    each_row: usize,
+}
+
+impl Cost {
+    fn plus(self, other: Self) -> Self {
+        Self { once: self.once.saturating_add(other.once), each_row: self.each_row.saturating_add(other.each_row) }
+    }
+
+    const fn total(self) -> usize {
+        self.once.saturating_add(self.each_row)
+    }
+}
+
+/// How many values a normalized operation reads and returns. Rejects one that exceeds the limit.
+pub fn values(
+    operation: &OperationDefinition,
+    variables: &Variables,
+    limits: &DocumentLimits,
+) -> Result<usize, RequestError> {
+    let weights = variables.iter().map(|(name, value)| (name.as_str(), constant_weight(value))).collect();
+    let values = Given { variables, weights }.set(&operation.selection_set.node).total();
+    limits::check(limits.values, values, "values to read and return, if every page is full")?;
+    Ok(values)
+}
+
+/// The variables of an operation.
+struct Given<'a> {
+    variables: &'a Variables,
+    /// How many values each of them is.
+    weights: HashMap<&'a str, usize>,
+}
+
+impl Given<'_> {
+    fn set(&self, set: &SelectionSet) -> Cost {
+        let (mut fields, mut fragment) = (Cost::default(), Cost::default());
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => fields = fields.plus(self.field(&field.node)),
+                // One for each type of a union: an object is of one of them.
+                Selection::InlineFragment(inline) => {
+                    let cost = self.set(&inline.node.selection_set.node);
+                    fragment = if cost.total() > fragment.total() { cost } else { fragment };
+                }
+                Selection::FragmentSpread(_) => {}
+            }
+        }
+        fields.plus(fragment)
+    }
+
+    fn field(&self, field: &Field) -> Cost {
+        let name = field.name.node.as_str();
+        let below = self.set(&field.selection_set.node);
+        let introspected = INTROSPECTION.iter().find(|(list, _)| *list == name).map_or(1, |(_, length)| *length);
+        // A field that takes a list, such as codes to look up, returns as many items.
+        let lists = field.arguments.iter().filter_map(|(_, value)| self.length(&value.node));
+        let times = lists.max().unwrap_or(1).max(introspected);
+        let rows = self.rows(field);
+        let below = below.once.saturating_add(below.each_row.saturating_mul(rows)).saturating_mul(times);
+        let text = texts(name).saturating_add(field.response_key().node.len() / STRING_BYTES);
+        let arguments = sum(field.arguments.iter().map(|(_, value)| self.weight(&value.node)));
+        let own = arguments.saturating_add(1 + text).saturating_add(self.generated(field));
+        match name {
+            "nodes" | "edges" => Cost { once: 0, each_row: own.saturating_add(below) },
+            _ => Cost { once: own.saturating_add(below), each_row: 0 },
+        }
+    }
+
+    /// The most rows that a field's page has, if it is a list.
+    fn rows(&self, field: &Field) -> usize {
+        let rows = match field.get_argument("first").map(|first| self.constant(&first.node)) {
+            None | Some(Some(Constant::Null)) => Some(DEFAULT_FIRST.into()),
+            Some(first) => first.as_ref().and_then(as_number).and_then(Number::as_i64),
+        };
+        // The field rejects what is not a number of rows.
+        rows.map_or(0, |rows| usize::try_from(rows.min(MAX_FIRST.into())).unwrap_or(0))
+    }
+
+    /// How many codes are to be generated: the response has them all.
+    fn generated(&self, field: &Field) -> usize {
+        if field.name.node != "generatePromotionCodes" {
+            return 0;
+        }
+        let count = field.get_argument("input").and_then(|input| match &input.node {
+            Value::Object(input) => self.constant(input.get("count")?),
+            Value::Variable(name) => match self.variables.get(name)? {
+                Constant::Object(input) => input.get("count").cloned(),
+                _ => None,
+            },
+            _ => None,
+        });
+        // The field rejects what is not a count.
+        let count = count.as_ref().and_then(as_number).and_then(Number::as_u64);
+        count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
+    }
+
+    /// A scalar, given as it is or by a variable.
+    fn constant(&self, value: &Value) -> Option<Constant> {
+        match value {
+            Value::Number(number) => Some(Constant::Number(number.clone())),
+            Value::Null => Some(Constant::Null),
+            Value::Variable(name) => self.variables.get(name).cloned(),
+            _ => None,
+        }
+    }
+
+    /// How long the list is that an argument is. `None`: it is not a list.
+    fn length(&self, value: &Value) -> Option<usize> {
+        match value {
+            Value::List(items) => Some(items.len()),
+            Value::Variable(name) => match self.variables.get(name) {
+                Some(Constant::List(items)) => Some(items.len()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// How many values a value is, those of the variables in it counted.
+    fn weight(&self, value: &Value) -> usize {
+        let parts = match value {
+            Value::Variable(name) => self.weights.get(name.as_str()).copied().unwrap_or_default(),
+            Value::String(text) => text.len() / STRING_BYTES,
+            Value::List(items) => sum(items.iter().map(|item| self.weight(item))),
+            Value::Object(fields) => sum(fields.values().map(|field| self.weight(field))),
+            _ => 0,
+        };
+        parts.saturating_add(1)
+    }
+}
+
+const fn as_number(value: &Constant) -> Option<&Number> {
+    match value {
+        Constant::Number(number) => Some(number),
+        _ => None,
+    }
+}
+
+/// How many values a value without variables is.
+fn constant_weight(value: &Constant) -> usize {
+    let parts = match value {
+        Constant::String(text) => text.len() / STRING_BYTES,
+        Constant::List(items) => sum(items.iter().map(constant_weight)),
+        Constant::Object(fields) => sum(fields.values().map(constant_weight)),
+        _ => 0,
+    };
+    parts + 1
+}
+
+fn sum(weights: impl Iterator<Item = usize>) -> usize {
+    weights.fold(0, usize::saturating_add)
+}

@@ -1,0 +1,53 @@
+//! Persisted documents: those that an operator lets callers name instead of sending their text.
+
+use std::collections::HashMap;
+
+use apollo_compiler::ast;
+
+/// The documents of a manifest (GraphQL over HTTP, appendix on persisted documents).
+#[derive(Debug, Default)]
+pub struct PersistedDocuments {
+    texts: HashMap<String, String>,
+    /// Whether callers may send no other documents. Admins may.
+    pub only: bool,
+}
+
+/// Why a manifest can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidManifest {
+    /// It is not a manifest.
+    #[error("the manifest must be a JSON object that has the text of each document under its hash: {0}")]
+    NoManifest(#[from] serde_json::Error),
+    /// One of its documents has a syntax error.
+    #[error("the document {id} of the manifest is malformed: {reason}")]
+    Document {
+        /// The document's id.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The prefix of an id that is the hash of a document.
+const HASH: &str = "sha256:";
+
+impl PersistedDocuments {
+    /// Parses a manifest as graphql-codegen's client preset writes it: a JSON object that has the text of each document
+    /// under its SHA-256.
+    pub fn parse(manifest: &str, only: bool) -> Result<Self, InvalidManifest> {
+        let texts: HashMap<String, String> = serde_json::from_str(manifest)?;
+        for (id, text) in &texts {
+            ast::Document::parse(text.as_str(), id).map_err(|invalid| {
+                let reason = invalid.errors.iter().next().map(|error| error.to_json().message).unwrap_or_default();
+                InvalidManifest::Document { id: id.clone(), reason }
+            })?;
+        }
+        let plain = |id: String| id.strip_prefix(HASH).map(ToOwned::to_owned).unwrap_or(id);
+        Ok(Self { texts: texts.into_iter().map(|(id, text)| (plain(id), text)).collect(), only })
+    }
+
+    /// The text of a document. The prefix `sha256:` may be left out.
+    pub fn get(&self, id: &str) -> Option<&str> {
+        self.texts.get(id.strip_prefix(HASH).unwrap_or(id)).map(String::as_str)
+    }
+}

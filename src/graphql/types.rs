@@ -1,0 +1,27 @@
+//! What clients see: one file per type or mutation. Resolvers parse arguments into domain types and call one method of the
+//! service; they hold no rule of their own.
+
+mod access;
+mod campaign;
+mod customer;
+mod federation;
+mod link;
+mod mutation;
+mod new_codes;
+mod paging;
+mod promotion;
+mod promotion_code;
+mod query;
+mod redemption;
+mod scalars;
+
+pub use self::{
+    campaign::Campaign,
+    federation::{Federation, Keys, RootQuery, SubgraphQuery},
+    mutation::Mutation,
+    paging::{DEFAULT_FIRST, List, MAX_FIRST},
+    promotion::Promotion,
+    promotion_code::PromotionCode,
+    query::{Query, Reads},
+    redemption::Redemption,
+};

@@ -1,0 +1,139 @@
+//! This graph as a subgraph of Apollo Federation 2
+//! (<https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec>). A gateway names
+//! entities by their keys and selects fields of them.
+//!
+//! The text of the public schema leaves this out: it is for gateways, which read the text of the subgraph.
+
+use std::sync::LazyLock;
+
+use async_graphql::{Any, Context, Error, ID, MergedObject, Object, Result, SimpleObject, Union, Value};
+use futures_util::future::join_all;
+
+use super::{
+    access::{Role, access},
+    campaign::Campaign,
+    customer::Customer,
+    promotion::Promotion,
+    query::Reads,
+    scalars::{Long, parse_id},
+};
+use crate::{
+    auth::Principal,
+    graphql::{
+        error::{Nullable, invalid_input, own_customer},
+        loaders::Loaders,
+        subgraph_sdl,
+    },
+    promotions::CustomerId,
+};
+
+// The root of queries as it is executed. What follows is the description of the type in the schema.
+/// What can be read. Everything belongs to the caller's organisation.
+#[derive(MergedObject)]
+#[graphql(name = "Query")]
+pub struct RootQuery(pub Reads, pub Federation);
+
+/// The fields that gateways need.
+pub struct Federation;
+
+/// A type that gateways may extend.
+#[derive(Union)]
+#[graphql(name = "_Entity")]
+enum Entity {
+    Campaign(Campaign),
+    Customer(Customer),
+    Promotion(Promotion),
+}
+
+/// This graph as a subgraph.
+#[derive(SimpleObject)]
+#[graphql(name = "_Service")]
+struct Service {
+    /// Its schema in the schema definition language.
+    #[graphql(directive = access::apply(Role::Storefront))]
+    sdl: String,
+}
+
+#[Object]
+impl Federation {
+    /// Entities by their keys, in the order of the representations. An unknown entity is null. A malformed
+    /// representation, or an entity that the credential does not permit, is null with an error; the others are not
+    /// affected.
+    #[graphql(name = "_entities", directive = access::apply(Role::Customer))]
+    async fn entities(&self, ctx: &Context<'_>, representations: Vec<Any>) -> Vec<Nullable<Entity>> {
+        let entities = representations.iter().map(|representation| entity(ctx, &representation.0));
+        join_all(entities).await.into_iter().map(Result::transpose).collect()
+    }
+
+    /// This graph as a subgraph.
+    #[graphql(name = "_service", directive = access::apply(Role::Storefront))]
+    async fn service(&self) -> Service {
+        static SDL: LazyLock<String> = LazyLock::new(subgraph_sdl);
+        Service { sdl: SDL.clone() }
+    }
+}
+
+async fn entity(ctx: &Context<'_>, representation: &Value) -> Result<Option<Entity>> {
+    let Value::Object(fields) = representation else {
+        return Err(invalid_input("representations", "must be objects"));
+    };
+    let Some(Value::String(type_name)) = fields.get("__typename") else {
+        return Err(invalid_input("__typename", "must be the name of an entity type"));
+    };
+    let key = || match fields.get("id") {
+        Some(Value::String(id)) => Ok(ID(id.clone())),
+        Some(Value::Number(number)) if number.is_i64() => Ok(ID(number.to_string())),
+        _ => Err(invalid_input("id", "must be a string or an integer")),
+    };
+    match type_name.as_str() {
+        "Campaign" => Ok(find_campaign(ctx, &key()?).await?.map(Entity::Campaign)),
+        "Customer" => Ok(Some(Entity::Customer(find_customer(ctx, &key()?)?))),
+        "Promotion" => Ok(find_promotion(ctx, &key()?).await?.map(Entity::Promotion)),
+        _ => Err(invalid_input("__typename", "must be Campaign, Customer or Promotion")),
+    }
+}
+
+async fn find_promotion(ctx: &Context<'_>, id: &ID) -> Result<Option<Promotion>> {
+    let principal = ctx.data::<Principal>()?;
+    let found = ctx.data::<Loaders>()?.promotion(parse_id(id, "id")?).await?;
+    Ok(found.filter(|promotion| own_customer(principal, promotion.customer_id).is_ok()).map(Promotion))
+}
+
+async fn find_campaign(ctx: &Context<'_>, id: &ID) -> Result<Option<Campaign>> {
+    Ok(ctx.data::<Loaders>()?.campaign(parse_id(id, "id")?).await?.map(Campaign))
+}
+
+/// Every number may be a customer's: another graph knows which customers there are.
+fn find_customer(ctx: &Context<'_>, id: &ID) -> Result<Customer, Error> {
+    let customer: CustomerId = Long::from_text(id).parse_as("id")?;
+    own_customer(ctx.data::<Principal>()?, customer)?;
+    Ok(Customer(customer))
+}
+
+// The root of queries as the text of the subgraph has it: async-graphql adds the fields of federation where there are
+// entities, and states their keys.
+/// What can be read. Everything belongs to the caller's organisation.
+#[derive(MergedObject)]
+#[graphql(name = "Query")]
+pub struct SubgraphQuery(pub Reads, pub Keys);
+
+/// The keys of the entities.
+pub struct Keys;
+
+#[Object]
+impl Keys {
+    #[graphql(entity)]
+    async fn promotion(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Promotion>> {
+        find_promotion(ctx, &id).await
+    }
+
+    #[graphql(entity)]
+    async fn campaign(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Campaign>> {
+        find_campaign(ctx, &id).await
+    }
+
+    #[graphql(entity)]
+    async fn customer(&self, ctx: &Context<'_>, id: ID) -> Result<Customer> {
+        find_customer(ctx, &id)
+    }
+}

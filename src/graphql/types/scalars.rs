@@ -1,0 +1,132 @@
+//! The scalars of the schema.
+
+use async_graphql::{Error, ID, InputValueResult, Number, Scalar, ScalarType, Value};
+use uuid::Uuid;
+
+use crate::{
+    graphql::error::invalid_input,
+    promotions::{self, Code},
+};
+
+/// What is out of range is kept as `None` rather than refused here, where nobody knows the field's name:
+/// [`Long::parse_as`] names it.
+pub struct Long(Option<i64>);
+
+/// A whole number from 0 to 9007199254740991 (2^53 - 1, the largest that every JSON client keeps exactly), sent as a
+/// JSON number. Accepts a whole JSON number or a string of decimal digits; anything else is INVALID_INPUT.
+#[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6")]
+impl ScalarType for Long {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        Ok(Self(match value {
+            Value::Number(number) => whole(&number),
+            Value::String(text) => return Ok(Self::from_text(&text)),
+            _ => None,
+        }))
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.map_or(Value::Null, Value::from)
+    }
+}
+
+impl Long {
+    /// The number that a text of decimal digits is.
+    pub fn from_text(text: &str) -> Self {
+        // Digits alone: the standard parser would take a sign as well.
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        Self(is_number.then(|| text.parse().ok()).flatten())
+    }
+
+    /// The domain type that the field wants.
+    pub fn parse_as<T: TryFrom<i64, Error = promotions::OutOfRange>>(&self, field: &str) -> Result<T, Error> {
+        self.0.ok_or(promotions::OutOfRange).and_then(T::try_from).map_err(|reason| invalid_input(field, reason))
+    }
+}
+
+impl From<promotions::OrgId> for Long {
+    fn from(org: promotions::OrgId) -> Self {
+        Self(Some(org.get()))
+    }
+}
+
+impl From<promotions::CustomerId> for Long {
+    fn from(customer: promotions::CustomerId) -> Self {
+        Self(Some(customer.get()))
+    }
+}
+
+/// The whole number that a JSON number is: some clients write 5 as 5.0.
+fn whole(number: &Number) -> Option<i64> {
+    /// 2^53: below it a float holds every whole number.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let float = || number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < EXACT);
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
+    number.as_i64().or_else(|| float().map(|float| float as i64))
+}
+
+/// The latest moment that ECMAScript's `Date` holds (ECMA-262, time values), and so every JSON client.
+const LATEST_MILLIS: i64 = 8_640_000_000_000_000;
+
+/// What is out of range is kept as `None`, as in [`Long`].
+pub struct Timestamp(Option<promotions::Timestamp>);
+
+/// A moment: milliseconds since the Unix epoch (1970-01-01T00:00:00Z), as a JSON number from 0 to 8640000000000000;
+/// anything else is INVALID_INPUT.
+#[Scalar(specified_by_url = "https://tc39.es/ecma262/#sec-time-values-and-time-range")]
+impl ScalarType for Timestamp {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let millis = match value {
+            Value::Number(number) => whole(&number).filter(|millis| (0..=LATEST_MILLIS).contains(millis)),
+            _ => None,
+        };
+        Ok(Self(millis.map(promotions::Timestamp::from_millis)))
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.map_or(Value::Null, |moment| moment.millis().into())
+    }
+}
+
+impl Timestamp {
+    /// The moment that the field wants.
+    pub fn parse(&self, field: &str) -> Result<promotions::Timestamp, Error> {
+        self.0.ok_or_else(|| invalid_input(field, "milliseconds from 0 to 8640000000000000 are wanted"))
+    }
+}
+
+impl From<promotions::Timestamp> for Timestamp {
+    fn from(moment: promotions::Timestamp) -> Self {
+        Self(Some(moment))
+    }
+}
+
+/// Reads an id, which is a UUID.
+pub fn parse_id<Id: From<Uuid>>(id: &ID, field: &str) -> Result<Id, Error> {
+    Uuid::parse_str(id).map(Into::into).map_err(|_| invalid_input(field, "a UUID is wanted"))
+}
+
+/// Reads a promotion code.
+pub fn parse_code(spelling: &str, field: &str) -> Result<Code, Error> {
+    Code::parse(spelling).map_err(|reason| invalid_input(field, reason))
+}
+
+/// Reads a limit, of at least one; null is none.
+pub fn parse_limit(limit: Option<i32>, field: &str) -> Result<Option<u32>, Error> {
+    limit.map(|limit| at_least_one(limit, field)).transpose()
+}
+
+/// Reads a number of at least one.
+pub fn at_least_one(number: i32, field: &str) -> Result<u32, Error> {
+    u32::try_from(number)
+        .ok()
+        .filter(|number| *number >= 1)
+        .ok_or_else(|| invalid_input(field, "a number of at least 1 is wanted"))
+}
+
+/// Reads a list of codes; the error tells which one is malformed.
+pub fn parse_codes(spellings: &[String], field: &str) -> Result<Vec<Code>, Error> {
+    let parse = |(position, spelling): (usize, &String)| {
+        Code::parse(spelling).map_err(|reason| invalid_input(field, format_args!("at position {position}, {reason}")))
+    };
+    spellings.iter().enumerate().map(parse).collect()
+}
