@@ -6,7 +6,7 @@
 //! - [`app`]: builds the server from its parts and runs it.
 //! - [`http`]: the wire. Routes, pages and the GraphQL endpoint.
 //! - [`auth`]: who is calling, for which organisation.
-//! - [`graphql`]: the public schema. Resolvers parse what comes in and call one method of the domain.
+//! - [`graphql`]: the public API. The engine validates and executes documents; the types are what clients see.
 //! - [`promotions`]: the domain. Words, rules, and the batcher that lets links share transactions.
 //! - [`store`]: both databases behind one trait of the domain. Diesel is used here and nowhere else.
 //!

@@ -19,10 +19,10 @@ pub struct WireArguments {
     /// A file of persisted documents that callers may name by documentId: the manifest of graphql-codegen
     #[arg(long, env = "PROMOLINK_DOCUMENTS", value_name = "FILE")]
     documents: Option<PathBuf>,
-    /// Execute persisted documents alone, but for admins
+    /// Execute persisted documents only; admins may send others
     #[arg(long, env = "PROMOLINK_DOCUMENTS_ONLY")]
     documents_only: bool,
-    /// Whether callers may look into the schema: introspection, and suggestions for misspelt names
+    /// Whether documents may select the schema (introspection): on or off
     #[arg(
         long,
         env = "PROMOLINK_INTROSPECTION",

@@ -32,17 +32,13 @@ use std::sync::Arc;
 
 /// The values of variables as a request has them: a JSON object.
 pub use apollo_compiler::response::JsonMap as VariableValues;
-use apollo_compiler::{
-    Node, Schema as TypeSystem,
-    executable::Operation,
-    validation::{Valid, WithErrors},
-};
+use apollo_compiler::{Node, Schema as TypeSystem, executable::Operation, validation::Valid};
 use async_graphql::{
     EmptySubscription, Request, Response, SDLExportOptions, Schema, Variables, parser::types::ExecutableDocument,
 };
 
 use self::{
-    documents::{DocumentHash, Documents},
+    documents::{Document, DocumentHash, Documents},
     validation::Validator,
 };
 pub use self::{
@@ -124,7 +120,7 @@ pub enum DocumentSource {
 
 /// An operation that is ready to be executed.
 pub struct Prepared {
-    document: Arc<documents::Document>,
+    document: Arc<Document>,
     operation: Node<Operation>,
     executable: ExecutableDocument,
     variables: Variables,
@@ -161,7 +157,6 @@ impl Engine {
         let EngineSettings { persisted, introspection, limits } = settings;
         let schema = executable_schema().data(Arc::clone(limiter)).finish();
         let type_system = type_system_of(&super::text(&schema, SDLExportOptions::new()));
-        let type_system = type_system.unwrap_or_else(|invalid| panic!("the schema is invalid: {}", invalid.errors));
         let documents = Documents::default();
         Self(Arc::new(Inner { schema, type_system, services, documents, persisted, introspection, limits }))
     }
@@ -188,8 +183,9 @@ impl Engine {
     /// Executes an operation on behalf of a caller.
     pub async fn execute(&self, prepared: Prepared, principal: Principal) -> Response {
         let Inner { schema, services, .. } = &*self.0;
-        let service = if prepared.is_mutation() { &services.changes } else { &services.queries };
-        let loaders = Loaders::new(service, principal.org);
+        let is_mutation = prepared.is_mutation();
+        let service = if is_mutation { &services.changes } else { &services.queries };
+        let loaders = Loaders::new(service, principal.org, !is_mutation);
         let mut request = Request::new(String::new()).variables(prepared.variables);
         request.set_parsed_query(prepared.executable);
         let mut response = schema.execute(request.data(principal).data(loaders).data(Arc::clone(service))).await;
@@ -198,52 +194,68 @@ impl Engine {
     }
 
     /// The document of a request, parsed and validated.
-    fn document(
-        &self,
-        source: DocumentSource,
-        principal: &Principal,
-    ) -> Result<Arc<documents::Document>, RequestError> {
-        let Inner { persisted, documents, .. } = &*self.0;
-        let texts_accepted = !persisted.only || principal.role == Role::Admin;
+    fn document(&self, source: DocumentSource, principal: &Principal) -> Result<Arc<Document>, RequestError> {
+        let persisted = &self.0.persisted;
         match source {
-            DocumentSource::Id(id) => match persisted.get(&id) {
-                Some(text) => self.parsed(text),
-                None => {
+            DocumentSource::Text(text) => {
+                self.accept_texts(principal)?;
+                self.parsed(&text)
+            }
+            DocumentSource::Id(id) => {
+                let missing = || {
                     let message = "There is no persisted document with this documentId.";
-                    Err(RequestError::document(ErrorCode::PersistedDocumentNotFound, message))
-                }
-            },
-            DocumentSource::Hash { hash, text: None } => {
-                if let Some(text) = persisted.get(&hash) {
-                    return self.parsed(text);
-                }
-                if !texts_accepted {
-                    return Err(RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotSupported));
-                }
-                let found = DocumentHash::parse(&hash).and_then(|hash| documents.registered(principal.org, hash));
+                    RequestError::document(ErrorCode::PersistedDocumentNotFound, message)
+                };
+                self.parsed(persisted.get(&id).ok_or_else(missing)?)
+            }
+            DocumentSource::Hash { hash, text } => self.by_hash(&hash, text, principal),
+        }
+    }
+
+    /// The document that an automatic persisted query names. A persisted document may be named in the same way.
+    fn by_hash(
+        &self,
+        stated: &str,
+        text: Option<String>,
+        principal: &Principal,
+    ) -> Result<Arc<Document>, RequestError> {
+        let Inner { documents, persisted, .. } = &*self.0;
+        let hash = DocumentHash::parse(stated);
+        if text.as_deref().is_some_and(|text| hash != Some(DocumentHash::of(text))) {
+            let message = "The extension persistedQuery.sha256Hash is not the SHA-256 of the query.";
+            return Err(RequestError::document(ErrorCode::BadRequest, message));
+        }
+        if let Some(text) = persisted.get(stated) {
+            return self.parsed(text);
+        }
+        match (hash, text) {
+            (_, None) if self.accept_texts(principal).is_err() => {
+                Err(RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotSupported))
+            }
+            (hash, None) => {
+                let found = hash.and_then(|hash| documents.registered(principal.org, hash));
                 found.ok_or_else(|| RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotFound))
             }
-            DocumentSource::Text(_) | DocumentSource::Hash { .. } if !texts_accepted => {
-                let message = "This server accepts persisted documents only. Name one by documentId.";
-                Err(RequestError::document(ErrorCode::PersistedDocumentRequired, message))
-            }
-            DocumentSource::Text(text) => self.parsed(&text),
-            DocumentSource::Hash { hash, text: Some(text) } => {
-                let stated = DocumentHash::parse(&hash);
-                let actual = DocumentHash::of(&text);
-                if stated != Some(actual) {
-                    let message = "The extension persistedQuery.sha256Hash is not the SHA-256 of the query.";
-                    return Err(RequestError::document(ErrorCode::BadRequest, message));
-                }
+            (hash, Some(text)) => {
+                self.accept_texts(principal)?;
                 let document = self.parsed(&text)?;
-                documents.register(principal.org, actual);
+                hash.inspect(|hash| documents.register(principal.org, *hash));
                 Ok(document)
             }
         }
     }
 
+    /// Rejects the text of a document where only persisted documents are executed. Admins may send texts.
+    fn accept_texts(&self, principal: &Principal) -> Result<(), RequestError> {
+        if !self.0.persisted.only || principal.role == Role::Admin {
+            return Ok(());
+        }
+        let message = "This server executes persisted documents only. Name one by documentId.";
+        Err(RequestError::document(ErrorCode::PersistedDocumentRequired, message))
+    }
+
     /// The document with this text, from the cache if it is there.
-    fn parsed(&self, text: &str) -> Result<Arc<documents::Document>, RequestError> {
+    fn parsed(&self, text: &str) -> Result<Arc<Document>, RequestError> {
         let Inner { type_system, documents, limits, introspection, .. } = &*self.0;
         let validator = Validator::new(type_system, limits, *introspection);
         documents.get_or_insert(DocumentHash::of(text), || validator.validate(text))
@@ -251,8 +263,12 @@ impl Engine {
 }
 
 /// The types that documents are validated against.
-fn type_system_of(sdl: &str) -> Result<Valid<TypeSystem>, WithErrors<TypeSystem>> {
+///
+/// # Panics
+/// If the text is not that of a valid schema.
+fn type_system_of(sdl: &str) -> Valid<TypeSystem> {
     /// Since the edition of September 2025, introspection has this field. async-graphql resolves it.
     const IS_ONE_OF: &str = "extend type __Type { isOneOf: Boolean! }";
-    TypeSystem::parse_and_validate(format!("{sdl}{IS_ONE_OF}"), "schema.graphql")
+    let parsed = TypeSystem::parse_and_validate(format!("{sdl}{IS_ONE_OF}"), "schema.graphql");
+    parsed.unwrap_or_else(|invalid| panic!("the schema is invalid: {}", invalid.errors))
 }

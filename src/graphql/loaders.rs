@@ -1,6 +1,7 @@
-//! Per-request loaders: relations of many parents are read by one query per kind and level.
+//! Per-request loaders: relations of many parents are read by one statement per kind and level.
 //!
-//! They batch and do not cache: within one request a mutation may change what the next field reads.
+//! In a query, what was read is kept until the request ends, so that a key is read once at whatever levels it occurs. In a
+//! mutation nothing is kept: one field may change what the next one reads.
 
 mod kinds;
 mod turn;
@@ -15,7 +16,7 @@ use std::{
 };
 
 use async_graphql::Error;
-use dataloader::{BatchFn, non_cached::Loader};
+use dataloader::{BatchFn, cached::Loader};
 use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
@@ -57,10 +58,15 @@ type Found<V> = Result<Option<V>, Error>;
 /// The reading of a batch, for all who wait for it.
 type Reading<K> = Shared<BoxFuture<'static, Arc<HashMap<<K as Kind>::Key, Found<<K as Kind>::Value>>>>>;
 
-/// A loader for fields that are resolved side by side. The library's own callers would each take turns until their batch
-/// is full, some hundreds for a page; here they wait together, for one that takes them.
+/// A loader for fields that are resolved concurrently.
+///
+/// `dataloader` finds out which keys are new, reads them and keeps what it finds. Fields do not call it themselves: the one
+/// that reads the batch may be dropped half-way, when a field beside it fails, and the others would never get their keys.
+/// So they share one future, which goes on as long as any of them is there. It also takes the turns for all of them: each
+/// field taking its own makes some hundred for a page, and 0.9 ms of a wallet of 20 instead of 0.35 ms.
 struct KindLoader<K: Kind> {
     loader: Loader<K::Key, Found<K::Value>, Batch<K>>,
+    keeps: bool,
     open: Arc<Mutex<Option<Open<K>>>>,
 }
 
@@ -71,10 +77,10 @@ struct Open<K: Kind> {
 }
 
 impl<K: Kind> KindLoader<K> {
-    fn new(service: &Arc<PromotionService>, org: OrgId) -> Self {
+    fn new(service: &Arc<PromotionService>, org: OrgId, keeps: bool) -> Self {
         let batch = Batch { service: Arc::clone(service), org, kind: PhantomData };
         let loader = Loader::new(batch).with_max_batch_size(WHOLE_LEVEL).with_yield_count(0);
-        Self { loader, open: Arc::default() }
+        Self { loader, keeps, open: Arc::default() }
     }
 
     async fn load(&self, key: K::Key) -> Found<K::Value> {
@@ -92,7 +98,7 @@ impl<K: Kind> KindLoader<K> {
 
     fn begin(&self) -> Reading<K> {
         // Weak: the batch that is open holds this reading, and would keep itself if its request were given up.
-        let (loader, open) = (self.loader.clone(), Arc::downgrade(&self.open));
+        let (loader, keeps, open) = (self.loader.clone(), self.keeps, Arc::downgrade(&self.open));
         let reading = async move {
             let (mut asked, mut quiet) = (0, 0);
             while quiet < QUIET_TURNS {
@@ -105,7 +111,16 @@ impl<K: Kind> KindLoader<K> {
             }
             let closed = open.upgrade().and_then(|open| open.lock().unwrap_or_else(PoisonError::into_inner).take());
             let keys = closed.map(|batch| batch.keys).unwrap_or_default();
-            Arc::new(loader.load_many(keys).await)
+            let found = loop {
+                // It fails only if another batch was dropped half-way that had taken some of these keys along.
+                if let Ok(found) = loader.try_load_many(keys.clone()).await {
+                    break found;
+                }
+            };
+            if !keeps {
+                loader.clear_all().await;
+            }
+            Arc::new(found)
         };
         reading.boxed().shared()
     }
@@ -138,16 +153,16 @@ pub struct Loaders {
 }
 
 impl Loaders {
-    /// New loaders for a request.
-    pub fn new(service: &Arc<PromotionService>, org: OrgId) -> Self {
+    /// New loaders for a request, which keep what they have read or read it anew.
+    pub fn new(service: &Arc<PromotionService>, org: OrgId, keeps: bool) -> Self {
         Self {
             now: service.now(),
-            campaigns: KindLoader::new(service, org),
-            promotions: KindLoader::new(service, org),
-            codes_of_campaign: KindLoader::new(service, org),
-            holds_of_code: KindLoader::new(service, org),
-            wallet: KindLoader::new(service, org),
-            redemptions_of_promotion: KindLoader::new(service, org),
+            campaigns: KindLoader::new(service, org, keeps),
+            promotions: KindLoader::new(service, org, keeps),
+            codes_of_campaign: KindLoader::new(service, org, keeps),
+            holds_of_code: KindLoader::new(service, org, keeps),
+            wallet: KindLoader::new(service, org, keeps),
+            redemptions_of_promotion: KindLoader::new(service, org, keeps),
         }
     }
 

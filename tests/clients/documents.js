@@ -44,10 +44,14 @@ export function makeDocument(schema, random) {
   return new Writer(schema, random).document();
 }
 
+/** A random value of a type, without variables. */
+export function makeValue(schema, random, type) {
+  return new Writer(schema, random).value(type, true);
+}
+
 /** Values that fit the variables of an operation. */
 export function makeVariables(schema, random, operation) {
-  const writer = new Writer(schema, random);
-  const value = ({ type }) => valueFromASTUntyped(parseValue(writer.value(typeFromAST(schema, type), true)));
+  const value = ({ type }) => valueFromASTUntyped(parseValue(makeValue(schema, random, typeFromAST(schema, type))));
   return Object.fromEntries(operation.variableDefinitions.map((definition) => [definition.variable.name.value, value(definition)]));
 }
 

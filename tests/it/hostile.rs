@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use self::attacks::{multiplied, nested, odd, repeat};
+use self::attacks::{multiplied, nested, odd, repeat, validated};
 use crate::support::{Database, Server, campaign, code_of};
 
 /// How long an answer may take here: on a debug build, beside other tests. A release build is ten times faster.
@@ -36,7 +36,7 @@ async fn hostile_requests_are_answered_and_nobody_else_notices() {
     };
     let attacks = async {
         let mut wrong = Vec::new();
-        for attack in nested().into_iter().chain(multiplied()).chain(odd()) {
+        for attack in nested().into_iter().chain(multiplied()).chain(validated()).chain(odd()) {
             let bytes = attack.body.len();
             let request =
                 reqwest::Client::new().post(server.url("/graphql")).header("content-type", "application/json");

@@ -16,7 +16,8 @@ const LAYERS: [(&str, &[&str]); 9] = [
 ];
 
 /// Families of libraries, by how their names begin, that stay in their layers.
-const LIBRARIES: [(&str, &[&str]); 4] = [
+const LIBRARIES: [(&str, &[&str]); 5] = [
+    ("apollo_compiler", &["graphql"]),
     ("diesel", &["store"]),
     ("async_graphql", &["graphql", "http"]),
     ("axum", &["http", "app"]),

@@ -17,6 +17,7 @@ mod house;
 mod link;
 mod operations;
 mod overload;
+mod persisted_queries;
 mod plans;
 mod pooler;
 mod properties;
@@ -30,5 +31,6 @@ mod tenancy;
 mod tls;
 #[cfg(feature = "otlp")]
 mod traces;
+mod validation;
 mod wallet;
 mod wire;

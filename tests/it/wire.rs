@@ -340,3 +340,55 @@ async fn a_variable_without_a_value_leaves_out_its_input_field() {
     let updated = server.data(update, variables).await;
     assert_eq!(updated["updateCampaign"]["maxLinksPerCustomer"], Value::Null);
 }
+
+/// What clients write in ways of their own, and what is meant all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_read_as_they_are_meant() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let named = json!({ "query": "query A { __typename }", "operationName": "" });
+    assert_eq!(code_of(&server.post(&named).await), "OK");
+    let client = reqwest::Client::new();
+    let get = client.get(server.url("/graphql"));
+    let get = get.query(&[("query", "{ __typename }"), ("operationName", ""), ("variables", ""), ("extensions", "")]);
+    assert_eq!(get.send().await.unwrap().json::<Value>().await.unwrap()["data"]["__typename"], "Query");
+    let post = async |content_type: &str, body: &str| {
+        let request = client.post(server.url("/graphql")).header("content-type", content_type).body(body.to_owned());
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    for content_type in ["application/json; charset=utf8", "application/json;charset=\"UTF-8\""] {
+        assert_eq!(post(content_type, "{\"query\":\"{ __typename }\"}").await.0, 200, "{content_type}");
+    }
+    assert_eq!(post("application/json; charset=latin1", "{}").await.0, 415);
+    assert_eq!(post(JSON, "\u{feff}{\"query\":\"{ __typename }\"}").await.0, 200, "a byte order mark");
+    for half in ["\\ud800", "\\ud800x", "\\udc00", "\\ud800\\u0041"] {
+        let (status, answer) = post(JSON, &format!("{{\"query\":\"{{ __typename }} #{half}\"}}")).await;
+        let message = answer["errors"][0]["message"].as_str().unwrap();
+        assert!(status == 400 && message.contains("surrogate pair"), "{half}: {message}");
+    }
+    let (status, answer) = post(JSON, "{\"query\": oops}").await;
+    let message = answer["errors"][0]["message"].as_str().unwrap();
+    assert!(status == 400 && message.contains("not valid JSON") && message.contains("column 11"), "{message}");
+
+    let first = server.data("{ campaigns(first: 1, after: \"\") { nodes { name } } }", Value::Null).await;
+    assert_eq!(first["campaigns"]["nodes"].as_array().unwrap().len(), 1);
+    let create = "mutation($till: Timestamp!) { createCampaign(input:
+        { name: \"Floats\", mode: DISCOUNT, redeemableFrom: 4102444800000.0, validTill: $till }) { redeemableFrom validTill } }";
+    let body = json!({ "query": create }).to_string();
+    let body = format!("{},\"variables\":{{\"till\":4102444800001.0}}}}", body.strip_suffix('}').unwrap());
+    let (_, created) = post(JSON, &body).await;
+    let expected = json!({ "redeemableFrom": 4_102_444_800_000_i64, "validTill": 4_102_444_800_001_i64 });
+    assert_eq!(created["data"]["createCampaign"], expected, "{created:#}");
+    let link = |customer: &str| {
+        format!(
+            "mutation {{ linkPromotionCode(input: {{ customerId: {customer}, code: \"welcome\", mode: DISCOUNT }}) {{ customerId }} }}"
+        )
+    };
+    let linked = server.data(&link("7.0"), Value::Null).await;
+    assert_eq!(linked["linkPromotionCode"]["customerId"], 7);
+    for customer in ["7.5", "1e999", "-1.0", "9007199254740992.0", "99999999999999999999", "1e15"] {
+        let code = code_of(&server.execute(&link(customer), Value::Null).await).to_owned();
+        assert_eq!(code, if customer == "1e15" { "OK" } else { "INVALID_INPUT" }, "{customer}");
+    }
+}

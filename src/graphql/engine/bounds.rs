@@ -6,13 +6,20 @@
 
 use std::collections::HashMap;
 
-use apollo_compiler::ast::{Definition, Document, FragmentDefinition, Selection};
+use apollo_compiler::{
+    Node,
+    ast::{Argument, Definition, DirectiveList, Document, FragmentDefinition, OperationDefinition, Selection, Value},
+};
 
 use super::{
     RequestError,
     limits::{self, DocumentLimits},
 };
 use crate::graphql::error::ErrorCode;
+
+/// Fields of one input object in the text of a document. Validation compares the objects of two fields with one response
+/// key field by field, each with each. The largest input type has 8 fields.
+const MAX_OBJECT_FIELDS: usize = 250;
 
 /// What is selected, with everything below it.
 #[derive(Debug, Default, Clone, Copy)]
@@ -49,22 +56,9 @@ pub fn check(document: &Document, limits: &DocumentLimits) -> Result<(), Request
         let size = match definition {
             Definition::OperationDefinition(operation) => {
                 operations += 1;
-                let variables = &operation.variables;
-                limits::check(limits.variables, variables.len(), "variables in one operation")?;
-                let names = operation.name.iter().chain(variables.iter().map(|variable| &variable.name));
-                names.map(|name| measure.name(name)).collect::<Result<(), _>>()?;
-                let mut size = measure.set(&operation.selection_set, 1)?;
-                limits::check(limits.root_fields, size.fields, "fields at the root of one operation")?;
-                size.directives += operation.directives.len();
-                size.directives += variables.iter().map(|variable| variable.directives.len()).sum::<usize>();
-                size
+                measure.operation(operation)?
             }
-            // Validation goes through each fragment by itself, too.
-            Definition::FragmentDefinition(fragment) => {
-                measure.name(&fragment.name)?;
-                let size = measure.spread(&fragment.name, 1)?;
-                Size { aliases: 0, directives: fragment.directives.len(), ..size }
-            }
+            Definition::FragmentDefinition(fragment) => measure.fragment(fragment)?,
             _ => continue,
         };
         whole = whole.plus(size);
@@ -84,6 +78,29 @@ struct Measure<'a> {
 }
 
 impl<'a> Measure<'a> {
+    fn operation(&mut self, operation: &'a OperationDefinition) -> Result<Size, RequestError> {
+        limits::check(self.limits.variables, operation.variables.len(), "variables in one operation")?;
+        operation.name.iter().try_for_each(|name| self.name(name))?;
+        directives(&operation.directives)?;
+        let mut size = self.set(&operation.selection_set, 1)?;
+        limits::check(self.limits.root_fields, size.fields, "fields at the root of one operation")?;
+        size.directives += operation.directives.len();
+        for variable in &operation.variables {
+            self.name(&variable.name)?;
+            variable.default_value.iter().try_for_each(|default| object_fields(default))?;
+            size.directives += variable.directives.len();
+        }
+        Ok(size)
+    }
+
+    /// Validation goes through a fragment by itself, besides wherever it is spread.
+    fn fragment(&mut self, fragment: &'a FragmentDefinition) -> Result<Size, RequestError> {
+        self.name(&fragment.name)?;
+        directives(&fragment.directives)?;
+        let size = self.spread(&fragment.name, 1)?;
+        Ok(Size { aliases: 0, directives: fragment.directives.len(), ..size })
+    }
+
     fn set(&mut self, selections: &'a [Selection], depth: usize) -> Result<Size, RequestError> {
         // This recurses as deep, through fragments too.
         limits::check(self.limits.depth, depth, "selection sets within each other")?;
@@ -95,9 +112,10 @@ impl<'a> Measure<'a> {
     }
 
     fn selection(&mut self, selection: &'a Selection, depth: usize) -> Result<Size, RequestError> {
-        let (below, directives, is_leaf, is_aliased) = match selection {
+        let (below, directive_list, is_leaf, is_aliased) = match selection {
             Selection::Field(field) => {
                 self.name(field.response_name())?;
+                arguments(&field.arguments)?;
                 let is_leaf = field.selection_set.is_empty();
                 let below = if is_leaf { Size::default() } else { self.set(&field.selection_set, depth + 1)? };
                 (Size { fields: 1, ..below }, &field.directives, is_leaf, field.alias.is_some())
@@ -109,10 +127,11 @@ impl<'a> Measure<'a> {
                 (self.set(&fragment.selection_set, depth + 1)?, &fragment.directives, false, false)
             }
         };
+        directives(directive_list)?;
         Ok(Size {
             selections: below.selections.saturating_add(1),
             aliases: below.aliases.saturating_add(is_aliased.into()),
-            directives: below.directives.saturating_add(directives.len()),
+            directives: below.directives.saturating_add(directive_list.len()),
             depth: if is_leaf { 0 } else { below.depth + 1 },
             fields: below.fields,
         })
@@ -136,5 +155,25 @@ impl<'a> Measure<'a> {
 
     fn name(&self, name: &str) -> Result<(), RequestError> {
         limits::check(self.limits.name, name.len(), "bytes in one name")
+    }
+}
+
+fn directives(directives: &DirectiveList) -> Result<(), RequestError> {
+    directives.iter().try_for_each(|directive| arguments(&directive.arguments))
+}
+
+fn arguments(arguments: &[Node<Argument>]) -> Result<(), RequestError> {
+    arguments.iter().try_for_each(|argument| object_fields(&argument.value))
+}
+
+/// Rejects an object with too many fields, at any depth of a value.
+fn object_fields(value: &Value) -> Result<(), RequestError> {
+    match value {
+        Value::List(items) => items.iter().try_for_each(|item| object_fields(item)),
+        Value::Object(fields) => {
+            limits::check(MAX_OBJECT_FIELDS, fields.len(), "fields in one input object")?;
+            fields.iter().try_for_each(|(_, value)| object_fields(value))
+        }
+        _ => Ok(()),
     }
 }

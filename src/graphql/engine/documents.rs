@@ -90,7 +90,7 @@ impl Document {
 
 /// The cache of documents.
 pub struct Documents {
-    documents: Cache<DocumentHash, Arc<Document>, Weight>,
+    parsed: Cache<DocumentHash, Arc<Document>, Weight>,
     /// The automatic persisted queries of each organisation. One does not learn which documents another has sent.
     registered: Cache<(OrgId, DocumentHash), ()>,
     hits: Counter,
@@ -109,8 +109,8 @@ impl Weighter<DocumentHash, Arc<Document>> for Weight {
 impl Default for Documents {
     fn default() -> Self {
         let [hits, misses] = ["hit", "miss"].map(|cache| counter!("promolink_documents_total", "cache" => cache));
-        let documents = Cache::with_weighter(1_000, CACHE_BYTES, Weight);
-        Self { documents, registered: Cache::new(MAX_REGISTERED), hits, misses }
+        let parsed = Cache::with_weighter(1_000, CACHE_BYTES, Weight);
+        Self { parsed, registered: Cache::new(MAX_REGISTERED), hits, misses }
     }
 }
 
@@ -121,13 +121,13 @@ impl Documents {
         hash: DocumentHash,
         validate: impl FnOnce() -> Result<Document, RequestError>,
     ) -> Result<Arc<Document>, RequestError> {
-        if let Some(document) = self.documents.get(&hash) {
+        if let Some(document) = self.parsed.get(&hash) {
             self.hits.increment(1);
             return Ok(document);
         }
         self.misses.increment(1);
         let document = Arc::new(validate()?);
-        self.documents.insert(hash, Arc::clone(&document));
+        self.parsed.insert(hash, Arc::clone(&document));
         Ok(document)
     }
 
@@ -139,7 +139,7 @@ impl Documents {
     /// The document that an organisation has registered. `None`: it has not, or the document is no longer cached.
     pub fn registered(&self, org: OrgId, hash: DocumentHash) -> Option<Arc<Document>> {
         self.registered.get(&(org, hash))?;
-        let document = self.documents.get(&hash)?;
+        let document = self.parsed.get(&hash)?;
         self.hits.increment(1);
         Some(document)
     }

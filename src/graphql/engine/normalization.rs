@@ -6,7 +6,7 @@
 //!
 //! The selections of a union are given for each of its types, in an inline fragment of its own.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use apollo_compiler::{
     ExecutableDocument, Name, Node, Schema,
@@ -64,7 +64,7 @@ pub fn normalize(
 /// A document with one operation.
 pub fn document_of(operation: out::OperationDefinition) -> out::ExecutableDocument {
     let operations = out::DocumentOperations::Single(at_start(operation));
-    out::ExecutableDocument { operations, fragments: Default::default() }
+    out::ExecutableDocument { operations, fragments: HashMap::new() }
 }
 
 struct Builder<'a> {

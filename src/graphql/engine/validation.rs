@@ -43,19 +43,19 @@ impl<'a> Validator<'a> {
     pub fn validate(&self, text: &str) -> Result<Document, RequestError> {
         let document = self.parse(text)?;
         bounds::check(&document, self.limits)?;
-        // First what the schema does not have: without it, other errors would follow that are none.
+        // In this order, the later steps find no faults that only follow from those before.
         let executable = document.to_executable(self.schema);
-        let executable = executable.and_then(|executable| executable.validate(self.schema));
         let executable = executable.map_err(|invalid| RequestError::diagnosed(&invalid.errors))?;
         for operation in executable.operations.iter() {
             let fault = Usages::new(self, &executable, operation).fault();
+            reject(fault, &executable)?;
+        }
+        let executable = executable.validate(self.schema);
+        let executable = executable.map_err(|invalid| RequestError::diagnosed(&invalid.errors))?;
+        for operation in executable.operations.iter() {
             // As if every selection were included.
             let conflict = normalization::normalize(self.schema, &executable, operation, None).err();
-            let fault = fault.or_else(|| conflict.map(|conflict| (conflict.to_string(), conflict.location)));
-            if let Some((message, location)) = fault {
-                let position = location.and_then(|location| location.line_column(&executable.sources));
-                return Err(RequestError::invalid(message, position));
-            }
+            reject(conflict.map(|conflict| (conflict.to_string(), conflict.location)), &executable)?;
         }
         Ok(Document::new(executable))
     }
@@ -73,6 +73,13 @@ impl<'a> Validator<'a> {
             }
         })
     }
+}
+
+/// Rejects a document that has a fault.
+fn reject(fault: Option<Fault>, document: &ExecutableDocument) -> Result<(), RequestError> {
+    let Some((message, location)) = fault else { return Ok(()) };
+    let position = location.and_then(|location| location.line_column(&document.sources));
+    Err(RequestError::invalid(message, position))
 }
 
 /// The error for a text that is not a document. What follows the first error follows from it.

@@ -1,0 +1,143 @@
+// The server accepts a document exactly when graphql-js does: random documents, valid and invalid, are sent to it.
+
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import test from "node:test";
+import { isDeepStrictEqual } from "node:util";
+
+import { Kind, parse, print } from "graphql";
+
+import { makeDocument, makeVariables } from "./documents.js";
+import { FAULTS } from "./faults.js";
+import { Random } from "./random.js";
+import { judge, readSchema } from "./reference.js";
+import { dev } from "./server.js";
+import { join, SYNTAX_FAULTS, tokensOf } from "./spelling.js";
+
+// A run is repeated by its seed. A thorough run takes PROMOLINK_EXAMPLES=500.
+const SEED = Number(process.env.PROMOLINK_SEED ?? randomInt(2 ** 31));
+const DOCUMENTS = 30 * Number(process.env.PROMOLINK_EXAMPLES ?? "100");
+
+/** How many requests are under way at a time. */
+const CONCURRENCY = 8;
+/** How many failures are shown. */
+const SHOWN = 10;
+
+/** Answers that may reject what graphql-js accepts. */
+const KNOWN = [
+  // apollo-compiler takes a list for a scalar to be a list of that scalar. No list is a Long or a Timestamp, so that the
+  // document fails in any case. Of an _Any, gateways send values of variables, which are not affected.
+  /^Expected value of type (Long|Timestamp|_Any)!, found null\.$/,
+];
+
+test("the documents that are accepted are those that graphql-js accepts", async (t) => {
+  const schema = await readSchema();
+  const server = await dev();
+  t.after(() => server.stop());
+  t.diagnostic(`PROMOLINK_SEED=${SEED}`);
+  const counts = {};
+  const failures = [];
+  const seeds = new Random(SEED);
+  let left = DOCUMENTS;
+  const work = async () => {
+    while (left-- > 0) {
+      const { fault, outcome, failure } = await compare(server, schema, new Random(seeds.below(2 ** 32)));
+      counts[fault] ??= { accepted: 0, rejected: 0, limited: 0, failed: 0 };
+      counts[fault][outcome]++;
+      if (failure) failures.push(failure);
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, work));
+
+  console.table(Object.fromEntries(Object.entries(counts).sort()));
+  assert.ok(!failures.length, `${failures.length} documents failed\n\n${failures.slice(0, SHOWN).join("\n\n")}`);
+  assert.equal(server.process.exitCode, null, "the server has ended");
+  assert.doesNotMatch(await server.log(), /ERROR|panicked/);
+  const share = (outcome) => Object.values(counts).reduce((sum, count) => sum + count[outcome], 0) / DOCUMENTS;
+  assert.ok(share("accepted") > 0.3 && share("rejected") > 0.3, "too few documents of one kind");
+  assert.ok(share("limited") < 0.05, "too many documents exceed a limit");
+});
+
+/** Sends a random document twice. Compares the answers with what graphql-js says, and with each other. */
+async function compare(server, schema, random) {
+  const { fault, text, operationName } = makeExample(schema, random);
+  const { errors, operation } = judge(schema, text);
+  const request = {
+    query: text,
+    operationName: operation ? operation.name?.value : operationName,
+    // Without its variables, a valid document is accepted but not executed.
+    variables: !errors.length && random.chance(0.5) ? makeVariables(schema, random, operation) : {},
+  };
+  // The second time, a document that is accepted comes from the cache.
+  const [first, second] = [await post(server, request), await post(server, request)];
+  const outcome = outcomeOf(first);
+  const failure = failureOf(outcome, errors, first, second);
+  if (!failure) return { fault, outcome };
+  const report = [
+    `${failure}, with the fault: ${fault}`,
+    text,
+    `variables: ${JSON.stringify(request.variables)}`,
+    `graphql-js: ${errors[0] ?? "accepted"}`,
+    `Promolink: ${first.text}`,
+  ];
+  return { fault, outcome: "failed", failure: report.join("\n") };
+}
+
+/** A document with one fault or none, and the name that its first operation has without the fault. */
+function makeExample(schema, random) {
+  const document = parse(makeDocument(schema, random), { noLocation: true });
+  const operationName = document.definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION).name?.value;
+  const kind = random.fraction();
+  const isFaulty = kind < 0.4;
+  const fault = isFaulty && random.shuffle(Object.keys(FAULTS)).find((name) => FAULTS[name](document, schema, random));
+  const tokens = tokensOf(print(document), random);
+  if (kind < 0.8) return { fault: fault || "none", text: join(tokens, random), operationName };
+  const changes = random.shuffle(Object.entries(SYNTAX_FAULTS)).map(([name, change]) => [name, change(tokens, random)]);
+  const [syntaxFault, changed] = changes.find(([, changed]) => changed);
+  return { fault: syntaxFault, text: join(changed, random), operationName };
+}
+
+/** Sends a request. A document with mutations goes by GET, which executes none, so that all answers stay the same. */
+async function post(server, request) {
+  const response = /mutation/.test(request.query)
+    ? await fetch(`${server.url}?${parameters(request)}`, { headers: { accept: "application/json" } })
+    : await fetch(server.url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(request),
+      });
+  const text = await response.text();
+  return { status: response.status, text, body: parsed(text) };
+}
+
+function parameters({ query, operationName, variables }) {
+  return new URLSearchParams({ query, ...(operationName && { operationName }), variables: JSON.stringify(variables) });
+}
+
+/** The value of a JSON text. Nothing, if it is none. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function outcomeOf({ status, body }) {
+  const codes = (body?.errors ?? []).map(({ extensions }) => extensions?.code);
+  if (!body || status >= 500 || codes.includes("INTERNAL") || codes.includes(undefined)) return "broken";
+  if (codes.includes("LIMIT_EXCEEDED")) return "limited";
+  return codes.includes("GRAPHQL_PARSE_FAILED") || codes.includes("GRAPHQL_VALIDATION_FAILED") ? "rejected" : "accepted";
+}
+
+/** What is wrong with the answers, if anything is. */
+function failureOf(outcome, errors, first, second) {
+  if (outcome === "broken") return `broken, status ${first.status}`;
+  if (outcome === "accepted" && errors.length) return "wrongly accepted";
+  const isKnown = () => first.body.errors.every(({ message }) => KNOWN.some((known) => known.test(message)));
+  if (outcome === "rejected" && !errors.length && !isKnown()) return "wrongly rejected";
+  // Fields beside one that fails may be given up, with their errors.
+  const isOpen = first.body.data !== undefined && first.body.errors && second.body?.errors;
+  const isSame = isOpen ? isDeepStrictEqual(first.body.data, second.body.data) : first.text === second.text;
+  return isSame ? undefined : `another answer the second time: ${second.text}`;
+}

@@ -1,0 +1,106 @@
+//! Automatic persisted queries: a client names a document by its hash, and sends its text only if the server does not know
+//! the hash.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{Database, ORG, Server, code_of};
+
+const QUERY: &str = "{ __typename }";
+/// The SHA-256 of the query: `printf '{ __typename }' | sha256sum`.
+const HASH: &str = "7f56e67dd21ab3f30d1ff8b7bed08893f0a0db86449836189b361dd1e56ddb4b";
+
+fn by_hash(hash: &str) -> Value {
+    json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": hash } } })
+}
+
+fn with_text(hash: &str, text: &str) -> Value {
+    let mut request = by_hash(hash);
+    request["query"] = text.into();
+    request
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_is_executed_by_its_hash_once_its_text_was_sent() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let unknown = server.post(&by_hash(HASH)).await;
+    assert_eq!(unknown["errors"][0]["message"], "PersistedQueryNotFound");
+    assert_eq!(code_of(&unknown), "PERSISTED_QUERY_NOT_FOUND");
+    // Who sends no hash registers nothing.
+    assert_eq!(code_of(&server.execute(QUERY, Value::Null).await), "OK");
+    assert_eq!(code_of(&server.post(&by_hash(HASH)).await), "PERSISTED_QUERY_NOT_FOUND");
+
+    assert_eq!(code_of(&server.post(&with_text(HASH, QUERY)).await), "OK");
+    for hash in [HASH.to_owned(), HASH.to_uppercase()] {
+        assert_eq!(server.post(&by_hash(&hash)).await, json!({ "data": { "__typename": "Query" } }), "{hash}");
+    }
+    let extensions = by_hash(HASH)["extensions"].to_string();
+    let client = reqwest::Client::new();
+    let get = client.get(server.url("/graphql")).query(&[("extensions", extensions.as_str())]).send().await.unwrap();
+    assert_eq!(get.json::<Value>().await.unwrap()["data"]["__typename"], "Query");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hash_must_be_that_of_the_text_and_the_text_valid() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    assert_eq!(code_of(&server.post(&with_text(HASH, "{ __typename } ")).await), "BAD_REQUEST");
+    assert_eq!(code_of(&server.post(&with_text("abc", QUERY)).await), "BAD_REQUEST");
+    // The SHA-256 of the empty document.
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(code_of(&server.post(&with_text(empty, "")).await), "GRAPHQL_PARSE_FAILED");
+    assert_eq!(code_of(&server.post(&by_hash(empty)).await), "PERSISTED_QUERY_NOT_FOUND");
+    assert_eq!(code_of(&server.post(&by_hash(HASH)).await), "PERSISTED_QUERY_NOT_FOUND");
+    for hash in ["", "zz", "é", &"é".repeat(32)] {
+        assert_eq!(code_of(&server.post(&by_hash(hash)).await), "PERSISTED_QUERY_NOT_FOUND", "{hash}");
+    }
+    for extension in [
+        json!({ "version": 2, "sha256Hash": HASH }),
+        json!({ "version": 1 }),
+        json!({ "sha256Hash": HASH }),
+        json!({ "version": 1, "sha256Hash": 5 }),
+        json!([1, HASH]),
+        json!("x"),
+    ] {
+        let request = json!({ "query": QUERY, "extensions": { "persistedQuery": extension } });
+        assert_eq!(code_of(&server.post(&request).await), "BAD_REQUEST", "{extension}");
+    }
+    let both = json!({ "documentId": HASH, "extensions": by_hash(HASH)["extensions"] });
+    assert_eq!(code_of(&server.post(&both).await), "BAD_REQUEST");
+    let none = json!({ "query": QUERY, "extensions": { "persistedQuery": null, "else": 1 } });
+    assert_eq!(code_of(&server.post(&none).await), "OK");
+}
+
+/// One organisation must not learn which documents another has sent: they may have codes in them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hash_is_known_to_the_organisation_that_sent_the_text_only() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve(&database, &[]);
+    let [own, other] = [ORG, ORG + 1].map(|org| server.caller(&database.key(org, "service")));
+    assert_eq!(code_of(&own.post(&with_text(HASH, QUERY)).await), "OK");
+    assert_eq!(code_of(&own.post(&by_hash(HASH)).await), "OK");
+    assert_eq!(code_of(&other.post(&by_hash(HASH)).await), "PERSISTED_QUERY_NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_persisted_documents_only_a_hash_names_one_of_them() {
+    let database = Database::sqlite();
+    database.open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = folder.path().join("documents.json");
+    fs::write(&manifest, json!({ HASH: QUERY }).to_string()).unwrap();
+    let documents = manifest.to_str().unwrap();
+    let server = Server::serve(&database, &[("PROMOLINK_DOCUMENTS", documents), ("PROMOLINK_DOCUMENTS_ONLY", "true")]);
+    let service = server.caller(&database.key(ORG, "service"));
+    assert_eq!(code_of(&service.post(&by_hash(HASH)).await), "OK");
+    let unknown = service.post(&by_hash(&HASH.replace('7', "8"))).await;
+    assert_eq!(unknown["errors"][0]["message"], "PersistedQueryNotSupported");
+    assert_eq!(code_of(&unknown), "PERSISTED_QUERY_NOT_SUPPORTED");
+    let admin = server.caller(&database.key(ORG, "admin"));
+    assert_eq!(code_of(&admin.post(&by_hash(&HASH.replace('7', "8"))).await), "PERSISTED_QUERY_NOT_FOUND");
+    assert_eq!(code_of(&service.post(&with_text(HASH, QUERY)).await), "OK");
+    assert_eq!(code_of(&service.execute(QUERY, Value::Null).await), "PERSISTED_DOCUMENT_REQUIRED");
+}
