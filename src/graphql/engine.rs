@@ -6,8 +6,8 @@
 //! key of an object occurs once (section 6.3.2, CollectFields), so that each field is executed once.
 //!
 //! A request passes these steps in this order:
-//! 1. [`documents`]: look up the document by its hash; if it is new, parse it within its limits ([`bounds`]) and
-//!    validate it ([`validation`]).
+//! 1. [`documents`]: look up the document; if it is new, parse it within its limits ([`bounds`]) and validate it
+//!    ([`validation`]).
 //! 2. [`access`]: compare the role of the caller with what the operation selects.
 //! 3. [`variables`]: coerce the values of the variables.
 //! 4. [`normalization`]: build the operation that is executed.
@@ -23,6 +23,7 @@ mod normalization;
 mod persisted;
 mod request_error;
 mod response;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod validation;
@@ -233,13 +234,14 @@ impl Engine {
                 Err(RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotSupported))
             }
             (hash, None) => {
-                let found = hash.and_then(|hash| documents.registered(principal.org, hash));
-                found.ok_or_else(|| RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotFound))
+                let text = hash.and_then(|hash| documents.registered(principal.org, hash));
+                let unknown = || RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotFound);
+                self.parsed(&text.ok_or_else(unknown)?)
             }
             (hash, Some(text)) => {
                 self.accept_texts(principal)?;
                 let document = self.parsed(&text)?;
-                hash.inspect(|hash| documents.register(principal.org, *hash));
+                hash.inspect(|hash| documents.register(principal.org, *hash, &text));
                 Ok(document)
             }
         }
@@ -258,7 +260,7 @@ impl Engine {
     fn parsed(&self, text: &str) -> Result<Arc<Document>, RequestError> {
         let Inner { type_system, documents, limits, introspection, .. } = &*self.0;
         let validator = Validator::new(type_system, limits, *introspection);
-        documents.get_or_insert(DocumentHash::of(text), || validator.validate(text))
+        documents.get_or_insert(text, |text| validator.validate(text))
     }
 }
 

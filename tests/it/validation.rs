@@ -264,6 +264,9 @@ async fn the_parser_reads_what_the_grammar_has() {
         r#"{ campaign(id: "\ud83d\ude00") { id } }"#,
         r#"{ campaign(id: "\u{1F600} \" \\ \/ \b \f \n \r \t é") { id } }"#,
         r#"{ campaign(id: """a "quoted" \""" b""") { id } }"#,
+        "{ a , : __typename ..., on Query { b ,,: __typename } ...,@skip(if: true) { __typename } }",
+        "\"An operation\" query A(\"A variable\" $a: Int = 1, \"\"\"Another\nvariable\"\"\" $b: String) {
+            campaigns(first: $a, after: $b) { nodes { ...f } } } \"\" fragment f on Campaign { id }",
         "query query { query: __typename } ",
         "query on { on: __typename } ",
     ] {
@@ -280,6 +283,14 @@ async fn the_parser_reads_what_the_grammar_has() {
         r#"{ campaign(id: "\u{110000}") { id } }"#,
         r#"{ campaign(id: "\x") { id } }"#,
         "{ campaign(id: \"a\nb\") { id } }",
+        "{ campaign(id: \"\nb\") { id } }",
+        "{ campaigns(first) { nodes { id } } }",
+        "{ campaigns(after first: 1) { nodes { id } } }",
+        "{ campaigns @skip(if) { nodes { id } } }",
+        "mutation { revokePromotionCode(input: { code: \"X\", mode }) { code } }",
+        "mutation { revokePromotionCode(input: { code: \"X\", null mode: DISCOUNT }) { code } }",
+        "\"Not a definition\" { __typename }",
+        "{ \"Not a field's\" __typename }",
         "{ campaign(id: \"\"\"a) { id } }",
         "{ campaigns(first: 01) { nodes { id } } }",
         "{ campaigns(first: 1a) { nodes { id } } }",
@@ -291,6 +302,23 @@ async fn the_parser_reads_what_the_grammar_has() {
     ] {
         assert_eq!(code_of(&server.execute(document, Value::Null).await), "GRAPHQL_PARSE_FAILED", "{document}");
     }
+}
+
+/// A nullable variable with a default value may stand where null is not permitted (section 5.8.5). Null fails the field.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variable_that_is_null_where_it_may_not_be_fails_its_field() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let query = "query($mode: PromotionMode = DISCOUNT, $id: ID = 99999999999999999999) {
+        promotionCodes(codes: [\"welcome\"], mode: $mode) { code } campaign(id: $id) { id } }";
+    let response = server.execute(query, json!({ "mode": null })).await;
+    let [first, second] = [0, 1].map(|index| response["errors"][index].clone());
+    assert_eq!((&first["path"], &first["extensions"]["code"]), (&json!(["promotionCodes"]), &json!("INVALID_INPUT")));
+    assert_eq!(response["data"], Value::Null);
+    assert_eq!(second, Value::Null, "the fields beside it are given up");
+    let response = server.execute(query, json!({})).await;
+    assert_eq!((&response["errors"][0]["path"], code_of(&response)), (&json!(["campaign"]), "INVALID_INPUT"));
+    assert_eq!(server.log(), "");
 }
 
 /// One field is one read (section 6.3.2): what is selected of it at two places is of one state.

@@ -6,11 +6,10 @@
 //!
 //! The selections of a union are given for each of its types, in an inline fragment of its own.
 
-use std::collections::{HashMap, HashSet};
-
 use apollo_compiler::{
     ExecutableDocument, Name, Node, Schema,
     ast::{Argument, Type, Value},
+    collections::{HashSet, IndexMap},
     executable::{DirectiveList, Field, Operation, Selection, SelectionSet},
     parser::SourceSpan,
     response::JsonMap,
@@ -19,12 +18,11 @@ use apollo_compiler::{
 };
 use async_graphql::{
     Name as OutName, Number, Pos, Positioned,
-    indexmap::IndexMap,
     parser::types::{self as out, BaseType},
 };
 use async_graphql_value::Value as OutValue;
 
-use super::response::offset;
+use super::{response::offset, variables::number_or_text};
 
 /// Two fields with one response key have different arguments.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +62,7 @@ pub fn normalize(
 /// A document with one operation.
 pub fn document_of(operation: out::OperationDefinition) -> out::ExecutableDocument {
     let operations = out::DocumentOperations::Single(at_start(operation));
-    out::ExecutableDocument { operations, fragments: HashMap::new() }
+    out::ExecutableDocument { operations, fragments: std::collections::HashMap::new() }
 }
 
 struct Builder<'a> {
@@ -99,7 +97,7 @@ impl<'a> Builder<'a> {
     }
 
     fn fields(&self, type_name: &Name, sets: &[&'a SelectionSet]) -> Result<Vec<Positioned<out::Selection>>, Conflict> {
-        let (mut fields, mut visited) = (Fields::default(), HashSet::new());
+        let (mut fields, mut visited) = (Fields::default(), HashSet::default());
         for set in sets {
             self.collect(type_name, set, &mut fields, &mut visited)?;
         }
@@ -183,15 +181,8 @@ impl<'a> Builder<'a> {
             }
             Value::String(text) => OutValue::String(text.clone()),
             Value::Boolean(value) => OutValue::Boolean(*value),
-            // A number that JSON can't hold is left as text: no scalar accepts it.
-            Value::Int(number) => number.as_str().parse::<i64>().map_or_else(
-                |_| OutValue::String(number.as_str().to_owned()),
-                |number| OutValue::Number(number.into()),
-            ),
-            Value::Float(number) => number
-                .as_str()
-                .parse::<Number>()
-                .map_or_else(|_| OutValue::String(number.as_str().to_owned()), OutValue::Number),
+            Value::Int(number) => number_of(number.as_str()),
+            Value::Float(number) => number_of(number.as_str()),
             Value::List(items) => {
                 OutValue::List(items.iter().map(|item| self.value(item).unwrap_or(OutValue::Null)).collect())
             }
@@ -201,6 +192,11 @@ impl<'a> Builder<'a> {
             }
         })
     }
+}
+
+fn number_of(literal: &str) -> OutValue {
+    let number = literal.parse::<Number>().map_err(|_| literal.to_owned()).and_then(number_or_text);
+    number.map_or_else(OutValue::String, OutValue::Number)
 }
 
 /// Whether two fields have the same arguments. apollo-compiler has compared them, but for the lengths of lists.

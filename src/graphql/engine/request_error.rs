@@ -1,7 +1,7 @@
 //! Request errors (GraphQL specification, section 7.1.6): nothing is executed. Messages are short and repeat nothing of a
 //! document but its names.
 
-use apollo_compiler::{parser::LineColumn, validation::DiagnosticList};
+use apollo_compiler::validation::DiagnosticList;
 use async_graphql::{Pos, ServerError};
 
 use crate::graphql::error::{ErrorCode, request_error, shortened};
@@ -45,7 +45,7 @@ impl RequestError {
     }
 
     /// A document that the schema does not permit.
-    pub(super) fn invalid(message: impl Into<String>, position: Option<LineColumn>) -> Self {
+    pub(super) fn invalid(message: impl Into<String>, position: Option<Pos>) -> Self {
         let mut error = Self::document(ErrorCode::GraphqlValidationFailed, message);
         error.locate(position);
         error
@@ -54,7 +54,7 @@ impl RequestError {
     /// The faults that validation has found in a document.
     pub(super) fn diagnosed(faults: &DiagnosticList) -> Self {
         let errors = faults.iter().take(MAX_ERRORS).flat_map(|fault| {
-            let position = fault.line_column_range().map(|range| range.start);
+            let position = fault.line_column_range().map(|range| (range.start.line, range.start.column).into());
             Self::invalid(sentence(&fault.to_json().message), position).errors
         });
         Self { kind: RequestErrorKind::Document, errors: errors.collect() }
@@ -70,9 +70,9 @@ impl RequestError {
     }
 
     /// Says where the first error is.
-    pub(super) fn locate(&mut self, position: Option<LineColumn>) {
-        if let (Some(error), Some(LineColumn { line, column })) = (self.errors.first_mut(), position) {
-            error.locations = vec![Pos { line, column }];
+    pub(super) fn locate(&mut self, position: Option<Pos>) {
+        if let Some(error) = self.errors.first_mut() {
+            error.locations = position.into_iter().collect();
         }
     }
 }

@@ -14,10 +14,12 @@ use apollo_compiler::{
     executable::{DirectiveList, Operation, Selection, SelectionSet},
     parser::{Parser, SourceSpan},
     schema::ExtendedType,
-    validation::{DiagnosticList, Valid},
+    validation::Valid,
 };
 
-use super::{RequestError, bounds, documents::Document, limits::DocumentLimits, normalization};
+use super::{
+    RequestError, bounds, documents::Document, limits::DocumentLimits, normalization, response::positions, syntax,
+};
 use crate::graphql::error::ErrorCode;
 
 /// Parses and validates documents against a schema.
@@ -62,14 +64,25 @@ impl<'a> Validator<'a> {
 
     fn parse(&self, text: &str) -> Result<ast::Document, RequestError> {
         let DocumentLimits { nesting, tokens, .. } = *self.limits;
+        let text = syntax::check(text, tokens).map_err(|fault| {
+            let mut error = syntax_error(&fault.message);
+            error.locate(positions(text, &[fault.offset]).first().copied());
+            error
+        })?;
         let mut parser = Parser::new().recursion_limit(nesting).token_limit(tokens);
-        parser.parse_ast(text, "document").map_err(|invalid| {
+        parser.parse_ast(text.into_owned(), "document").map_err(|invalid| {
             if parser.tokens_reached() > tokens {
                 RequestError::limit_exceeded(tokens, "tokens")
             } else if parser.recursion_reached() > nesting {
                 RequestError::limit_exceeded(nesting, "selection sets, lists and objects within each other")
             } else {
-                syntax_error(&invalid.errors)
+                // What follows the first error follows from it.
+                let first = invalid.errors.iter().next();
+                let message = first.as_ref().map_or_else(String::new, |first| first.to_json().message);
+                let mut error = syntax_error(message.strip_prefix("syntax error: ").unwrap_or(&message));
+                let range = first.and_then(|first| first.line_column_range());
+                error.locate(range.map(|range| (range.start.line, range.start.column).into()));
+                error
             }
         })
     }
@@ -79,20 +92,12 @@ impl<'a> Validator<'a> {
 fn reject(fault: Option<Fault>, document: &ExecutableDocument) -> Result<(), RequestError> {
     let Some((message, location)) = fault else { return Ok(()) };
     let position = location.and_then(|location| location.line_column(&document.sources));
-    Err(RequestError::invalid(message, position))
+    Err(RequestError::invalid(message, position.map(|position| (position.line, position.column).into())))
 }
 
-/// The error for a text that is not a document. What follows the first error follows from it.
-fn syntax_error(errors: &DiagnosticList) -> RequestError {
-    let first = errors.iter().next();
-    let message = first.as_ref().map_or_else(String::new, |first| first.to_json().message);
-    let message = message.strip_prefix("syntax error: ").unwrap_or(&message);
-    let mut error = RequestError::document(
-        ErrorCode::GraphqlParseFailed,
-        format!("Syntax error: {}.", message.trim_end_matches('.')),
-    );
-    error.locate(first.and_then(|first| first.line_column_range()).map(|range| range.start));
-    error
+/// The error for a text that is not a document.
+fn syntax_error(message: &str) -> RequestError {
+    RequestError::document(ErrorCode::GraphqlParseFailed, format!("Syntax error: {}.", message.trim_end_matches('.')))
 }
 
 /// The values in an operation: its arguments, and those of its directives, through fragments.

@@ -8,7 +8,7 @@ use apollo_compiler::{
     response::{JsonMap, JsonValue},
     validation::Valid,
 };
-use async_graphql::{Name, Value, Variables};
+use async_graphql::{Name, Number, Value, Variables};
 
 use super::RequestError;
 use crate::graphql::error::ErrorCode;
@@ -33,11 +33,20 @@ fn into_value(value: JsonValue) -> Value {
     match value {
         JsonValue::Null => Value::Null,
         JsonValue::Bool(value) => Value::Boolean(value),
-        JsonValue::Number(number) => Value::Number(number),
+        JsonValue::Number(number) => number_or_text(number).map_or_else(Value::String, Value::Number),
         JsonValue::String(text) => Value::String(text.as_str().to_owned()),
         JsonValue::Array(items) => Value::List(items.into_iter().map(into_value).collect()),
         JsonValue::Object(fields) => Value::Object(
             fields.into_iter().map(|(name, value)| (Name::new(name.as_str()), into_value(value))).collect(),
         ),
     }
+}
+
+/// A number that a scalar of the schema may accept, or the text of another: as an ID it is that text, and nothing else
+/// accepts it.
+pub fn number_or_text(number: Number) -> Result<Number, String> {
+    /// 2^53: below it a float holds every whole number.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_exact = number.is_i64() || number.is_f64() && number.as_f64().is_some_and(|float| float.abs() < EXACT);
+    if is_exact { Ok(number) } else { Err(number.to_string()) }
 }
