@@ -31,9 +31,7 @@ mod variables;
 
 use std::sync::Arc;
 
-/// The values of variables as a request has them: a JSON object.
-pub use apollo_compiler::response::JsonMap as VariableValues;
-use apollo_compiler::{Node, Schema as TypeSystem, executable::Operation, validation::Valid};
+use apollo_compiler::{Node, Schema as TypeSystem, executable::Operation, response::JsonMap, validation::Valid};
 use async_graphql::{
     EmptySubscription, Request, Response, SDLExportOptions, Schema, Variables, parser::types::ExecutableDocument,
 };
@@ -47,7 +45,6 @@ pub use self::{
     persisted::{InvalidManifest, PersistedDocuments},
     request_error::{RequestError, RequestErrorKind},
 };
-
 use super::{
     error::{self, ErrorCode},
     executable_schema,
@@ -58,6 +55,9 @@ use crate::{
     auth::{Limiter, Principal, Role},
     promotions::PromotionService,
 };
+
+/// The values of variables as a request has them.
+pub type VariableValues = JsonMap;
 
 /// The schema over a running service.
 #[derive(Clone)]
@@ -174,7 +174,7 @@ impl Engine {
         requirements.check(principal.role, &document)?;
         let variables = variables::coerce(type_system, operation, &call.variables)?;
         let definition = normalization::normalize(type_system, document.executable(), operation, Some(&variables))
-            .map_err(|conflict| RequestError::invalid(conflict.to_string(), None))?;
+            .map_err(|invalid| RequestError::document(ErrorCode::BadUserInput, invalid.to_string()))?;
         let variables = variables::into_values(variables);
         let values = cost::values(&definition, &variables, limits)?;
         let operation = Node::clone(operation);

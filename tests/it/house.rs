@@ -17,7 +17,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
 
 /// Families of libraries, by how their names begin, that stay in their layers.
 const LIBRARIES: [(&str, &[&str]); 5] = [
-    ("apollo_compiler", &["graphql"]),
+    ("apollo_", &["graphql"]),
     ("diesel", &["store"]),
     ("async_graphql", &["graphql", "http"]),
     ("axum", &["http", "app"]),

@@ -318,6 +318,9 @@ async fn a_variable_that_is_null_where_it_may_not_be_fails_its_field() {
     assert_eq!(second, Value::Null, "the fields beside it are given up");
     let response = server.execute(query, json!({})).await;
     assert_eq!((&response["errors"][0]["path"], code_of(&response)), (&json!(["campaign"]), "INVALID_INPUT"));
+    let condition = "query($no: Boolean = false) { __typename @skip(if: $no) }";
+    assert_eq!(server.data(condition, json!({})).await["__typename"], "Query");
+    assert_eq!(code_of(&server.execute(condition, json!({ "no": null })).await), "BAD_USER_INPUT");
     assert_eq!(server.log(), "");
 }
 

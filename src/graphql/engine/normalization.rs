@@ -12,7 +12,7 @@ use apollo_compiler::{
     collections::{HashSet, IndexMap},
     executable::{DirectiveList, Field, Operation, Selection, SelectionSet},
     parser::SourceSpan,
-    response::JsonMap,
+    response::{JsonMap, JsonValue},
     schema::ExtendedType,
     validation::Valid,
 };
@@ -24,13 +24,19 @@ use async_graphql_value::Value as OutValue;
 
 use super::{response::offset, variables::number_or_text};
 
-/// Two fields with one response key have different arguments.
+/// Why an operation can't be normalized.
 #[derive(Debug, thiserror::Error)]
-#[error("The fields with the response key \"{key}\" have different arguments. Give each an alias.")]
-pub struct Conflict {
-    key: Name,
-    /// Where the second of them is.
-    pub location: Option<SourceSpan>,
+pub enum Invalid {
+    /// Two fields with one response key have different arguments.
+    #[error("The fields with the response key \"{key}\" have different arguments. Give each an alias.")]
+    Conflict {
+        key: Name,
+        /// Where the second of them is.
+        location: Option<SourceSpan>,
+    },
+    /// A nullable variable with a default value, which `@skip` or `@include` uses, is null.
+    #[error("The variable \"${0}\" must not be null: @skip or @include uses it.")]
+    Condition(Name),
 }
 
 /// Normalizes an operation of a valid document, with the coerced values of its variables. Without them, every selection
@@ -40,7 +46,7 @@ pub fn normalize(
     document: &ExecutableDocument,
     operation: &Operation,
     variables: Option<&Valid<JsonMap>>,
-) -> Result<out::OperationDefinition, Conflict> {
+) -> Result<out::OperationDefinition, Invalid> {
     let builder = Builder { schema, document, variables: variables.map(|variables| &**variables) };
     let is_given = |name: &Name| variables.is_some_and(|variables| variables.contains_key(name.as_str()));
     let definitions = operation.variables.iter().filter(|variable| is_given(&variable.name)).map(|variable| {
@@ -76,7 +82,7 @@ type Fields<'a> = IndexMap<&'a Name, (&'a Node<Field>, Vec<&'a SelectionSet>)>;
 
 impl<'a> Builder<'a> {
     /// What is selected of a type.
-    fn set(&self, type_name: &Name, sets: &[&'a SelectionSet]) -> Result<Positioned<out::SelectionSet>, Conflict> {
+    fn set(&self, type_name: &Name, sets: &[&'a SelectionSet]) -> Result<Positioned<out::SelectionSet>, Invalid> {
         let items = match self.schema.types.get(type_name) {
             Some(ExtendedType::Union(union)) => {
                 let fragments = union.members.iter().map(|member| self.fragment(&member.name, sets));
@@ -87,7 +93,7 @@ impl<'a> Builder<'a> {
         Ok(at_start(out::SelectionSet { items }))
     }
 
-    fn fragment(&self, member: &Name, sets: &[&'a SelectionSet]) -> Result<Positioned<out::Selection>, Conflict> {
+    fn fragment(&self, member: &Name, sets: &[&'a SelectionSet]) -> Result<Positioned<out::Selection>, Invalid> {
         let condition = out::TypeCondition { on: at_start(OutName::new(member)) };
         Ok(at_start(out::Selection::InlineFragment(at_start(out::InlineFragment {
             type_condition: Some(at_start(condition)),
@@ -96,7 +102,7 @@ impl<'a> Builder<'a> {
         }))))
     }
 
-    fn fields(&self, type_name: &Name, sets: &[&'a SelectionSet]) -> Result<Vec<Positioned<out::Selection>>, Conflict> {
+    fn fields(&self, type_name: &Name, sets: &[&'a SelectionSet]) -> Result<Vec<Positioned<out::Selection>>, Invalid> {
         let (mut fields, mut visited) = (Fields::default(), HashSet::default());
         for set in sets {
             self.collect(type_name, set, &mut fields, &mut visited)?;
@@ -110,13 +116,19 @@ impl<'a> Builder<'a> {
         set: &'a SelectionSet,
         fields: &mut Fields<'a>,
         visited: &mut HashSet<&'a Name>,
-    ) -> Result<(), Conflict> {
-        for selection in set.selections.iter().filter(|selection| self.is_included(selection.directives())) {
+    ) -> Result<(), Invalid> {
+        for selection in &set.selections {
+            if !self.is_included(selection.directives())? {
+                continue;
+            }
             let (condition, set) = match selection {
                 Selection::Field(field) => {
                     let (first, sets) = fields.entry(field.response_key()).or_insert((field, Vec::new()));
-                    if !sets.is_empty() && !same_arguments(first, field) {
-                        return Err(Conflict { key: field.response_key().clone(), location: field.location() });
+                    if self.variables.is_none() && !sets.is_empty() && !same_arguments(first, field) {
+                        return Err(Invalid::Conflict {
+                            key: field.response_key().clone(),
+                            location: field.location(),
+                        });
                     }
                     sets.push(&field.selection_set);
                     continue;
@@ -137,23 +149,31 @@ impl<'a> Builder<'a> {
     }
 
     /// Whether a selection with these directives is included.
-    fn is_included(&self, directives: &DirectiveList) -> bool {
-        let Some(variables) = self.variables else { return true };
-        let is = |directive: &str| {
-            let condition = directives.get(directive)?.specified_argument_by_name("if")?;
-            match &**condition {
-                Value::Variable(name) => variables.get(name.as_str())?.as_bool(),
-                value => value.to_bool(),
-            }
-        };
-        is("skip") != Some(true) && is("include") != Some(false)
+    fn is_included(&self, directives: &DirectiveList) -> Result<bool, Invalid> {
+        Ok(!self.condition(directives, "skip")?.unwrap_or(false)
+            && self.condition(directives, "include")?.unwrap_or(true))
     }
 
-    fn field(&self, field: &Node<Field>, sets: &[&'a SelectionSet]) -> Result<Positioned<out::Selection>, Conflict> {
-        let selection_set = match field.selection_set.ty.as_str() {
-            _ if sets.iter().all(|set| set.selections.is_empty()) => Positioned::default(),
-            _ => self.set(&field.selection_set.ty, sets)?,
+    /// The condition of `@skip` or `@include`. `None`: the directive is not there, or conditions are not looked at.
+    fn condition(&self, directives: &DirectiveList, directive: &str) -> Result<Option<bool>, Invalid> {
+        let directive = self.variables.zip(directives.get(directive));
+        let Some((variables, condition)) =
+            directive.and_then(|(variables, directive)| Some((variables, directive.specified_argument_by_name("if")?)))
+        else {
+            return Ok(None);
         };
+        match &**condition {
+            Value::Variable(name) => match variables.get(name.as_str()).and_then(JsonValue::as_bool) {
+                None => Err(Invalid::Condition(name.clone())),
+                value => Ok(value),
+            },
+            value => Ok(value.to_bool()),
+        }
+    }
+
+    fn field(&self, field: &Node<Field>, sets: &[&'a SelectionSet]) -> Result<Positioned<out::Selection>, Invalid> {
+        let is_leaf = sets.iter().all(|set| set.selections.is_empty());
+        let selection_set = if is_leaf { Positioned::default() } else { self.set(&field.selection_set.ty, sets)? };
         let position = field.location().map_or_else(Pos::default, offset);
         let field = out::Field {
             alias: field.alias.as_ref().map(|alias| Positioned::new(OutName::new(alias), position)),

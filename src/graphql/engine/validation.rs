@@ -18,7 +18,12 @@ use apollo_compiler::{
 };
 
 use super::{
-    RequestError, bounds, documents::Document, limits::DocumentLimits, normalization, response::positions, syntax,
+    RequestError, bounds,
+    documents::Document,
+    limits::DocumentLimits,
+    normalization::{self, Invalid},
+    response::positions,
+    syntax,
 };
 use crate::graphql::error::ErrorCode;
 
@@ -56,8 +61,12 @@ impl<'a> Validator<'a> {
         let executable = executable.map_err(|invalid| RequestError::diagnosed(&invalid.errors))?;
         for operation in executable.operations.iter() {
             // As if every selection were included.
-            let conflict = normalization::normalize(self.schema, &executable, operation, None).err();
-            reject(conflict.map(|conflict| (conflict.to_string(), conflict.location)), &executable)?;
+            let invalid = normalization::normalize(self.schema, &executable, operation, None).err();
+            let fault = invalid.map(|invalid| match &invalid {
+                Invalid::Conflict { location, .. } => (invalid.to_string(), *location),
+                Invalid::Condition(_) => (invalid.to_string(), None),
+            });
+            reject(fault, &executable)?;
         }
         Ok(Document::new(executable))
     }
