@@ -1,5 +1,5 @@
-//! The public API: [`types`] is the schema with its resolvers, [`engine`] executes documents against it, and [`loaders`]
-//! read relations in batches. async-graphql is used here and in one handler of [`crate::http`].
+//! The public API: `types` is the schema with its resolvers, `engine` executes documents against it, and `loaders` read
+//! relations in batches. async-graphql is used here and in one handler of [`crate::http`].
 
 mod engine;
 mod error;
