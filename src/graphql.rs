@@ -29,13 +29,13 @@ use self::{
 /// The public schema in the schema definition language, as `schema.graphql` holds it.
 #[must_use]
 pub fn sdl() -> String {
-    text(&with_query(Query(Reads)).finish(), SDLExportOptions::new())
+    sdl_text(&with_query(Query(Reads)).finish(), SDLExportOptions::new())
 }
 
 /// The schema as gateways compose it with others: Apollo Federation 2.
 #[must_use]
 pub fn subgraph_sdl() -> String {
-    text(&with_query(SubgraphQuery(Reads, Keys)).finish(), SDLExportOptions::new().federation())
+    sdl_text(&with_query(SubgraphQuery(Reads, Keys)).finish(), SDLExportOptions::new().federation())
 }
 
 /// The schema that is executed: the public one, and the fields that gateways need.
@@ -44,7 +44,10 @@ fn executable_schema() -> SchemaBuilder<RootQuery, Mutation, EmptySubscription> 
     with_query(RootQuery(Reads, Federation)).validation_mode(async_graphql::ValidationMode::Fast)
 }
 
-fn text<Q: ObjectType + 'static>(schema: &Schema<Q, Mutation, EmptySubscription>, options: SDLExportOptions) -> String {
+fn sdl_text<Q: ObjectType + 'static>(
+    schema: &Schema<Q, Mutation, EmptySubscription>,
+    options: SDLExportOptions,
+) -> String {
     let sdl = schema.sdl_with_options(options.include_specified_by().use_space_ident());
     format!("{}\n", sdl.trim_end())
 }

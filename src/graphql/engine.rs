@@ -2,7 +2,7 @@
 //!
 //! apollo-compiler parses and validates the document and coerces its variables, as the GraphQL specification of
 //! September 2025 says (sections 2, 5 and 6.1). async-graphql executes it with the resolvers in [`super::types`]. Between
-//! the two stands the *normalized operation*: fragments are inlined, `@skip` and `@include` are applied and each response
+//! the two stands the *normalised operation*: fragments are inlined, `@skip` and `@include` are applied and each response
 //! key of an object occurs once (section 6.3.2, CollectFields), so that each field is executed once.
 //!
 //! A request passes these steps in this order:
@@ -23,6 +23,7 @@ mod normalization;
 mod persisted;
 mod request_error;
 mod response;
+mod selections;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -37,7 +38,7 @@ use async_graphql::{
 };
 
 use self::{
-    documents::{Document, DocumentHash, Documents},
+    documents::{Document, Documents, sha256},
     validation::Validator,
 };
 pub use self::{
@@ -96,7 +97,7 @@ pub struct EngineSettings {
 pub struct Call {
     /// The document.
     pub document: DocumentSource,
-    /// The name of the operation to execute. `None`: the only one.
+    /// The name of the operation to execute, or `None` for the only one.
     pub operation_name: Option<String>,
     /// The values of the variables, not yet coerced.
     pub variables: VariableValues,
@@ -152,12 +153,12 @@ impl Engine {
     /// Builds the schema over running services.
     ///
     /// # Panics
-    /// If apollo-compiler does not accept the text of the schema. A test holds that it does.
+    /// If apollo-compiler does not accept the text of the schema. A test checks this.
     #[must_use]
     pub fn new(services: Services, limiter: &Arc<Limiter>, settings: EngineSettings) -> Self {
         let EngineSettings { persisted, introspection, limits } = settings;
         let schema = executable_schema().data(Arc::clone(limiter)).finish();
-        let type_system = type_system_of(&super::text(&schema, SDLExportOptions::new()));
+        let type_system = type_system_of(&super::sdl_text(&schema, SDLExportOptions::new()));
         let documents = Documents::default();
         Self(Arc::new(Inner { schema, type_system, services, documents, persisted, introspection, limits }))
     }
@@ -173,7 +174,7 @@ impl Engine {
         }
         requirements.check(principal.role, &document)?;
         let variables = variables::coerce(type_system, operation, &call.variables)?;
-        let definition = normalization::normalize(type_system, document.executable(), operation, Some(&variables))
+        let definition = normalization::normalize(type_system, document.executable(), operation, &variables)
             .map_err(|invalid| RequestError::document(ErrorCode::BadUserInput, invalid.to_string()))?;
         let variables = variables::into_values(variables);
         let values = cost::values(&definition, &variables, limits)?;
@@ -198,10 +199,8 @@ impl Engine {
     fn document(&self, source: DocumentSource, principal: &Principal) -> Result<Arc<Document>, RequestError> {
         let persisted = &self.0.persisted;
         match source {
-            DocumentSource::Text(text) => {
-                self.accept_texts(principal)?;
-                self.parsed(&text)
-            }
+            DocumentSource::Text(_) if !self.accepts_texts(principal) => Err(text_rejected()),
+            DocumentSource::Text(text) => self.parsed(&text),
             DocumentSource::Id(id) => {
                 let missing = || {
                     let message = "There is no persisted document with this documentId.";
@@ -214,46 +213,34 @@ impl Engine {
     }
 
     /// The document that an automatic persisted query names. A persisted document may be named in the same way.
-    fn by_hash(
-        &self,
-        stated: &str,
-        text: Option<String>,
-        principal: &Principal,
-    ) -> Result<Arc<Document>, RequestError> {
+    fn by_hash(&self, hash: &str, text: Option<String>, principal: &Principal) -> Result<Arc<Document>, RequestError> {
         let Inner { documents, persisted, .. } = &*self.0;
-        let hash = DocumentHash::parse(stated);
-        if text.as_deref().is_some_and(|text| hash != Some(DocumentHash::of(text))) {
+        let hash = hash.to_ascii_lowercase();
+        let Some(text) = text else {
+            if let Some(text) = persisted.get(&hash) {
+                return self.parsed(text);
+            }
+            if !self.accepts_texts(principal) {
+                return Err(RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotSupported));
+            }
+            let unknown = || RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotFound);
+            return self.parsed(&documents.registered(principal.org, hash).ok_or_else(unknown)?);
+        };
+        if hash != sha256(&text) {
             let message = "The extension persistedQuery.sha256Hash is not the SHA-256 of the query.";
             return Err(RequestError::document(ErrorCode::BadRequest, message));
         }
-        if let Some(text) = persisted.get(stated) {
-            return self.parsed(text);
+        if persisted.get(&hash).is_none() && !self.accepts_texts(principal) {
+            return Err(text_rejected());
         }
-        match (hash, text) {
-            (_, None) if self.accept_texts(principal).is_err() => {
-                Err(RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotSupported))
-            }
-            (hash, None) => {
-                let text = hash.and_then(|hash| documents.registered(principal.org, hash));
-                let unknown = || RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotFound);
-                self.parsed(&text.ok_or_else(unknown)?)
-            }
-            (hash, Some(text)) => {
-                self.accept_texts(principal)?;
-                let document = self.parsed(&text)?;
-                hash.inspect(|hash| documents.register(principal.org, *hash, &text));
-                Ok(document)
-            }
-        }
+        let document = self.parsed(&text)?;
+        documents.register(principal.org, hash, &text);
+        Ok(document)
     }
 
-    /// Rejects the text of a document where only persisted documents are executed. Admins may send texts.
-    fn accept_texts(&self, principal: &Principal) -> Result<(), RequestError> {
-        if !self.0.persisted.only || principal.role == Role::Admin {
-            return Ok(());
-        }
-        let message = "This server executes persisted documents only. Name one by documentId.";
-        Err(RequestError::document(ErrorCode::PersistedDocumentRequired, message))
+    /// Whether a caller may send the text of a document. Where only persisted documents are executed, admins may.
+    fn accepts_texts(&self, principal: &Principal) -> bool {
+        !self.0.persisted.only || principal.role == Role::Admin
     }
 
     /// The document with this text, from the cache if it is there.
@@ -270,7 +257,13 @@ impl Engine {
 /// If the text is not that of a valid schema.
 fn type_system_of(sdl: &str) -> Valid<TypeSystem> {
     /// Since the edition of September 2025, introspection has this field. async-graphql resolves it.
-    const IS_ONE_OF: &str = "extend type __Type { isOneOf: Boolean! }";
+    const IS_ONE_OF: &str = "extend type __Type { isOneOf: Boolean }";
     let parsed = TypeSystem::parse_and_validate(format!("{sdl}{IS_ONE_OF}"), "schema.graphql");
     parsed.unwrap_or_else(|invalid| panic!("the schema is invalid: {}", invalid.errors))
+}
+
+/// The error for the text of a document where only persisted documents are executed.
+fn text_rejected() -> RequestError {
+    let message = "This server executes persisted documents only. Name one by documentId.";
+    RequestError::document(ErrorCode::PersistedDocumentRequired, message)
 }

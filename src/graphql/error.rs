@@ -197,21 +197,13 @@ pub fn rate_limited(wait: Wait, what: &'static str) -> Error {
     coded.into_error(format!("Too many {what}. Try again in {seconds} seconds."))
 }
 
-/// Gives a code to an error that no resolver made. async-graphql makes one where a variable is null: a nullable one with a
-/// default value may stand where null is not permitted. Anything else is unexpected: the log gets its message, and the
-/// caller INTERNAL.
-pub fn complete(error: &mut ServerError) {
-    if error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
-        return;
-    }
-    let completed = if ["Expected input type ", "Failed to parse "].iter().any(|words| error.message.starts_with(words))
-    {
-        request_error(ErrorCode::InvalidInput, "A variable is null where null is not permitted.")
-    } else {
+/// Masks an error that no resolver made, which is unexpected: the log gets its message, and the caller INTERNAL.
+pub fn mask_uncoded(error: &mut ServerError) {
+    if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
         tracing::error!(error = %error.message, "request failed");
-        internal()
-    };
-    (error.message, error.extensions) = (completed.message, completed.extensions);
+        let masked = internal();
+        (error.message, error.extensions) = (masked.message, masked.extensions);
+    }
 }
 
 /// The longest message, in characters: the names of fields and types fit.

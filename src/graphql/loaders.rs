@@ -111,16 +111,15 @@ impl<K: Kind> KindLoader<K> {
             }
             let closed = open.upgrade().and_then(|open| open.lock().unwrap_or_else(PoisonError::into_inner).take());
             let keys = closed.map(|batch| batch.keys).unwrap_or_default();
-            let found = loop {
+            loop {
+                if !keeps {
+                    loader.clear_all().await;
+                }
                 // It fails only if another batch was dropped half-way that had taken some of these keys along.
                 if let Ok(found) = loader.try_load_many(keys.clone()).await {
-                    break found;
+                    break Arc::new(found);
                 }
-            };
-            if !keeps {
-                loader.clear_all().await;
             }
-            Arc::new(found)
         };
         reading.boxed().shared()
     }

@@ -15,6 +15,7 @@ import {
   specifiedRules,
   TypeNameMetaFieldDef,
   validate,
+  visit,
 } from "graphql";
 
 /** What the schema that is executed has besides schema.graphql, for gateways. */
@@ -35,14 +36,18 @@ export async function readSchema() {
   delete __Directive.getFields().deprecationReason;
   __Schema.getFields().directives.args = [];
   // Without this, the type of __typename is not compared with the types of other fields (5.3.2).
-  for (const type of Object.values(schema.getTypeMap()).filter(isObjectType)) type.getFields().__typename = TypeNameMetaFieldDef;
+  const objects = Object.values(schema.getTypeMap()).filter(isObjectType);
+  objects.forEach((type) => (type.getFields().__typename = TypeNameMetaFieldDef));
   return schema;
 }
 
-/** What is wrong with a document, and its first operation, if it can be read. */
+/**
+ * What is wrong with a document, and its first operation, if it can be read. Block strings become strings: graphql-js
+ * takes the two for different arguments, even with the same value (5.3.2).
+ */
 export function judge(schema, text) {
   try {
-    const document = parse(text);
+    const document = visit(parse(text), { StringValue: (node) => ({ ...node, block: false }) });
     const operation = document.definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION);
     return { errors: validate(schema, document, RULES).map(({ message }) => message), operation };
   } catch (error) {

@@ -1,6 +1,7 @@
 //! What is sent to hurt the server: each request gets its answer soon, and the server lives on as if nothing had been.
 
 mod attacks;
+mod validated;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -9,7 +10,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use self::attacks::{multiplied, nested, odd, repeat, validated};
+use self::{
+    attacks::{multiplied, nested, odd, repeat},
+    validated::{compared, looked_up},
+};
 use crate::support::{Database, Server, campaign, code_of};
 
 /// How long an answer may take here: on a debug build, beside other tests. A release build is ten times faster.
@@ -36,7 +40,7 @@ async fn hostile_requests_are_answered_and_nobody_else_notices() {
     };
     let attacks = async {
         let mut wrong = Vec::new();
-        for attack in nested().into_iter().chain(multiplied()).chain(validated()).chain(odd()) {
+        for attack in nested().into_iter().chain(multiplied()).chain(compared()).chain(looked_up()).chain(odd()) {
             let bytes = attack.body.len();
             let request =
                 reqwest::Client::new().post(server.url("/graphql")).header("content-type", "application/json");

@@ -57,6 +57,8 @@ async fn while_more_is_refused_than_taken_fewer_requests_go_on() {
     session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded = 'locked' FOR UPDATE").await;
     let links = join_all((0..4).map(|customer| caller.link(customer, "LOCKED")));
     let beside = async {
+        // Until the links have their places.
+        tokio::time::sleep(Duration::from_millis(200)).await;
         ask_until(2).await;
         session.run("ROLLBACK").await;
     };

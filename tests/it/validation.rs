@@ -290,6 +290,9 @@ async fn the_parser_reads_what_the_grammar_has() {
         "mutation { revokePromotionCode(input: { code: \"X\", mode }) { code } }",
         "mutation { revokePromotionCode(input: { code: \"X\", null mode: DISCOUNT }) { code } }",
         "\"Not a definition\" { __typename }",
+        "query \"Not a definition\" query { __typename }",
+        "{ ...query } fragment \"Not a definition\" query on Query { __typename }",
+        "{ campaigns(first: 1.) { nodes { id } } }",
         "{ \"Not a field's\" __typename }",
         "{ campaign(id: \"\"\"a) { id } }",
         "{ campaigns(first: 01) { nodes { id } } }",
@@ -304,23 +307,60 @@ async fn the_parser_reads_what_the_grammar_has() {
     }
 }
 
-/// A nullable variable with a default value may stand where null is not permitted (section 5.8.5). Null fails the field.
+/// Errors are placed by lines and columns of the text that was sent, in characters (sections 2.1.4 and 7.1.6).
 #[tokio::test(flavor = "multi_thread")]
-async fn a_variable_that_is_null_where_it_may_not_be_fails_its_field() {
+async fn errors_are_placed_in_characters() {
     let database = Database::sqlite();
     let server = Server::start(&database);
-    let query = "query($mode: PromotionMode = DISCOUNT, $id: ID = 99999999999999999999) {
-        promotionCodes(codes: [\"welcome\"], mode: $mode) { code } campaign(id: $id) { id } }";
-    let response = server.execute(query, json!({ "mode": null })).await;
-    let [first, second] = [0, 1].map(|index| response["errors"][index].clone());
-    assert_eq!((&first["path"], &first["extensions"]["code"]), (&json!(["promotionCodes"]), &json!("INVALID_INPUT")));
-    assert_eq!(response["data"], Value::Null);
-    assert_eq!(second, Value::Null, "the fields beside it are given up");
-    let response = server.execute(query, json!({})).await;
-    assert_eq!((&response["errors"][0]["path"], code_of(&response)), (&json!(["campaign"]), "INVALID_INPUT"));
-    let condition = "query($no: Boolean = false) { __typename @skip(if: $no) }";
-    assert_eq!(server.data(condition, json!({})).await["__typename"], "Query");
-    assert_eq!(code_of(&server.execute(condition, json!({ "no": null })).await), "BAD_USER_INPUT");
+    for (document, line, column) in [
+        ("{ a: promotion(id: \"äöü\") { nope } }", 1, 29),
+        ("# \u{2028}\u{b}\n{ nope }", 2, 3),
+        ("\"äöü\" query {\r\n\t\ta: promotion(id: \"x\") { id } }", 2, 3),
+        ("\"äöü\" query { a: promotion(id: \"x\") { id } }", 1, 15),
+        ("\"äöü\" query { a: promotion(id) { id } }", 1, 28),
+        ("{ campaigns(first: 3 { nodes { id } } }", 1, 22),
+        ("{ a: campaigns(first: 1) { ä } }", 1, 28),
+    ] {
+        let response = server.execute(document, Value::Null).await;
+        assert_eq!(
+            response["errors"][0]["locations"],
+            json!([{ "line": line, "column": column }]),
+            "{document}: {response}"
+        );
+    }
+}
+
+/// A nullable variable with a default value may stand where null is not permitted (section 5.8.5). If it is null, nothing
+/// is executed: a mutation is not made half-way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variable_that_is_null_where_it_must_not_be_fails_the_request() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    for (query, default) in [
+        ("query($v: PromotionMode = DISCOUNT) { promotionCodes(codes: [\"welcome\"], mode: $v) { code } }", "OK"),
+        ("query($v: String = \"welcome\") { promotionCodes(codes: [$v], mode: DISCOUNT) { code } }", "OK"),
+        ("query($v: [_Any!] = []) { _entities(representations: $v) { __typename } }", "OK"),
+        ("query($v: Boolean = false) { __typename @skip(if: $v) }", "OK"),
+        ("query($v: ID = 99999999999999999999) { campaign(id: $v) { id } }", "INVALID_INPUT"),
+        (
+            "mutation($v: String = \"nothing\") { a: createCampaign(input: { name: \"Half\", mode: DISCOUNT, validTill: 1 }) { id }
+                revokePromotionCode(input: { code: $v, mode: DISCOUNT }) { code } }",
+            "CODE_NOT_FOUND",
+        ),
+    ] {
+        assert_eq!(code_of(&server.execute(query, json!({ "v": null })).await), "BAD_USER_INPUT", "{query}");
+        if !query.starts_with("mutation") {
+            assert_eq!(code_of(&server.execute(query, json!({})).await), default, "{query}");
+        }
+    }
+    let campaigns = server.data("{ campaigns(first: 100) { nodes { name } } }", Value::Null).await;
+    assert!(!campaigns.to_string().contains("Half"), "{campaigns:#}");
+    let null = "{ __type(name: \"Query\") { fields(includeDeprecated: null) { name } } }";
+    assert!(server.data(null, Value::Null).await["__type"]["fields"].is_array());
+    assert_eq!(
+        code_of(&server.execute("{ campaigns(first: -0) { nodes { id } } }", Value::Null).await),
+        "INVALID_INPUT"
+    );
     assert_eq!(server.log(), "");
 }
 

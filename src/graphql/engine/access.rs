@@ -1,7 +1,7 @@
 //! Access: the roles that an operation requires. Each field states its minimum role in the schema, by the directive
 //! `@access`; a field without it is denied to every role.
 //!
-//! What an operation selects counts, also where `@skip` and `@include` leave it out.
+//! A selection counts even if `@skip` or `@include` excludes it.
 
 use std::collections::HashSet;
 
@@ -13,8 +13,8 @@ use apollo_compiler::{
 use super::{RequestError, RequestErrorKind, documents::Document};
 use crate::{auth::Role, graphql::error};
 
-/// The role requirements of an operation: each field that raises the minimum role, in document order. `None`: no role may
-/// select the field.
+/// The role requirements of an operation: each field that raises the minimum role, in document order. The role is `None`
+/// if no role may select the field.
 pub struct Requirements(Vec<(Option<Role>, Restricted)>);
 
 /// A field that not every role may select.
@@ -85,7 +85,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The minimum role that a field states. `None`: it states none.
+/// The minimum role that a field states, or `None` if it states no role.
 fn minimum_role(field: &Field) -> Option<Role> {
     let access = field.definition.directives.get("access")?;
     let name = access.specified_argument_by_name("role")?.as_enum()?;

@@ -1,5 +1,5 @@
-//! The cost of an operation: the values that its arguments hold, the variables put in, and those that it returns if every
-//! page that it selects is full.
+//! The cost of an operation: the values in its arguments, with variables substituted, and those that it returns if every
+//! selected page is full.
 //!
 //! async-graphql copies the value of a variable wherever it is used, for every parent of the field, and resolves lists
 //! within lists within lists: short requests can be long work.
@@ -19,7 +19,7 @@ use super::{
 use crate::graphql::types::{DEFAULT_FIRST, MAX_FIRST};
 
 /// Bytes of a string that count like one more value.
-const STRING_BYTES: usize = 64;
+pub const STRING_BYTES: usize = 64;
 
 /// The approximate number of items in the lists of introspection: types of the schema, and parts of each type.
 const INTROSPECTION: [(&str, usize); 8] = [
@@ -154,7 +154,7 @@ impl Given<'_> {
         }
     }
 
-    /// How long the list is that an argument is. `None`: it is not a list.
+    /// The length of an argument that is a list, or `None` if it is not one.
     fn length(&self, value: &Value) -> Option<usize> {
         match value {
             Value::List(items) => Some(items.len()),

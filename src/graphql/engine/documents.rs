@@ -1,6 +1,6 @@
 //! Documents that were parsed and validated, and the texts of automatic persisted queries.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, fmt::Write, sync::Arc};
 
 use apollo_compiler::{ExecutableDocument, Name, Node, executable::Operation, validation::Valid};
 use async_graphql::Pos;
@@ -18,51 +18,43 @@ const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// with nothing but the shortest fields 83.
 const BYTES_PER_BYTE: u64 = 83;
 
+/// A cache has a shard for each 32 items that are expected. Of two, each has room for the largest document that fits into
+/// a request; of more, it would not.
+const EXPECTED_ITEMS: usize = 64;
+
 /// How much memory the texts of automatic persisted queries may take, in bytes.
 const REGISTERED_BYTES: u64 = 8 * 1024 * 1024;
 
-/// The SHA-256 of a document's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct DocumentHash([u8; 32]);
-
-impl DocumentHash {
-    /// The hash of a text.
-    pub(super) fn of(text: &str) -> Self {
-        Self(Sha256::digest(text).into())
+/// The SHA-256 of a text, in lower-case hexadecimal digits.
+pub fn sha256(text: &str) -> String {
+    let mut digits = String::with_capacity(64);
+    for byte in Sha256::digest(text) {
+        // Writing to a string does not fail.
+        let _ = write!(digits, "{byte:02x}");
     }
-
-    /// Parses 64 hexadecimal digits. `None`: they are not.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        if text.len() != 2 * bytes.len() || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-        }
-        Some(Self(bytes))
-    }
+    digits
 }
 
 /// A document that is valid, and what is known of its operations without their variables.
 pub struct Document {
+    text: Arc<str>,
     executable: Valid<ExecutableDocument>,
     requirements: HashMap<Option<Name>, Requirements>,
 }
 
 impl Document {
-    pub(super) fn new(executable: Valid<ExecutableDocument>) -> Self {
+    pub(super) fn new(text: &str, executable: Valid<ExecutableDocument>) -> Self {
         let requirements = executable.operations.iter().map(|operation| {
             let requirements = Requirements::of(&executable, operation);
             (operation.name.clone(), requirements)
         });
         let requirements = requirements.collect();
-        Self { executable, requirements }
+        Self { text: text.into(), executable, requirements }
     }
 
-    /// Its text.
+    /// Its text, as it was sent.
     pub(super) fn text(&self) -> &str {
-        self.executable.sources.values().next().map_or("", |source| source.source_text())
+        &self.text
     }
 
     /// The line and column of a byte of its text.
@@ -74,14 +66,14 @@ impl Document {
         &self.executable
     }
 
-    /// The operation with this name, or the only one, and what it takes to execute it.
+    /// The operation with this name, or the only one, and the roles that it requires.
     pub(super) fn operation(&self, name: Option<&str>) -> Result<(&Node<Operation>, &Requirements), RequestError> {
         let missing = || {
             let message = match name {
                 Some(_) => "The document has no operation with the name that operationName gives.",
                 None => "The document has several operations. Name one with operationName.",
             };
-            RequestError::invalid(message, None)
+            RequestError::invalid(message)
         };
         let operation = self.executable.operations.get(name).map_err(|_| missing())?;
         let requirements = self.requirements.get(&operation.name).ok_or_else(missing)?;
@@ -93,7 +85,7 @@ impl Document {
 pub struct Documents {
     parsed: Cache<String, Arc<Document>, Weight>,
     /// The automatic persisted queries of each organisation. One does not learn which documents another has sent.
-    registered: Cache<(OrgId, DocumentHash), Arc<str>, Weight>,
+    registered: Cache<(OrgId, String), Arc<str>, Weight>,
     hits: Counter,
     misses: Counter,
 }
@@ -111,8 +103,8 @@ impl Weighter<String, Arc<Document>> for Weight {
     }
 }
 
-impl Weighter<(OrgId, DocumentHash), Arc<str>> for Weight {
-    fn weight(&self, _: &(OrgId, DocumentHash), text: &Arc<str>) -> u64 {
+impl Weighter<(OrgId, String), Arc<str>> for Weight {
+    fn weight(&self, _: &(OrgId, String), text: &Arc<str>) -> u64 {
         ENTRY_BYTES + text.len() as u64
     }
 }
@@ -120,8 +112,8 @@ impl Weighter<(OrgId, DocumentHash), Arc<str>> for Weight {
 impl Default for Documents {
     fn default() -> Self {
         let [hits, misses] = ["hit", "miss"].map(|cache| counter!("promolink_documents_total", "cache" => cache));
-        let parsed = Cache::with_weighter(1_000, CACHE_BYTES, Weight);
-        Self { parsed, registered: Cache::with_weighter(1_000, REGISTERED_BYTES, Weight), hits, misses }
+        let parsed = Cache::with_weighter(EXPECTED_ITEMS, CACHE_BYTES, Weight);
+        Self { parsed, registered: Cache::with_weighter(EXPECTED_ITEMS, REGISTERED_BYTES, Weight), hits, misses }
     }
 }
 
@@ -143,12 +135,12 @@ impl Documents {
     }
 
     /// Lets an organisation name a document by its hash from now on.
-    pub fn register(&self, org: OrgId, hash: DocumentHash, text: &str) {
+    pub fn register(&self, org: OrgId, hash: String, text: &str) {
         self.registered.insert((org, hash), text.into());
     }
 
-    /// The text that an organisation has registered. `None`: it has not, or it was long ago.
-    pub fn registered(&self, org: OrgId, hash: DocumentHash) -> Option<Arc<str>> {
+    /// The text that an organisation has registered under a hash. `None` if the hash was never registered or was evicted.
+    pub fn registered(&self, org: OrgId, hash: String) -> Option<Arc<str>> {
         self.registered.get(&(org, hash))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::RequestError;
 
-/// Selection sets, lists and objects within each other. The parser recurses as deep; a debug build on a thread with 2 MiB
+/// Nested selection sets, lists and objects. The parser recurses as deep; a debug build on a thread with 2 MiB
 /// overflows its stack beyond 400. The full introspection query needs 16.
 const MAX_NESTING: usize = 64;
 
@@ -24,7 +24,7 @@ const MAX_VARIABLES: usize = 1_000;
 /// itself. 1,000 aliased links with all of a promotion's fields have 14,000.
 const MAX_SELECTIONS: usize = 25_000;
 
-/// Selection sets within each other, through fragments. The full introspection query needs 18. async-graphql has a limit
+/// Nested selection sets, through fragments. The full introspection query needs 18. async-graphql has a limit
 /// of its own right above.
 const MAX_DEPTH: usize = 32;
 

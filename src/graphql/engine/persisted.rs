@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use apollo_compiler::ast;
+use super::{limits::DocumentLimits, validation::parse};
 
 /// The documents of a manifest (GraphQL over HTTP, appendix on persisted documents).
 #[derive(Debug, Default)]
@@ -37,16 +37,16 @@ impl PersistedDocuments {
     pub fn parse(manifest: &str, only: bool) -> Result<Self, InvalidManifest> {
         let texts: HashMap<String, String> = serde_json::from_str(manifest)?;
         for (id, text) in &texts {
-            ast::Document::parse(text.as_str(), id).map_err(|invalid| {
-                let reason = invalid.errors.iter().next().map(|error| error.to_json().message).unwrap_or_default();
-                InvalidManifest::Document { id: id.clone(), reason }
+            parse(text, &DocumentLimits::default()).map_err(|invalid| {
+                let reasons = invalid.errors.into_iter().map(|error| error.message).collect::<Vec<_>>();
+                InvalidManifest::Document { id: id.clone(), reason: reasons.join(" ") }
             })?;
         }
         let plain = |id: String| id.strip_prefix(HASH).map(ToOwned::to_owned).unwrap_or(id);
         Ok(Self { texts: texts.into_iter().map(|(id, text)| (plain(id), text)).collect(), only })
     }
 
-    /// The text of a document. The prefix `sha256:` may be left out.
+    /// The text of a document, or `None` if there is no such document. The prefix `sha256:` may be left out.
     pub fn get(&self, id: &str) -> Option<&str> {
         self.texts.get(id.strip_prefix(HASH).unwrap_or(id)).map(String::as_str)
     }

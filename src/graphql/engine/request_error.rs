@@ -1,9 +1,10 @@
-//! Request errors (GraphQL specification, section 7.1.6): nothing is executed. Messages are short and repeat nothing of a
-//! document but its names.
+//! Request errors (GraphQL specification, section 7.1.6): nothing is executed. Messages are short: they repeat names, and
+//! of a variable the value that is wrong.
 
-use apollo_compiler::validation::DiagnosticList;
-use async_graphql::{Pos, ServerError};
+use apollo_compiler::{diagnostic::ToCliReport, validation::DiagnosticList};
+use async_graphql::ServerError;
 
+use super::response::positions;
 use crate::graphql::error::{ErrorCode, request_error, shortened};
 
 /// The most errors that are returned for one document. The next ones are returned once these are corrected.
@@ -45,17 +46,15 @@ impl RequestError {
     }
 
     /// A document that the schema does not permit.
-    pub(super) fn invalid(message: impl Into<String>, position: Option<Pos>) -> Self {
-        let mut error = Self::document(ErrorCode::GraphqlValidationFailed, message);
-        error.locate(position);
-        error
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::document(ErrorCode::GraphqlValidationFailed, message)
     }
 
-    /// The faults that validation has found in a document.
-    pub(super) fn diagnosed(faults: &DiagnosticList) -> Self {
+    /// The faults that apollo-compiler has found in the document with this text.
+    pub(super) fn diagnosed(faults: &DiagnosticList, text: &str) -> Self {
         let errors = faults.iter().take(MAX_ERRORS).flat_map(|fault| {
-            let position = fault.line_column_range().map(|range| (range.start.line, range.start.column).into());
-            Self::invalid(sentence(&fault.to_json().message), position).errors
+            let error = Self::invalid(sentence(&fault.error.to_string()));
+            error.at(fault.error.location().map(|location| location.offset()), text).errors
         });
         Self { kind: RequestErrorKind::Document, errors: errors.collect() }
     }
@@ -69,11 +68,12 @@ impl RequestError {
         Self::document(code, message)
     }
 
-    /// Says where the first error is.
-    pub(super) fn locate(&mut self, position: Option<Pos>) {
-        if let Some(error) = self.errors.first_mut() {
-            error.locations = position.into_iter().collect();
+    /// Locates the error at a byte of the document's text.
+    pub(super) fn at(mut self, offset: Option<usize>, text: &str) -> Self {
+        if let (Some(error), Some(offset)) = (self.errors.first_mut(), offset) {
+            error.locations = positions(text, &[offset]);
         }
+        self
     }
 }
 

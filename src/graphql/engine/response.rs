@@ -1,4 +1,4 @@
-//! Completes the errors of an executed operation: codes for those that have none, places in the document, and the order of
+//! Completes the errors of an executed operation: unexpected ones are masked, and all get places in the document and the order of
 //! the document, so that equal requests get equal responses.
 
 use apollo_compiler::parser::SourceSpan;
@@ -18,7 +18,7 @@ pub fn complete_errors(response: &mut Response, text: &str) {
         return;
     }
     let Response { errors, data, .. } = response;
-    errors.iter_mut().for_each(error::complete);
+    errors.iter_mut().for_each(error::mask_uncoded);
     // Each error has one location, and as long as it is an offset it gives the order of the document.
     errors.sort_by_cached_key(|error| (ranks(error, data), error.locations.first().copied(), error.message.clone()));
     let mut offsets: Vec<usize> = errors.iter().flat_map(|error| &error.locations).map(|place| place.column).collect();
@@ -30,7 +30,7 @@ pub fn complete_errors(response: &mut Response, text: &str) {
     }
 }
 
-/// Where an error is in the response: the positions of its keys and the indexes of its items, as far as the response goes.
+/// Where an error is in the response: the positions of its keys and the indexes of its items, up to the first null.
 fn ranks(error: &ServerError, data: &Value) -> Vec<usize> {
     let mut value = Some(data);
     let ranks = error.path.iter().map_while(|segment| match (segment, value?) {

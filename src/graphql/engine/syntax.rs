@@ -16,14 +16,24 @@ pub struct Fault {
     pub offset: usize,
 }
 
+/// What a bracket that is open encloses.
+#[derive(Clone, Copy)]
+struct Open {
+    /// Names that have a colon behind them: those of arguments and input fields.
+    names: bool,
+    /// Whether it is inside parentheses, where a brace begins an object and not a selection set.
+    in_parentheses: bool,
+}
+
 /// Checks the tokens of a text, as far as the parser would read it. Returns a text that apollo-parser reads as the grammar
-/// says, with all bytes in their places.
-pub fn check(text: &str, max_tokens: usize) -> Result<Cow<'_, str>, Fault> {
-    let mut blanks = Vec::new();
-    // For each open bracket, whether a name inside it has a colon behind it: that of an argument or input field.
-    let mut open = Vec::new();
+/// says, with unchanged byte offsets, and the first fault that it does not find. If it finds others, that one may be none.
+pub fn check(text: &str, max_tokens: usize) -> (Cow<'_, str>, Option<Fault>) {
+    let (mut blanks, mut fault) = (Vec::new(), None);
+    let mut open: Vec<Open> = Vec::new();
     let mut before = TokenKind::Eof;
-    let mut tokens = Lexer::new(text).with_limit(max_tokens).flatten().filter(|token| is_significant(token)).peekable();
+    // The parser reports what is not a token.
+    let tokens = Lexer::new(text).with_limit(max_tokens).map_while(Result::ok);
+    let mut tokens = tokens.filter(|token| is_significant(token)).peekable();
     while let Some(token) = tokens.next() {
         let kind = token.kind();
         if kind == TokenKind::Comma {
@@ -35,44 +45,47 @@ pub fn check(text: &str, max_tokens: usize) -> Result<Cow<'_, str>, Fault> {
         }
         let next = tokens.peek();
         let is_value = matches!(before, TokenKind::Colon | TokenKind::Eq);
+        let in_parentheses = open.last().is_some_and(|open| open.in_parentheses);
         match kind {
-            TokenKind::LParen => open.push(true),
-            TokenKind::LBracket => open.push(false),
-            // Inside parentheses it is an object, elsewhere a selection set.
-            TokenKind::LCurly => open.push(open.contains(&true)),
+            TokenKind::LParen => open.push(Open { names: true, in_parentheses: true }),
+            TokenKind::LBracket => open.push(Open { names: false, in_parentheses }),
+            TokenKind::LCurly => open.push(Open { names: in_parentheses, in_parentheses }),
             TokenKind::RParen | TokenKind::RBracket | TokenKind::RCurly => drop(open.pop()),
             TokenKind::StringValue if !token.data().starts_with("\"\"\"") && token.data().contains(['\r', '\n']) => {
-                return Err(Fault { message: "a string does not end".to_owned(), offset: token.index() });
+                let message = || "a string does not end".to_owned();
+                fault = fault.or_else(|| Some(Fault { message: message(), offset: token.index() }));
             }
-            TokenKind::StringValue if !is_value && next.is_some_and(|next| is_described(next, &open)) => {
+            TokenKind::StringValue if next.is_some_and(|next| is_description(before, next, &open)) => {
                 blanks.push(range(&token));
             }
             TokenKind::Name
-                if open.last() == Some(&true)
+                if open.last().is_some_and(|open| open.names)
                     && !is_value
                     && !matches!(before, TokenKind::Dollar | TokenKind::At)
                     && next.is_none_or(|next| next.kind() != TokenKind::Colon) =>
             {
-                let message = format!("the argument or input field \"{}\" has no value", token.data());
-                return Err(Fault { message, offset: token.index() });
+                let message = || format!("the argument or input field \"{}\" has no value", token.data());
+                fault = fault.or_else(|| Some(Fault { message: message(), offset: token.index() }));
             }
             _ => {}
         }
         before = kind;
     }
-    Ok(blanked(text, &blanks))
+    (blanked(text, &blanks), fault)
 }
 
 fn is_significant(token: &Token<'_>) -> bool {
     !matches!(token.kind(), TokenKind::Whitespace | TokenKind::Comment)
 }
 
-/// Whether a token begins what a string before it can be the description of.
-fn is_described(token: &Token<'_>, open: &[bool]) -> bool {
-    match (token.kind(), open) {
-        (TokenKind::Name, []) => ["query", "mutation", "subscription", "fragment"].contains(&token.data()),
+/// Whether a string between two tokens describes the definition that begins with the second.
+fn is_description(before: TokenKind, next: &Token<'_>, open: &[Open]) -> bool {
+    match (before, next.kind(), open) {
+        (TokenKind::Eof | TokenKind::RCurly, TokenKind::Name, []) => {
+            ["query", "mutation", "subscription", "fragment"].contains(&next.data())
+        }
         // The definition of a variable.
-        (TokenKind::Dollar, [true]) => true,
+        (before, TokenKind::Dollar, [_]) => !matches!(before, TokenKind::Colon | TokenKind::Eq),
         _ => false,
     }
 }

@@ -13,13 +13,15 @@ use async_graphql::{
 };
 use serde_json::{Value, json};
 
-use super::{DocumentLimits, RequestError, Validator, VariableValues, cost, normalization, type_system_of, variables};
-use crate::graphql::{executable_schema, sdl, text as text_of};
+use super::{
+    DocumentLimits, Documents, RequestError, Validator, VariableValues, cost, normalization, type_system_of, variables,
+};
+use crate::graphql::{executable_schema, sdl, sdl_text};
 
 const INTROSPECTION: &str = include_str!("../../../tests/it/hostile/introspection.graphql");
 
 fn schema() -> Valid<Schema> {
-    let sdl = text_of(&executable_schema().finish(), SDLExportOptions::new());
+    let sdl = sdl_text(&executable_schema().finish(), SDLExportOptions::new());
     type_system_of(&sdl)
 }
 
@@ -29,7 +31,7 @@ fn prepare(schema: &Valid<Schema>, text: &str, values: Value, limits: &DocumentL
     let (operation, _) = document.operation(None)?;
     let values: VariableValues = serde_json::from_value(values).unwrap();
     let values = variables::coerce(schema, operation, &values)?;
-    let normalized = normalization::normalize(schema, document.executable(), operation, Some(&values)).unwrap();
+    let normalized = normalization::normalize(schema, document.executable(), operation, &values).unwrap();
     cost::values(&normalized, &variables::into_values(values), limits)
 }
 
@@ -66,10 +68,10 @@ fn each_limit_permits_as_much_as_it_says_and_no_more() {
     };
     let fragment = |count: usize| format!("{{ {} }} fragment f on A {{ a: b @c }}", "...f ".repeat(count));
     let cases: [(&str, usize, Document); 12] = [
-        ("fields in one input object", 250, &|count| {
+        ("fields in one input object", 50, &|count| {
             format!("{{ a(b: {{ {} }}) }}", repeat(count, |n| format!("a{n}: 1 ")))
         }),
-        ("selection sets", 64, &brackets),
+        ("nested selection sets", 64, &brackets),
         // Each number has white space behind it; the end of the text is a token, too.
         ("tokens", 100_000, &|count| {
             format!("{{ a(b:{}[{}]) }}", " ".repeat(count % 2), "1 ".repeat((count - 12) / 2))
@@ -80,8 +82,8 @@ fn each_limit_permits_as_much_as_it_says_and_no_more() {
             format!("query ({}) {{ a }}", repeat(count, |n| format!("$a{n}: Int ")))
         }),
         ("selections", 25_000, &|count| format!("{{ a {{ {} }} }}", "a ".repeat(count - 1))),
-        ("selection sets within each other", 32, &selection_sets),
-        ("selection sets within each other", 32, &chain),
+        ("nested selection sets", 32, &selection_sets),
+        ("nested selection sets", 32, &chain),
         ("fields at the root of one operation", 1_000, &fragment),
         ("aliases", 2_000, &|count| format!("{{ a {{ {} }} }}", "a: b ".repeat(count))),
         ("directives", 2_000, &|count| format!("{{ a {} }}", "@a ".repeat(count))),
@@ -225,6 +227,42 @@ fn what_clients_send_is_within_the_limits() {
     let input = json!({ "customerId": 1, "code": "C", "mode": "DISCOUNT" });
     let links = prepare(&schema, &links, json!({ "input": vec![input; 500] }), &DocumentLimits::default());
     assert!(links.is_ok(), "{links:?}");
+}
+
+#[test]
+fn what_is_copied_and_looked_up_counts_wherever_a_fragment_is_spread() {
+    let schema = schema();
+    let document = |text: usize, spreads: usize| {
+        format!(
+            "{{ campaigns {{ nodes {{ {} }} }} }} fragment f on Campaign {{ codes(after: \"{}\") {{ pageInfo {{ endCursor }} }} }}",
+            repeat(spreads, |n| format!("a{n}: codes {{ nodes {{ campaign {{ ...f }} }} }} ")),
+            "x".repeat(text)
+        )
+    };
+    assert_ne!(excess_in(&schema, &document(100, 1_000), json!({})).as_deref(), Some("values in arguments"));
+    let values = excess_in(&schema, &document(100_000, 1_000), json!({}));
+    assert_eq!(values.as_deref(), Some("values in arguments"));
+    let uses = |variables: usize, operations: usize, uses: usize| {
+        let define = repeat(variables, |n| format!("$v{n}: String! "));
+        let operations = repeat(operations, |n| format!("query q{n}({define}) {{ ...f }} "));
+        let uses = repeat(uses, |n| format!("$v{} ", n % variables));
+        format!("{operations} fragment f on Query {{ promotionCodes(codes: [{uses}], mode: DISCOUNT) {{ code }} }}")
+    };
+    assert_eq!(excess_in(&schema, &uses(500, 5, 2_000), json!({})), None);
+    assert_eq!(
+        excess_in(&schema, &uses(500, 6, 2_000), json!({})).as_deref(),
+        Some("look-ups of variables: uses times variables")
+    );
+}
+
+#[test]
+fn the_largest_document_is_cached() {
+    let (schema, limits) = (schema(), DocumentLimits::default());
+    let documents = Documents::default();
+    let text = format!("{{ campaign(id: \"{}\") {{ id }} }}", "x".repeat(190_000));
+    let validate = |text: &str| Validator::new(&schema, &limits, true).validate(text);
+    assert!(documents.get_or_insert(&text, validate).is_ok());
+    assert!(documents.get_or_insert(&text, |_| panic!("it is validated again")).is_ok());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! apollo-compiler does it, but for what is here:
 //! - An input object may have a field once (5.6.3).
-//! - A variable inside a list or an input object is defined (5.8.3) and is of a type that may stand there (5.8.5).
+//! - A variable inside a list or an object is defined (5.8.3) and is of a type that may stand there (5.8.5).
 //! - Fields with the same response key have the same arguments (5.3.2): apollo-compiler compares two lists only as far as
 //!   the shorter one goes.
 
@@ -11,20 +11,14 @@ use std::collections::{HashMap, HashSet};
 use apollo_compiler::{
     ExecutableDocument, Name, Node, Schema,
     ast::{self, InputValueDefinition, Type, Value, VariableDefinition},
+    diagnostic::ToCliReport,
     executable::{DirectiveList, Operation, Selection, SelectionSet},
     parser::{Parser, SourceSpan},
     schema::ExtendedType,
     validation::Valid,
 };
 
-use super::{
-    RequestError, bounds,
-    documents::Document,
-    limits::DocumentLimits,
-    normalization::{self, Invalid},
-    response::positions,
-    syntax,
-};
+use super::{RequestError, bounds, documents::Document, limits::DocumentLimits, selections::Selections, syntax};
 use crate::graphql::error::ErrorCode;
 
 /// Parses and validates documents against a schema.
@@ -48,60 +42,52 @@ impl<'a> Validator<'a> {
 
     /// Parses a document within its limits and validates it.
     pub fn validate(&self, text: &str) -> Result<Document, RequestError> {
-        let document = self.parse(text)?;
+        let document = parse(text, self.limits)?;
         bounds::check(&document, self.limits)?;
-        // In this order, the later steps find no faults that only follow from those before.
         let executable = document.to_executable(self.schema);
-        let executable = executable.map_err(|invalid| RequestError::diagnosed(&invalid.errors))?;
+        let executable = executable.map_err(|invalid| RequestError::diagnosed(&invalid.errors, text))?;
         for operation in executable.operations.iter() {
-            let fault = Usages::new(self, &executable, operation).fault();
-            reject(fault, &executable)?;
+            // Before the library, which makes a report of every fault, and less clear ones of variables.
+            if let Some((message, location)) = Usages::new(self, &executable, operation).fault() {
+                return Err(RequestError::invalid(message).at(location.map(|location| location.offset()), text));
+            }
+            let selections = Selections { schema: self.schema, document: &executable, variables: None };
+            if let Some(conflict) = selections.conflict(operation.object_type(), &[&operation.selection_set]) {
+                let key = conflict.response_key();
+                let message =
+                    format!("The fields with the response key \"{key}\" have different arguments. Use aliases.");
+                let offset = conflict.location().map(|location| location.offset());
+                return Err(RequestError::invalid(message).at(offset, text));
+            }
         }
         let executable = executable.validate(self.schema);
-        let executable = executable.map_err(|invalid| RequestError::diagnosed(&invalid.errors))?;
-        for operation in executable.operations.iter() {
-            // As if every selection were included.
-            let invalid = normalization::normalize(self.schema, &executable, operation, None).err();
-            let fault = invalid.map(|invalid| match &invalid {
-                Invalid::Conflict { location, .. } => (invalid.to_string(), *location),
-                Invalid::Condition(_) => (invalid.to_string(), None),
-            });
-            reject(fault, &executable)?;
-        }
-        Ok(Document::new(executable))
-    }
-
-    fn parse(&self, text: &str) -> Result<ast::Document, RequestError> {
-        let DocumentLimits { nesting, tokens, .. } = *self.limits;
-        let text = syntax::check(text, tokens).map_err(|fault| {
-            let mut error = syntax_error(&fault.message);
-            error.locate(positions(text, &[fault.offset]).first().copied());
-            error
-        })?;
-        let mut parser = Parser::new().recursion_limit(nesting).token_limit(tokens);
-        parser.parse_ast(text.into_owned(), "document").map_err(|invalid| {
-            if parser.tokens_reached() > tokens {
-                RequestError::limit_exceeded(tokens, "tokens")
-            } else if parser.recursion_reached() > nesting {
-                RequestError::limit_exceeded(nesting, "selection sets, lists and objects within each other")
-            } else {
-                // What follows the first error follows from it.
-                let first = invalid.errors.iter().next();
-                let message = first.as_ref().map_or_else(String::new, |first| first.to_json().message);
-                let mut error = syntax_error(message.strip_prefix("syntax error: ").unwrap_or(&message));
-                let range = first.and_then(|first| first.line_column_range());
-                error.locate(range.map(|range| (range.start.line, range.start.column).into()));
-                error
-            }
-        })
+        let executable = executable.map_err(|invalid| RequestError::diagnosed(&invalid.errors, text))?;
+        Ok(Document::new(text, executable))
     }
 }
 
-/// Rejects a document that has a fault.
-fn reject(fault: Option<Fault>, document: &ExecutableDocument) -> Result<(), RequestError> {
-    let Some((message, location)) = fault else { return Ok(()) };
-    let position = location.and_then(|location| location.line_column(&document.sources));
-    Err(RequestError::invalid(message, position.map(|position| (position.line, position.column).into())))
+/// Parses a document within its limits.
+pub fn parse(text: &str, limits: &DocumentLimits) -> Result<ast::Document, RequestError> {
+    let DocumentLimits { nesting, tokens, .. } = *limits;
+    let (readable, fault) = syntax::check(text, tokens);
+    let mut parser = Parser::new().recursion_limit(nesting).token_limit(tokens);
+    let document = parser.parse_ast(readable, "document").map_err(|invalid| {
+        if parser.tokens_reached() > tokens {
+            return RequestError::limit_exceeded(tokens, "tokens");
+        }
+        if parser.recursion_reached() > nesting {
+            return RequestError::limit_exceeded(nesting, "nested selection sets, lists and objects");
+        }
+        // What follows the first error follows from it.
+        let Some(first) = invalid.errors.iter().next() else { return syntax_error("the document can't be read") };
+        let message = first.error.to_string();
+        let offset = first.error.location().map(|location| location.offset());
+        syntax_error(message.strip_prefix("syntax error: ").unwrap_or(&message)).at(offset, text)
+    })?;
+    match fault {
+        Some(fault) => Err(syntax_error(&fault.message).at(Some(fault.offset), text)),
+        None => Ok(document),
+    }
 }
 
 /// The error for a text that is not a document.
@@ -109,7 +95,8 @@ fn syntax_error(message: &str) -> RequestError {
     RequestError::document(ErrorCode::GraphqlParseFailed, format!("Syntax error: {}.", message.trim_end_matches('.')))
 }
 
-/// The values in an operation: its arguments, and those of its directives, through fragments.
+/// The values in an operation: its arguments, and those of its directives, through fragments. The walk also finds
+/// introspection where it is disabled.
 struct Usages<'a> {
     schema: &'a Schema,
     introspection: bool,
@@ -126,7 +113,7 @@ impl<'a> Usages<'a> {
         Self { schema, introspection, document, operation, variables, visited: HashSet::new() }
     }
 
-    /// The first fault. `None`: there is none.
+    /// The first fault, or `None` if there is no fault.
     fn fault(&mut self) -> Option<Fault> {
         let Operation { variables, directives, selection_set, .. } = self.operation;
         let faults = variables.iter().find_map(|variable| {
@@ -175,15 +162,16 @@ impl<'a> Usages<'a> {
         })
     }
 
-    /// The first fault in a value that stands where a type is expected, which may have a default value. `None` for the
-    /// type: inside a custom scalar, where any type may stand.
+    /// The first fault in a value that stands where a type is expected, which may have a default value. The type is `None`
+    /// inside a custom scalar, where any type may stand.
     fn value(&self, value: &Node<Value>, expected: Option<(&Type, bool)>) -> Option<Fault> {
         match &**value {
             Value::Variable(name) => {
                 let Some(variable) = self.variables.get(name) else {
                     return Some((format!("The variable \"${name}\" is not defined."), value.location()));
                 };
-                let (ty, has_default) = expected?;
+                // The library rejects a variable whose type is not an input type.
+                let (ty, has_default) = expected.filter(|_| self.schema.is_input_type(&variable.ty))?;
                 let message = || {
                     format!("The variable \"${name}\" of type {} can't be used where {ty} is expected.", variable.ty)
                 };

@@ -8,10 +8,13 @@ use apollo_compiler::{
     response::{JsonMap, JsonValue},
     validation::Valid,
 };
-use async_graphql::{Name, Number, Value, Variables};
+use async_graphql::{Name, Value, Variables};
 
 use super::RequestError;
 use crate::graphql::error::ErrorCode;
+
+/// 2^63: no larger number is an integer of 64 bits.
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
 /// Coerces the values of an operation's variables, and adds the defaults of those that have none.
 pub fn coerce(schema: &Valid<Schema>, operation: &Operation, values: &JsonMap) -> Result<Valid<JsonMap>, RequestError> {
@@ -33,20 +36,17 @@ fn into_value(value: JsonValue) -> Value {
     match value {
         JsonValue::Null => Value::Null,
         JsonValue::Bool(value) => Value::Boolean(value),
-        JsonValue::Number(number) => number_or_text(number).map_or_else(Value::String, Value::Number),
+        // The default value of an ID may be any integer; async-graphql accepts those of 64 bits.
+        JsonValue::Number(number)
+            if !number.is_i64() && number.as_f64().is_none_or(|float| float.abs() >= TWO_TO_63) =>
+        {
+            Value::String(number.to_string())
+        }
+        JsonValue::Number(number) => Value::Number(number),
         JsonValue::String(text) => Value::String(text.as_str().to_owned()),
         JsonValue::Array(items) => Value::List(items.into_iter().map(into_value).collect()),
         JsonValue::Object(fields) => Value::Object(
             fields.into_iter().map(|(name, value)| (Name::new(name.as_str()), into_value(value))).collect(),
         ),
     }
-}
-
-/// A number that a scalar of the schema may accept, or the text of another: as an ID it is that text, and nothing else
-/// accepts it.
-pub fn number_or_text(number: Number) -> Result<Number, String> {
-    /// 2^53: below it a float holds every whole number.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let is_exact = number.is_i64() || number.is_f64() && number.as_f64().is_some_and(|float| float.abs() < EXACT);
-    if is_exact { Ok(number) } else { Err(number.to_string()) }
 }

@@ -18,9 +18,9 @@ use super::{
     scalars::{Long, parse_id},
 };
 use crate::{
-    auth::Principal,
+    auth::{self, Principal},
     graphql::{
-        error::{Nullable, invalid_input, own_customer},
+        error::{Nullable, forbidden, invalid_input, own_customer},
         loaders::Loaders,
         subgraph_sdl,
     },
@@ -32,6 +32,9 @@ use crate::{
 #[derive(MergedObject)]
 #[graphql(name = "Query")]
 pub struct RootQuery(pub Reads, pub Federation);
+
+/// The most entities of one request. Each malformed one is an error of its own.
+const MAX_REPRESENTATIONS: usize = 10_000;
 
 /// The fields that gateways need.
 pub struct Federation;
@@ -56,13 +59,16 @@ struct Service {
 
 #[Object]
 impl Federation {
-    /// Entities by their keys, in the order of the representations. An unknown entity is null. A malformed
-    /// representation, or an entity that the credential does not permit, is null with an error; the others are not
-    /// affected.
+    /// Entities by their keys, in the order of the representations. An unknown entity, or another customer's promotion,
+    /// is null. A malformed representation, or another customer, is null with an error; the other entities are not
+    /// affected. At most 10,000.
     #[graphql(name = "_entities", directive = access::apply(Role::Customer))]
-    async fn entities(&self, ctx: &Context<'_>, representations: Vec<Any>) -> Vec<Nullable<Entity>> {
+    async fn entities(&self, ctx: &Context<'_>, representations: Vec<Any>) -> Result<Vec<Nullable<Entity>>> {
+        if representations.len() > MAX_REPRESENTATIONS {
+            return Err(invalid_input("representations", format_args!("must be at most {MAX_REPRESENTATIONS}")));
+        }
         let entities = representations.iter().map(|representation| entity(ctx, &representation.0));
-        join_all(entities).await.into_iter().map(Result::transpose).collect()
+        Ok(join_all(entities).await.into_iter().map(Result::transpose).collect())
     }
 
     /// This graph as a subgraph.
@@ -99,11 +105,16 @@ async fn find_promotion(ctx: &Context<'_>, id: &ID) -> Result<Option<Promotion>>
     Ok(found.filter(|promotion| own_customer(principal, promotion.customer_id).is_ok()).map(Promotion))
 }
 
+/// Not even `__typename` tells other roles that a campaign exists.
 async fn find_campaign(ctx: &Context<'_>, id: &ID) -> Result<Option<Campaign>> {
+    let role = ctx.data::<Principal>()?.role;
+    if role != auth::Role::Admin {
+        return Err(forbidden("Campaign", format_args!("the credential's role is {role}")));
+    }
     Ok(ctx.data::<Loaders>()?.campaign(parse_id(id, "id")?).await?.map(Campaign))
 }
 
-/// Every number may be a customer's: another graph knows which customers there are.
+/// Any number is a valid customer id: another graph owns customers.
 fn find_customer(ctx: &Context<'_>, id: &ID) -> Result<Customer, Error> {
     let customer: CustomerId = Long::from_text(id).parse_as("id")?;
     own_customer(ctx.data::<Principal>()?, customer)?;

@@ -130,7 +130,7 @@ fn invalid_json(what: &str, error: &serde_json::Error, wrong: &'static str) -> M
     let reason = if error.to_string().contains("hex escape") {
         "a string has half of a surrogate pair (\\ud800 to \\udfff) without the other half"
     } else {
-        "it has a syntax error"
+        "it has a syntax error or is nested too deep"
     };
     bad(format!("{what} is not valid JSON: {reason}, at line {line} column {column}."))
 }
@@ -144,8 +144,8 @@ fn params(json: Json) -> Result<Params, Malformed> {
         (None, Some(id), None) => DocumentSource::Id(id),
         _ => {
             return Err(bad(
-                "Exactly one of query, documentId and the extension persistedQuery must name the document; \
-                 persistedQuery may come with query.",
+                "Send exactly one of query, documentId and extensions.persistedQuery; only persistedQuery may accompany \
+                 query.",
             ));
         }
     };

@@ -10,13 +10,13 @@ pub struct Attack {
     pub expected: &'static [&'static str],
 }
 
-fn attack(name: impl Into<String>, query: &str, variables: &Value, expected: &'static [&'static str]) -> Attack {
+pub fn attack(name: impl Into<String>, query: &str, variables: &Value, expected: &'static [&'static str]) -> Attack {
     Attack { name: name.into(), body: json!({ "query": query, "variables": variables }).to_string(), expected }
 }
 
-const TOO_MUCH: &[&str] = &["200 LIMIT_EXCEEDED"];
+pub const TOO_MUCH: &[&str] = &["200 LIMIT_EXCEEDED"];
 const TOO_LONG: &[&str] = &["200 LIMIT_EXCEEDED", "413"];
-const INVALID: &[&str] = &["200 GRAPHQL_VALIDATION_FAILED"];
+pub const INVALID: &[&str] = &["200 GRAPHQL_VALIDATION_FAILED"];
 const UNREADABLE: &[&str] = &["400"];
 
 pub fn repeat(count: usize, part: impl Fn(usize) -> String) -> String {
@@ -50,14 +50,6 @@ pub fn nested() -> Vec<Attack> {
         attack(format!("{levels} nested {name}"), &query, &json!({}), if levels > 6_400 { TOO_LONG } else { TOO_MUCH })
     });
     attacks.collect()
-}
-
-/// Two equal fields with an object of as many fields each, in reverse order.
-fn objects(fields: usize) -> String {
-    let field = |fields: String| format!("_entities(representations: [{{ {fields} }}]) {{ __typename }} ");
-    let [forward, backward] =
-        [repeat(fields, |n| format!("a{n}: 1 ")), repeat(fields, |n| format!("a{}: 1 ", fields - 1 - n))];
-    format!("{{ {} {} }}", field(forward), field(backward))
 }
 
 /// Documents that multiply.
@@ -149,69 +141,6 @@ pub fn multiplied() -> Vec<Attack> {
     ];
     attacks.extend((10..=22).map(doubled));
     attacks
-}
-
-/// Documents that take long to parse or to validate.
-pub fn validated() -> Vec<Attack> {
-    vec![
-        attack(
-            "4,000 equal keys with arguments",
-            &format!(
-                "{{ campaigns(first: 1) {{ nodes {{ {} }} }} }}",
-                "codes(first: 1) { nodes { code } } ".repeat(4_000)
-            ),
-            &json!({}),
-            &["200 OK"],
-        ),
-        attack(
-            "4,000 keys in conflict",
-            &format!(
-                "{{ campaigns {{ nodes {{ {} }} }} }}",
-                repeat(4_000, |n| format!("codes(first: {n}) {{ nodes {{ code }} }} "))
-            ),
-            &json!({}),
-            INVALID,
-        ),
-        attack("two equal objects of 12,000 fields", &objects(12_000), &json!({}), TOO_MUCH),
-        attack("two equal objects of 200 fields", &objects(200), &json!({}), &["200 INVALID_INPUT"]),
-        attack(
-            "an input object with 200 fields of one name",
-            &format!("mutation {{ linkPromotionCode(input: {{ {} }}) {{ id }} }}", "code: \"A\" ".repeat(200)),
-            &json!({}),
-            INVALID,
-        ),
-        attack(
-            "a chain of 3,000 fragments",
-            &format!(
-                "{{ ...f0 }} {} fragment f3000 on Query {{ __typename }}",
-                repeat(3_000, |n| format!("fragment f{n} on Query {{ ...f{} }} ", n + 1))
-            ),
-            &json!({}),
-            TOO_MUCH,
-        ),
-        attack(
-            "3,000 fragments that are not used",
-            &format!("{{ __typename }} {}", repeat(3_000, |n| format!("fragment f{n} on Query {{ __typename }} "))),
-            &json!({}),
-            INVALID,
-        ),
-        attack(
-            "1,000 variables used 20,000 times",
-            &format!(
-                "query ({}) {{ promotionCodes(codes: [{}], mode: DISCOUNT) {{ code }} }}",
-                repeat(1_000, |n| format!("$a{n}: String! ")),
-                repeat(20_000, |n| format!("$a{} ", n % 1_000))
-            ),
-            &Value::Object((0..1_000).map(|n| (format!("a{n}"), json!("x"))).collect()),
-            &["200 INVALID_INPUT"],
-        ),
-        attack(
-            "45,000 errors of syntax",
-            &format!("{{ {}", "a:".repeat(45_000)),
-            &json!({}),
-            &["200 GRAPHQL_PARSE_FAILED"],
-        ),
-    ]
 }
 
 /// Bodies that are not what they should be, and documents at which the library panics.
