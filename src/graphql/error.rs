@@ -4,7 +4,7 @@ mod request;
 
 use std::sync::{Arc, LazyLock};
 
-use async_graphql::{Enum, Error, ServerError, resolver_utils::enum_value};
+use async_graphql::{Context, Enum, Error, PathSegment, ServerError, resolver_utils::enum_value};
 use metrics::counter;
 
 pub use self::request::{
@@ -129,6 +129,8 @@ pub struct Coded {
     pub field: Option<String>,
     /// How many seconds to wait before the same request may succeed.
     pub retry_after: Option<u64>,
+    /// The path of the field that failed, if [`place`] was told it.
+    path: Vec<PathSegment>,
 }
 
 impl Coded {
@@ -140,7 +142,7 @@ impl Coded {
 
     fn new(code: ErrorCode) -> Self {
         let retryable = matches!(code, ErrorCode::Overloaded | ErrorCode::RateLimited | ErrorCode::Timeout);
-        Self { code, retryable, field: None, retry_after: None }
+        Self { code, retryable, field: None, retry_after: None, path: Vec::new() }
     }
 
     fn into_error(self, message: impl Into<String>) -> Error {
@@ -156,6 +158,25 @@ impl Coded {
         }
         error.source = Some(Arc::new(self));
         error
+    }
+}
+
+/// Notes the path of a field that fails below a list. async-graphql cuts the path of an error at each list that it passes on
+/// its way up, where an item must not be null; [`restore_path`] puts it back.
+pub fn place(ctx: &Context<'_>) -> impl Fn(Error) -> Error {
+    |mut error| {
+        let path = ctx.set_error_path(ServerError::new("", None)).path;
+        error.source = Some(Arc::new(Coded { path, ..Coded::of(&error) }));
+        error
+    }
+}
+
+/// Gives an error the path that [`place`] noted.
+pub fn restore_path(error: &mut ServerError) {
+    if let Some(Coded { path, .. }) = error.source::<Coded>()
+        && !path.is_empty()
+    {
+        error.path = path.clone();
     }
 }
 

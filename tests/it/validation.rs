@@ -330,6 +330,33 @@ async fn errors_are_placed_in_characters() {
     }
 }
 
+/// The path of an error leads to the field that failed, also through lists whose items must not be null (section 7.1.6).
+#[tokio::test(flavor = "multi_thread")]
+async fn the_path_of_an_error_leads_to_its_field() {
+    let database = Database::sqlite();
+    database.seed(&[campaign("Spring").code("A", None)]).await;
+    let server = Server::start(&database);
+    assert_eq!(code_of(&server.link(5, "A").await), "OK");
+    for (query, path) in [
+        (
+            "{ customerPromotions(customerId: 5) { nodes { customer { promotions(first: 0) { nodes { id } } } } } }",
+            json!(["customerPromotions", "nodes", 0, "customer", "promotions"]),
+        ),
+        (
+            "{ campaigns(first: 1) { edges { node { c: codes { nodes { promotions(first: 0) { nodes { id } } } } } } } }",
+            json!(["campaigns", "edges", 0, "node", "c", "nodes", 0, "promotions"]),
+        ),
+        (
+            "{ customerPromotions(customerId: 5) { nodes { redemptions(after: \"x\") { nodes { id } } } } }",
+            json!(["customerPromotions", "nodes", 0, "redemptions"]),
+        ),
+    ] {
+        let response = server.execute(query, Value::Null).await;
+        assert_eq!(response["errors"][0]["path"], path, "{query}");
+        assert_eq!(response["data"], Value::Null, "{query}");
+    }
+}
+
 /// A nullable variable with a default value may stand where null is not permitted (section 5.8.5). If it is null, nothing
 /// is executed: a mutation is not made half-way.
 #[tokio::test(flavor = "multi_thread")]

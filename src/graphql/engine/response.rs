@@ -18,7 +18,10 @@ pub fn complete_errors(response: &mut Response, text: &str) {
         return;
     }
     let Response { errors, data, .. } = response;
-    errors.iter_mut().for_each(error::mask_uncoded);
+    for error in errors.iter_mut() {
+        error::mask_uncoded(error);
+        error::restore_path(error);
+    }
     // Each error has one location, and as long as it is an offset it gives the order of the document.
     errors.sort_by_cached_key(|error| (ranks(error, data), error.locations.first().copied(), error.message.clone()));
     let mut offsets: Vec<usize> = errors.iter().flat_map(|error| &error.locations).map(|place| place.column).collect();

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     auth::Principal,
     graphql::{
-        error::{broken, invalid_input, refused},
+        error::{broken, invalid_input, place, refused},
         loaders::Loaders,
     },
     promotions::{self, CampaignChange, CampaignId, InvalidCampaign, PromotionService, Refusal},
@@ -109,8 +109,8 @@ impl Campaign {
         #[graphql(default = 20)] first: Option<i32>,
         after: Option<String>,
     ) -> Result<List<PromotionCode>> {
-        let page = page(first, after.as_deref())?;
-        let rows = ctx.data::<Loaders>()?.codes_of_campaign(self.0.id, &page).await?;
+        let page = page(first, after.as_deref()).map_err(place(ctx))?;
+        let rows = ctx.data::<Loaders>()?.codes_of_campaign(self.0.id, &page).await.map_err(place(ctx))?;
         Ok(list(&page, rows, |code| code.code.folded().clone(), PromotionCode))
     }
 }

@@ -9,7 +9,7 @@ use super::{
     promotion::Promotion,
 };
 use crate::{
-    graphql::loaders::Loaders,
+    graphql::{error::place, loaders::Loaders},
     promotions::{CustomerId, WalletFilter},
 };
 
@@ -35,7 +35,7 @@ impl Customer {
         mode: Option<PromotionMode>,
         active: Option<bool>,
     ) -> Result<List<Promotion>> {
-        wallet(ctx, self.0, WalletArguments { first, after, mode, active }).await
+        wallet(ctx, self.0, WalletArguments { first, after, mode, active }).await.map_err(place(ctx))
     }
 }
 

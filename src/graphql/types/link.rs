@@ -85,7 +85,7 @@ impl From<Result<Promotion>> for LinkPromotionCodeResult {
         match result {
             Ok(promotion) => Self { promotion: Some(promotion), error: None },
             Err(error) => {
-                let Coded { code, retryable, field, retry_after } = Coded::of(&error);
+                let Coded { code, retryable, field, retry_after, .. } = Coded::of(&error);
                 let error = LinkPromotionCodeError { code, message: error.message, retryable, field, retry_after };
                 Self { promotion: None, error: Some(error) }
             }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     auth::Principal,
     graphql::{
-        error::{broken, refused},
+        error::{broken, place, refused},
         loaders::Loaders,
     },
     promotions::{self, PromotionService, Refusal},
@@ -138,8 +138,8 @@ impl Promotion {
         #[graphql(default = 20)] first: Option<i32>,
         after: Option<String>,
     ) -> Result<List<Redemption>> {
-        let page = page(first, after.as_deref())?;
-        let rows = ctx.data::<Loaders>()?.redemptions_of_promotion(self.0.id, &page).await?;
+        let page = page(first, after.as_deref()).map_err(place(ctx))?;
+        let rows = ctx.data::<Loaders>()?.redemptions_of_promotion(self.0.id, &page).await.map_err(place(ctx))?;
         Ok(list(&page, rows, |redemption| redemption.id, Redemption))
     }
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     auth::Principal,
     graphql::{
-        error::{broken, refused},
+        error::{broken, place, refused},
         loaders::Loaders,
     },
     promotions::{self, CodeKey, PromotionService, Refusal, StoreError},
@@ -44,8 +44,8 @@ impl PromotionCode {
     /// The campaign that the code belongs to.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn campaign(&self, ctx: &Context<'_>) -> Result<Campaign> {
-        let campaign = ctx.data::<Loaders>()?.campaign(self.0.campaign_id).await?;
-        campaign.map(Campaign).ok_or_else(|| broken(&StoreError::Failed(Arc::new(NoCampaign))))
+        let campaign = ctx.data::<Loaders>()?.campaign(self.0.campaign_id).await.map_err(place(ctx))?;
+        campaign.map(Campaign).ok_or_else(|| place(ctx)(broken(&StoreError::Failed(Arc::new(NoCampaign)))))
     }
 
     /// When the code was issued.
@@ -80,8 +80,9 @@ impl PromotionCode {
         #[graphql(default = 20)] first: Option<i32>,
         after: Option<String>,
     ) -> Result<List<Promotion>> {
-        let page = page(first, after.as_deref())?;
-        let rows = ctx.data::<Loaders>()?.holds_of_code(self.0.mode, self.0.code.folded().clone(), &page).await?;
+        let page = page(first, after.as_deref()).map_err(place(ctx))?;
+        let holds = ctx.data::<Loaders>()?.holds_of_code(self.0.mode, self.0.code.folded().clone(), &page);
+        let rows = holds.await.map_err(place(ctx))?;
         Ok(list(&page, rows, |promotion| promotion.customer_id, Promotion))
     }
 }

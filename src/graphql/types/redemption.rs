@@ -13,7 +13,7 @@ use super::{
 use crate::{
     auth::Principal,
     graphql::{
-        error::{broken, invalid_input, refused},
+        error::{broken, invalid_input, place, refused},
         loaders::Loaders,
     },
     promotions::{self, CodeKey, PromotionService, Refusal, StoreError, TransactionId},
@@ -37,8 +37,8 @@ impl Redemption {
     /// What was used.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn promotion(&self, ctx: &Context<'_>) -> Result<Promotion> {
-        let promotion = ctx.data::<Loaders>()?.promotion(self.0.promotion_id).await?;
-        promotion.map(Promotion).ok_or_else(|| broken(&StoreError::Failed(Arc::new(NoPromotion))))
+        let promotion = ctx.data::<Loaders>()?.promotion(self.0.promotion_id).await.map_err(place(ctx))?;
+        promotion.map(Promotion).ok_or_else(|| place(ctx)(broken(&StoreError::Failed(Arc::new(NoPromotion)))))
     }
 
     /// The caller's name for the use.
