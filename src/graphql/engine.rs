@@ -167,15 +167,18 @@ impl Engine {
     pub fn prepare(&self, call: Call, principal: &Principal) -> Result<Prepared, RequestError> {
         let Inner { type_system, limits, .. } = &*self.0;
         let document = self.document(call.document, principal)?;
-        let (operation, requirements) = document.operation(call.operation_name.as_deref())?;
+        let (operation, known) = document.operation(call.operation_name.as_deref())?;
         if call.queries_only && operation.is_mutation() {
             let error = error::bad_request("A mutation must be sent by POST.");
             return Err(RequestError::new(RequestErrorKind::MutationByGet, error));
         }
-        requirements.check(principal.role, &document)?;
+        known.requirements.check(principal.role, &document)?;
         let variables = variables::coerce(type_system, operation, &call.variables)?;
-        let definition = normalization::normalize(type_system, document.executable(), operation, &variables)
-            .map_err(|invalid| RequestError::document(ErrorCode::BadUserInput, invalid.to_string()))?;
+        let definition = match known.normalized(operation, &variables) {
+            Some(definition) => definition.clone(),
+            None => normalization::normalize(type_system, document.executable(), operation, Some(&variables))
+                .map_err(|invalid| RequestError::document(ErrorCode::BadUserInput, invalid.to_string()))?,
+        };
         let variables = variables::into_values(variables);
         let values = cost::values(&definition, &variables, limits)?;
         let operation = Node::clone(operation);

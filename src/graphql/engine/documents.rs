@@ -2,13 +2,20 @@
 
 use std::{collections::HashMap, fmt::Write, sync::Arc};
 
-use apollo_compiler::{ExecutableDocument, Name, Node, executable::Operation, validation::Valid};
-use async_graphql::Pos;
+use apollo_compiler::{
+    ExecutableDocument, Name, Node, Schema, executable::Operation, response::JsonMap, validation::Valid,
+};
+use async_graphql::{Pos, parser::types::OperationDefinition};
 use metrics::{Counter, counter};
 use quick_cache::{Weighter, sync::Cache};
 use sha2::{Digest, Sha256};
 
-use super::{RequestError, access::Requirements, response::positions};
+use super::{
+    RequestError,
+    access::Requirements,
+    normalization::{self, count_fields},
+    response::positions,
+};
 use crate::promotions::OrgId;
 
 /// How much memory cached documents may take, in bytes, by estimate.
@@ -17,6 +24,9 @@ const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// The memory that a parsed document takes for each byte of its text, at most. As measured, most take 25 to 35, and one
 /// with nothing but the shortest fields 83.
 const BYTES_PER_BYTE: u64 = 83;
+
+/// The memory that a field of a normalised operation takes, with its names and an argument.
+const BYTES_PER_FIELD: u64 = 512;
 
 /// A cache has a shard for each 32 items that are expected. Of two, each has room for the largest document that fits into
 /// a request; of more, it would not.
@@ -39,17 +49,43 @@ pub fn sha256(text: &str) -> String {
 pub struct Document {
     text: Arc<str>,
     executable: Valid<ExecutableDocument>,
-    requirements: HashMap<Option<Name>, Requirements>,
+    operations: HashMap<Option<Name>, Known>,
+}
+
+/// What is known of an operation without its variables.
+pub struct Known {
+    pub requirements: Requirements,
+    /// The normalised operation, if it is the same for all values of the variables but null: there is no condition.
+    normalized: Option<OperationDefinition>,
+}
+
+impl Known {
+    /// The normalised operation, if it is the one for these values.
+    pub fn normalized(&self, operation: &Operation, values: &JsonMap) -> Option<&OperationDefinition> {
+        let has_value = |name: &Name| values.get(name.as_str()).is_some_and(|value| !value.is_null());
+        let normalized = self.normalized.as_ref()?;
+        operation.variables.iter().all(|variable| has_value(&variable.name)).then_some(normalized)
+    }
 }
 
 impl Document {
-    pub(super) fn new(text: &str, executable: Valid<ExecutableDocument>) -> Self {
-        let requirements = executable.operations.iter().map(|operation| {
-            let requirements = Requirements::of(&executable, operation);
-            (operation.name.clone(), requirements)
+    pub(super) fn new(text: &str, executable: Valid<ExecutableDocument>, schema: &Valid<Schema>) -> Self {
+        // Without an @ it has no directives.
+        let is_conditional = text.contains('@');
+        let operations = executable.operations.iter().map(|operation| {
+            let normalize = || normalization::normalize(schema, &executable, operation, None).ok();
+            let normalized = if is_conditional { None } else { normalize() };
+            (operation.name.clone(), Known { requirements: Requirements::of(&executable, operation), normalized })
         });
-        let requirements = requirements.collect();
-        Self { text: text.into(), executable, requirements }
+        let operations = operations.collect();
+        Self { text: text.into(), executable, operations }
+    }
+
+    /// The memory that it takes, in bytes, by estimate.
+    fn weight(&self) -> u64 {
+        let normalized = self.operations.values().filter_map(|known| known.normalized.as_ref());
+        let fields: usize = normalized.map(|operation| count_fields(&operation.selection_set.node)).sum();
+        self.text.len() as u64 * BYTES_PER_BYTE + fields as u64 * BYTES_PER_FIELD
     }
 
     /// Its text, as it was sent.
@@ -66,8 +102,8 @@ impl Document {
         &self.executable
     }
 
-    /// The operation with this name, or the only one, and the roles that it requires.
-    pub(super) fn operation(&self, name: Option<&str>) -> Result<(&Node<Operation>, &Requirements), RequestError> {
+    /// The operation with this name, or the only one, and what is known of it.
+    pub(super) fn operation(&self, name: Option<&str>) -> Result<(&Node<Operation>, &Known), RequestError> {
         let missing = || {
             let message = match name {
                 Some(_) => "The document has no operation with the name that operationName gives.",
@@ -76,8 +112,8 @@ impl Document {
             RequestError::invalid(message)
         };
         let operation = self.executable.operations.get(name).map_err(|_| missing())?;
-        let requirements = self.requirements.get(&operation.name).ok_or_else(missing)?;
-        Ok((operation, requirements))
+        let known = self.operations.get(&operation.name).ok_or_else(missing)?;
+        Ok((operation, known))
     }
 }
 
@@ -98,8 +134,8 @@ struct Weight;
 const ENTRY_BYTES: u64 = 1024;
 
 impl Weighter<String, Arc<Document>> for Weight {
-    fn weight(&self, text: &String, _: &Arc<Document>) -> u64 {
-        ENTRY_BYTES + text.len() as u64 * BYTES_PER_BYTE
+    fn weight(&self, _: &String, document: &Arc<Document>) -> u64 {
+        ENTRY_BYTES + document.weight()
     }
 }
 

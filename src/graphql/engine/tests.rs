@@ -31,7 +31,7 @@ fn prepare(schema: &Valid<Schema>, text: &str, values: Value, limits: &DocumentL
     let (operation, _) = document.operation(None)?;
     let values: VariableValues = serde_json::from_value(values).unwrap();
     let values = variables::coerce(schema, operation, &values)?;
-    let normalized = normalization::normalize(schema, document.executable(), operation, &values).unwrap();
+    let normalized = normalization::normalize(schema, document.executable(), operation, Some(&values)).unwrap();
     cost::values(&normalized, &variables::into_values(values), limits)
 }
 

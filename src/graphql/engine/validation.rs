@@ -62,7 +62,7 @@ impl<'a> Validator<'a> {
         }
         let executable = executable.validate(self.schema);
         let executable = executable.map_err(|invalid| RequestError::diagnosed(&invalid.errors, text))?;
-        Ok(Document::new(text, executable))
+        Ok(Document::new(text, executable, self.schema))
     }
 }
 
