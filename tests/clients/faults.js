@@ -150,7 +150,7 @@ const DIFFERENCES = [
   ...["arguments in other order", "input fields in other order"],
 ];
 
-/** Gives a document a random fault. Answers with what it is. */
+/** Gives a document a random fault. Returns its name. */
 export function spoil(document, schema, random, faults = Object.keys(FAULTS)) {
   return random.shuffle(faults).find((fault) => FAULTS[fault](document, schema, random));
 }

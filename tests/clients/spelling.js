@@ -37,7 +37,7 @@ const WORDS = [
   ...["_", "__typename", "é"],
 ];
 
-/** The faults of syntax, by what they are. Each answers with the changed tokens, or with none if there is no place for it. */
+/** The faults of syntax, by what they are. Each returns the changed tokens, or nothing if there is no place for it. */
 const FAULTS = {
   "token left out": (tokens, random) => tokens.toSpliced(random.below(tokens.length), 1),
   "token twice": (tokens, random) => insert(tokens, random, random.pick(tokens)),

@@ -1,6 +1,6 @@
 //! Limits the size of a document before validation: what validation and normalisation visit.
 //!
-//! The selections of a fragment count wherever it is spread. Each selection is looked at once, because the size of a
+//! The selections of a fragment count wherever it is spread. Each selection is visited once, because the size of a
 //! fragment is kept; so this takes no longer than the document is long. Nothing is validated yet: fragments may be missing
 //! or form a cycle.
 

@@ -1,6 +1,6 @@
 //! Validation of documents (GraphQL specification, September 2025, section 5).
 //!
-//! apollo-compiler does it, but for what is here:
+//! apollo-compiler validates documents, except for what is here:
 //! - An input object may have a field once (5.6.3).
 //! - A variable inside a list or an object is defined (5.8.3) and is of a type that may stand there (5.8.5).
 //! - Fields with the same response key have the same arguments (5.3.2): apollo-compiler compares two lists only as far as
