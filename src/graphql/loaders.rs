@@ -1,7 +1,7 @@
 //! Per-request loaders: relations of many parents are read by one statement per kind and level.
 //!
-//! In a query, what was read is kept until the request ends, so that a key is read once at whatever levels it occurs. In a
-//! mutation nothing is kept: one field may change what the next one reads.
+//! A query keeps what it has read until it ends, so that it reads a key once, even if the key occurs at several levels. A
+//! mutation keeps nothing: one field may change what the next one reads.
 
 mod kinds;
 mod turn;
@@ -63,7 +63,8 @@ type Reading<K> = Shared<BoxFuture<'static, Arc<HashMap<<K as Kind>::Key, Found<
 /// `dataloader` finds out which keys are new, reads them and keeps what it finds. Fields do not call it themselves: the one
 /// that reads the batch may be dropped half-way, when a field beside it fails, and the others would never get their keys.
 /// So they share one future, which goes on as long as any of them is there. It also takes the turns for all of them: each
-/// field taking its own makes some hundred for a page, and 0.9 ms of a wallet of 20 instead of 0.35 ms.
+/// field taking its own makes some hundred for a page, and 0.9 ms of a wallet of 20 instead of 0.35 ms, as measured with
+/// async-graphql 7.2.
 struct KindLoader<K: Kind> {
     loader: Loader<K::Key, Found<K::Value>, Batch<K>>,
     keeps: bool,

@@ -60,7 +60,7 @@ test("the documents that are accepted are those that graphql-js accepts", async 
   assert.ok(share("limited") < 0.05, "too many documents exceed a limit");
 });
 
-/** Sends a random document twice. Compares the answers with what graphql-js says, and with each other. */
+/** Sends a random document twice. Compares the responses with the verdict of graphql-js, and with each other. */
 async function compare(server, schema, random) {
   const { fault, text, operationName } = makeExample(schema, random);
   const { errors, operation } = judge(schema, text);
@@ -113,7 +113,7 @@ function parameters({ query, operationName, variables }) {
   return new URLSearchParams({ query, ...(operationName && { operationName }), variables: JSON.stringify(variables) });
 }
 
-/** The value of a JSON text. Nothing, if it is none. */
+/** The value of a JSON text, or undefined if it is not JSON. */
 function parsed(text) {
   try {
     return JSON.parse(text);

@@ -1,5 +1,5 @@
-//! Completes the errors of an executed operation: unexpected ones are masked, and all get places in the document and the order of
-//! the document, so that equal requests get equal responses.
+//! Completes the errors of an executed operation: masks unexpected ones, places all in the document and sorts them in its
+//! order. Which errors there are may vary where a field that must not be null fails: the fields beside it are given up.
 
 use apollo_compiler::parser::SourceSpan;
 use async_graphql::{PathSegment, Pos, Response, ServerError, Value};

@@ -26,7 +26,7 @@ struct Open {
 }
 
 /// Checks the tokens of a text, as far as the parser would read it. Returns a text that apollo-parser reads as the grammar
-/// says, with unchanged byte offsets, and the first fault that it does not find. If it finds others, that one may be none.
+/// says, with unchanged byte offsets, and the first fault that it misses, which is one only if it accepts the text.
 pub fn check(text: &str, max_tokens: usize) -> (Cow<'_, str>, Option<Fault>) {
     let (mut blanks, mut fault) = (Vec::new(), None);
     let mut open: Vec<Open> = Vec::new();
@@ -52,8 +52,8 @@ pub fn check(text: &str, max_tokens: usize) -> (Cow<'_, str>, Option<Fault>) {
             TokenKind::LCurly => open.push(Open { names: in_parentheses, in_parentheses }),
             TokenKind::RParen | TokenKind::RBracket | TokenKind::RCurly => drop(open.pop()),
             TokenKind::StringValue if !token.data().starts_with("\"\"\"") && token.data().contains(['\r', '\n']) => {
-                let message = || "a string does not end".to_owned();
-                fault = fault.or_else(|| Some(Fault { message: message(), offset: token.index() }));
+                let message = "a string does not end".to_owned();
+                fault.get_or_insert(Fault { message, offset: token.index() });
             }
             TokenKind::StringValue if next.is_some_and(|next| is_description(before, next, &open)) => {
                 blanks.push(range(&token));
@@ -64,8 +64,8 @@ pub fn check(text: &str, max_tokens: usize) -> (Cow<'_, str>, Option<Fault>) {
                     && !matches!(before, TokenKind::Dollar | TokenKind::At)
                     && next.is_none_or(|next| next.kind() != TokenKind::Colon) =>
             {
-                let message = || format!("the argument or input field \"{}\" has no value", token.data());
-                fault = fault.or_else(|| Some(Fault { message: message(), offset: token.index() }));
+                let message = format!("the argument or input field \"{}\" has no value", token.data());
+                fault.get_or_insert(Fault { message, offset: token.index() });
             }
             _ => {}
         }

@@ -60,8 +60,8 @@ struct Service {
 #[Object]
 impl Federation {
     /// Entities by their keys, in the order of the representations. An unknown entity, or another customer's promotion,
-    /// is null. A malformed representation, or another customer, is null with an error; the other entities are not
-    /// affected. At most 10,000.
+    /// is null. A malformed representation, another customer, or a campaign for a role below admin, is null with an error;
+    /// the other entities are not affected. Accepts at most 10,000 representations.
     #[graphql(name = "_entities", directive = access::apply(Role::Customer))]
     async fn entities(&self, ctx: &Context<'_>, representations: Vec<Any>) -> Result<Vec<Nullable<Entity>>> {
         if representations.len() > MAX_REPRESENTATIONS {
