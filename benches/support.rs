@@ -23,7 +23,7 @@ pub use figures::{Latencies, Row, Table, ratio};
 pub use load::{Client, Load, Question, status};
 pub use look::{Look, link, link_unique, share};
 pub use pgbench::Pgbench;
-pub use process::{Server, make_key};
+pub use process::{Server, make_key, migrate, run_program};
 pub use sqlite::Sqlite;
 
 use clap::Parser;

@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, sync::oneshot, time};
 use crate::{
     auth::{Authenticator, Limiter, Limits},
     graphql::{Engine, EngineSettings, Services},
-    http::{self, DatabaseCheck, Places, Readiness, Shared, Turns, WireSettings},
+    http::{self, Concurrency, DatabaseCheck, Readiness, Shared, Unsent, WireSettings},
     promotions::{Clock, PromotionRepository, PromotionService},
     telemetry,
 };
@@ -27,7 +27,7 @@ pub struct App {
     pub authenticator: Authenticator,
     /// How much they may do.
     pub limits: Limits,
-    /// How many requests go on at once.
+    /// How many operations are executed concurrently.
     pub concurrency: usize,
     /// How the schema is offered.
     pub engine: EngineSettings,
@@ -62,8 +62,9 @@ pub async fn run(
         engine: Engine::new(services, &limiter, app.engine),
         authenticator: Arc::new(app.authenticator),
         limiter,
-        places: Places::new(app.concurrency),
-        turns: Turns::default(),
+        concurrency: Concurrency::new(app.concurrency),
+        heavy: Concurrency::heavy(),
+        unsent: Unsent::default(),
     };
     let readiness = Arc::new(Readiness::new(app.database_check));
     let router = http::router(shared, app.wire, Arc::clone(&readiness));

@@ -14,7 +14,7 @@ mod tokens;
 pub use api_key::{ApiKey, ApiKeyId, ApiKeyRepository, KeyHash, KeyRole, ShownKey};
 pub use api_keys::ApiKeys;
 pub use authenticator::Authenticator;
-pub use limits::{Limit, LimitSetting, Limiter, Limits, NoRoom, RoomToFail, Wait};
+pub use limits::{Limit, LimitSetting, Limiter, Limits, NoRoom, Reservation, Wait};
 pub use principal::{Credential, Principal, Role};
 pub use secret::Secret;
 pub use tokens::{CustomerTokens, KeySource, TokenSettings, UnusableKeys};

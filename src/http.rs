@@ -1,5 +1,6 @@
 //! The wire: routes, the layers that every request passes through, and the pages.
 
+mod concurrency;
 mod credentials;
 mod graphiql;
 mod graphql;
@@ -11,10 +12,10 @@ mod serve;
 use std::{iter::once, sync::Arc, time::Duration};
 
 use axum::{
-    Router,
-    body::Body,
+    BoxError, Router,
+    body::{Body, Bytes, HttpBody},
     http::{
-        HeaderName, HeaderValue, Method, Request,
+        Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response,
         header::{
             AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
         },
@@ -22,10 +23,10 @@ use axum::{
     middleware,
     routing::get,
 };
-use tower::util::{MapRequestLayer, option_layer};
+use tower::util::{MapRequestLayer, MapResponseLayer, option_layer};
 use tower_http::{
     catch_panic::CatchPanicLayer,
-    compression::CompressionLayer,
+    compression::{CompressionLayer, DefaultPredicate, Predicate},
     cors::{AllowHeaders, CorsLayer},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
     sensitive_headers::SetSensitiveRequestHeadersLayer,
@@ -33,8 +34,10 @@ use tower_http::{
     trace::TraceLayer,
 };
 
+use self::graphql::TooLargeToCompress;
 pub use self::{
-    graphql::{Places, Turns},
+    concurrency::Concurrency,
+    graphql::Unsent,
     origin::Origin,
     probes::{DatabaseCheck, Readiness, operators},
     serve::serve,
@@ -64,10 +67,12 @@ pub struct Shared {
     pub authenticator: Arc<Authenticator>,
     /// Who counts what they do.
     pub limiter: Arc<Limiter>,
-    /// How many of their requests go on at once.
-    pub places: Places,
-    /// Which of their heavy requests go on.
-    pub turns: Turns,
+    /// Limits how many of their operations are executed concurrently.
+    pub concurrency: Concurrency,
+    /// Limits the heavy ones among them.
+    pub heavy: Concurrency,
+    /// The responses that they have not read yet.
+    pub unsent: Unsent,
 }
 
 /// What an operator may choose.
@@ -98,7 +103,6 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
         routes = routes.layer(middleware::from_fn(origin::local_names_only));
     }
     let cors = (!settings.origins.is_empty()).then(|| cors(settings.origins));
-    let door = middleware::from_fn_with_state(shared.places.clone(), graphql::door);
     // In the order in which a request passes them: its id is set before all else. All in one, since routes box what each
     // call adds, and clone it for each request.
     let routes = routes.with_state(shared).layer((
@@ -108,11 +112,11 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
         always(REFERRER_POLICY, "no-referrer"),
         always(X_CONTENT_TYPE_OPTIONS, "nosniff"),
         option_layer(cors),
-        door,
+        MapResponseLayer::new(with_plain_body),
         SetSensitiveRequestHeadersLayer::new(once(AUTHORIZATION)),
         TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(requests::tell).on_failure(()),
         CatchPanicLayer::new(),
-        CompressionLayer::new(),
+        compression(),
     ));
     // Probes come often and say nothing, so they pass no layers but that which keeps strangers' pages out.
     let probes = if settings.local_names_only {
@@ -129,6 +133,21 @@ fn with_sound_id(mut request: Request<Body>) -> Request<Body> {
         request.headers_mut().remove(REQUEST_ID);
     }
     request
+}
+
+/// Hides what layers have made of a body, which is a type too long for the next ones.
+fn with_plain_body<B>(response: Response<B>) -> Response<Body>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    response.map(Body::new)
+}
+
+/// Compresses responses, but not large ones: a thread that compresses serves no other request meanwhile.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let is_small = |_, _, _: &HeaderMap, extensions: &Extensions| extensions.get::<TooLargeToCompress>().is_none();
+    CompressionLayer::new().compress_when(DefaultPredicate::new().and(is_small))
 }
 
 fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

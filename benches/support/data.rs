@@ -50,6 +50,12 @@ impl Databases {
         Self(Cluster::start(SETTINGS))
     }
 
+    /// A new database. Returns its URL.
+    pub fn empty(&self, name: &str) -> String {
+        self.sql("postgres", &format!("CREATE DATABASE {name}"));
+        self.0.url(name)
+    }
+
     /// Fills a database.
     pub fn template(&self, codes: Codes) -> Template {
         let Codes { count, orgs } = codes;

@@ -2,8 +2,13 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -15,20 +20,36 @@ pub struct Server {
     pub address: String,
     /// From the start of the process until it said that it serves.
     pub ready_after: Duration,
+    log_bytes: Arc<AtomicUsize>,
 }
 
 impl Server {
     pub fn start(url: &str) -> Self {
+        let limits = "service.operations=none,service.links=none,service.failed-links=none,admin.operations=none";
+        // The log, with a line for each request, is written all the same.
+        Self::launch(url, &[("PROMOLINK_LIMITS", limits)], Stdio::null())
+    }
+
+    /// A server as it comes, with these environment variables, whose log is counted.
+    pub fn with_default_limits(url: &str, variables: &[(&str, &str)]) -> Self {
+        let mut server = Self::launch(url, variables, Stdio::piped());
+        let (mut log, bytes) = (server.process.stderr.take().unwrap(), Arc::clone(&server.log_bytes));
+        thread::spawn(move || {
+            let mut buffer = [0; 64 * 1024];
+            while let Ok(read @ 1..) = log.read(&mut buffer) {
+                bytes.fetch_add(read, Ordering::Relaxed);
+            }
+        });
+        server
+    }
+
+    fn launch(url: &str, variables: &[(&str, &str)], log: Stdio) -> Self {
         let started = Instant::now();
         let mut process = program(url)
             .args(["serve", "--listen", "127.0.0.1:0"])
-            .args([
-                "--limit",
-                "service.operations=none,service.links=none,service.failed-links=none,admin.operations=none",
-            ])
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
-            // The log, with a line for each request, is written all the same.
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -36,7 +57,12 @@ impl Server {
         let ready_after = started.elapsed();
         let (_, rest) = line.split_once("http://").expect("the server did not start");
         let address = rest.split('/').next().unwrap().to_owned();
-        Self { process, address, ready_after }
+        Self { process, address, ready_after, log_bytes: Arc::default() }
+    }
+
+    /// How many bytes of its log a server with default limits has written.
+    pub fn log_bytes(&self) -> usize {
+        self.log_bytes.load(Ordering::Relaxed)
     }
 
     /// CPU seconds that the server has used.
@@ -69,6 +95,12 @@ impl Drop for Server {
 /// Makes the tables.
 pub fn migrate(url: &str) {
     assert!(program(url).arg("migrate").stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+}
+
+/// Runs a command to its end.
+pub fn run_program(url: &str, arguments: &[&str]) {
+    let output = program(url).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Makes an API key.

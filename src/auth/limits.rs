@@ -1,22 +1,20 @@
 //! How much a credential may do in what time. Kept in memory, by each server process for itself; what is kept is bounded
-//! whatever callers send.
+//! for each organisation, whatever callers send.
 
 mod budget;
 mod settings;
 
 use std::{
-    hash::Hash,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use governor::Quota;
 use tokio::sync::{Notify, futures::Notified};
 
-use self::budget::{Budget, NoneLeft};
+use self::budget::{Budget, Key, NoTokens};
 pub use self::settings::{Limit, LimitSetting, Limits};
-use super::{Credential, Principal, Role};
-use crate::promotions::{CustomerId, OrgId};
+use super::{Principal, Role};
+use crate::promotions::CustomerId;
 
 /// How long to wait before trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,53 +28,58 @@ impl Wait {
     }
 }
 
-type Caller = (OrgId, Credential);
-
 /// Holds callers to the limits.
 pub struct Limiter {
-    roles: [RoleLimiter; 4],
-    /// Held while room is taken, which may find only half of it and put that back: nobody must find it missing, since
-    /// nobody would be told when it is there again.
+    /// Of each role, the budgets in the order of [`Limit::ALL`].
+    roles: [[Option<Budget>; Limit::ALL.len()]; 4],
+    /// Serialises reservations. Otherwise a caller could see a half-made reservation that is about to be rolled back, and
+    /// nothing would wake it afterwards.
     reserving: Mutex<()>,
-    /// Told whenever room to fail is released.
+    /// Notified whenever a reservation is released.
     released: Notify,
 }
 
-struct RoleLimiter {
-    operations: Option<Budget<Caller>>,
-    links: Option<Budget<Caller>>,
-    failed_links: Option<Budget<Caller>>,
-    failed_links_per_customer: Option<Budget<(Caller, CustomerId)>>,
-}
-
-/// Why there is no room to fail.
+/// Why a link may not be tried now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoRoom {
-    /// Links under way of this customer have it all, and may give it back at any moment.
+    /// Links under way for this customer have the whole budget, and may give it back at any moment.
     TakenForCustomer,
-    /// Links under way of the caller have it all.
+    /// Links under way of the caller have the whole budget.
     Taken,
-    /// Too many links have failed.
-    Spent(Wait),
+    /// The budget of this limit is spent.
+    Spent(Limit, Wait),
 }
 
-/// Room for one failure, taken before a link is tried. It is spent when it goes, unless it was given back: whoever does
-/// not wait for the answer has used it up.
+/// The budgets that a link under way has reserved: it will succeed or fail.
+const RESERVED: [Limit; 4] =
+    [Limit::FailedLinksPerCustomer, Limit::FailedLinks, Limit::NewLinksPerCustomer, Limit::NewLinks];
+
+/// What a link has reserved of the caller's budgets before it is tried. If it is dropped, all of it is spent: the link
+/// may have been made, or not, and its caller has not waited to know.
 #[must_use]
-pub struct RoomToFail<'a> {
+pub struct Reservation<'a> {
     limiter: &'a Limiter,
-    role: Role,
-    caller: Caller,
+    principal: Principal,
     customer: CustomerId,
-    unused: bool,
+    /// What the link turned out to use up.
+    spends: Spends,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spends {
+    All,
+    FailedLink,
+    NewLink,
+    Nothing,
 }
 
 impl Limiter {
     /// Holds callers to these limits.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
+        let budget = |role, limit: Limit| limits.of(role, limit).map(|tokens| Budget::new(tokens, limit.period()));
         Self {
-            roles: Role::ALL.map(|role| RoleLimiter::new(limits, role)),
+            roles: Role::ALL.map(|role| Limit::ALL.map(|limit| budget(role, limit))),
             reserving: Mutex::default(),
             released: Notify::new(),
         }
@@ -84,86 +87,97 @@ impl Limiter {
 
     /// Counts an operation.
     pub fn operation(&self, principal: &Principal) -> Result<(), Wait> {
-        take(self.of(principal.role).operations.as_ref(), &caller(principal))
+        self.take(principal, Limit::Operations)
+    }
+
+    /// Counts what an operation costs beyond what every operation costs, before it is executed. The caller may go into
+    /// debt, but not further into it.
+    pub fn cost(&self, principal: &Principal, further: u32) -> Result<(), Wait> {
+        match self.budget(principal.role, Limit::Operations) {
+            Some(budget) if further > 0 => {
+                budget.charge(principal.org, key(principal, Limit::Operations, None), further).map_err(Wait)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Counts an attempt to link.
     pub fn link(&self, principal: &Principal) -> Result<(), Wait> {
-        take(self.of(principal.role).links.as_ref(), &caller(principal))
+        self.take(principal, Limit::Links)
     }
 
-    /// Takes room for a link that may fail. Without room the code must not be looked up.
-    pub fn room_to_fail(&self, principal: &Principal, customer: CustomerId) -> Result<RoomToFail<'_>, NoRoom> {
-        let RoleLimiter { failed_links, failed_links_per_customer, .. } = self.of(principal.role);
-        let caller = caller(principal);
+    /// Reserves what a link may use up. Without a reservation the code must not be looked up.
+    pub fn reserve(&self, principal: &Principal, customer: CustomerId) -> Result<Reservation<'_>, NoRoom> {
         let _alone = self.reserving.lock().unwrap_or_else(PoisonError::into_inner);
-        reserve(failed_links_per_customer.as_ref(), &(caller, customer)).map_err(|none| match none {
-            NoRoom::Taken => NoRoom::TakenForCustomer,
-            none => none,
-        })?;
-        if let Err(none) = reserve(failed_links.as_ref(), &caller) {
-            release(failed_links_per_customer.as_ref(), &(caller, customer), true);
-            return Err(none);
+        for (reserved, limit) in RESERVED.into_iter().enumerate() {
+            let Some(budget) = self.budget(principal.role, limit) else { continue };
+            if let Err(none) = budget.reserve(principal.org, key(principal, limit, Some(customer))) {
+                for limit in &RESERVED[..reserved] {
+                    self.release(principal, *limit, customer, true);
+                }
+                return Err(match none {
+                    NoTokens::Reserved if limit.is_per_customer() => NoRoom::TakenForCustomer,
+                    NoTokens::Reserved => NoRoom::Taken,
+                    NoTokens::Spent(wait) => NoRoom::Spent(limit, Wait(wait)),
+                });
+            }
         }
-        Ok(RoomToFail { limiter: self, role: principal.role, caller, customer, unused: false })
+        Ok(Reservation { limiter: self, principal: *principal, customer, spends: Spends::All })
     }
 
-    /// Completes when room is given back or spent after this call.
-    pub fn room_released(&self) -> Notified<'_> {
+    /// Completes when a reservation is released after this call.
+    pub fn released(&self) -> Notified<'_> {
         self.released.notified()
     }
 
-    fn of(&self, role: Role) -> &RoleLimiter {
-        &self.roles[role as usize]
+    fn take(&self, principal: &Principal, limit: Limit) -> Result<(), Wait> {
+        let Some(budget) = self.budget(principal.role, limit) else { return Ok(()) };
+        budget.take(principal.org, key(principal, limit, None)).map_err(Wait)
     }
-}
 
-impl RoomToFail<'_> {
-    /// Gives it back: the link did not fail, or not because of the code.
-    pub fn give_back(mut self) {
-        self.unused = true;
-    }
-}
-
-impl Drop for RoomToFail<'_> {
-    fn drop(&mut self) {
-        let RoleLimiter { failed_links, failed_links_per_customer, .. } = self.limiter.of(self.role);
-        release(failed_links_per_customer.as_ref(), &(self.caller, self.customer), self.unused);
-        release(failed_links.as_ref(), &self.caller, self.unused);
-        self.limiter.released.notify_waiters();
-    }
-}
-
-impl RoleLimiter {
-    fn new(limits: &Limits, role: Role) -> Self {
-        let a_second = |limit| limits.of(role, limit).map(Quota::per_second);
-        let an_hour = |limit| limits.of(role, limit).map(Quota::per_hour);
-        Self {
-            operations: a_second(Limit::Operations).map(Budget::new),
-            links: a_second(Limit::Links).map(Budget::new),
-            failed_links: an_hour(Limit::FailedLinks).map(Budget::new),
-            failed_links_per_customer: an_hour(Limit::FailedLinksPerCustomer).map(Budget::new),
+    fn release(&self, principal: &Principal, limit: Limit, customer: CustomerId, comes_back: bool) {
+        if let Some(budget) = self.budget(principal.role, limit) {
+            budget.release(principal.org, key(principal, limit, Some(customer)), comes_back);
         }
     }
+
+    const fn budget(&self, role: Role, limit: Limit) -> Option<&Budget> {
+        self.roles[role as usize][limit as usize].as_ref()
+    }
 }
 
-const fn caller(principal: &Principal) -> Caller {
-    (principal.org, principal.credential)
+/// Whose budget it is.
+fn key(principal: &Principal, limit: Limit, customer: Option<CustomerId>) -> Key {
+    (principal.credential, customer.filter(|_| limit.is_per_customer()))
 }
 
-fn take<K: Hash + Eq + Clone>(budget: Option<&Budget<K>>, key: &K) -> Result<(), Wait> {
-    budget.map_or(Ok(()), |budget| budget.take(key).map_err(Wait))
+impl Reservation<'_> {
+    /// The link failed because of the code.
+    pub fn failed(mut self) {
+        self.spends = Spends::FailedLink;
+    }
+
+    /// The link was made, or was there.
+    pub fn linked(mut self) {
+        self.spends = Spends::NewLink;
+    }
+
+    /// Nothing came of the link, for a reason that has nothing to do with the code.
+    pub fn give_back(mut self) {
+        self.spends = Spends::Nothing;
+    }
 }
 
-fn reserve<K: Hash + Eq + Clone>(budget: Option<&Budget<K>>, key: &K) -> Result<(), NoRoom> {
-    budget.map_or(Ok(()), |budget| budget.reserve(key)).map_err(|none| match none {
-        NoneLeft::Reserved => NoRoom::Taken,
-        NoneLeft::Spent(wait) => NoRoom::Spent(Wait(wait)),
-    })
-}
-
-fn release<K: Hash + Eq + Clone>(budget: Option<&Budget<K>>, key: &K, comes_back: bool) {
-    if let Some(budget) = budget {
-        budget.release(key, comes_back);
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        for limit in RESERVED {
+            let kind = match limit {
+                Limit::FailedLinks | Limit::FailedLinksPerCustomer => Spends::FailedLink,
+                _ => Spends::NewLink,
+            };
+            let comes_back = self.spends != Spends::All && self.spends != kind;
+            self.limiter.release(&self.principal, limit, self.customer, comes_back);
+        }
+        self.limiter.released.notify_waiters();
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    graphql::{DocumentLimits, EngineSettings, PersistedDocuments},
+    graphql::{EngineSettings, Introspection, PersistedDocuments},
     http::{Origin, WireSettings},
 };
 
@@ -22,23 +22,26 @@ pub struct WireArguments {
     /// Execute persisted documents only; admins may send others
     #[arg(long, env = "PROMOLINK_DOCUMENTS_ONLY")]
     documents_only: bool,
-    /// Whether documents may select the schema (introspection): on or off
+    /// The callers whose documents may select the schema (introspection): on for all, trusted for services and admins, or
+    /// off for none
     #[arg(
         long,
         env = "PROMOLINK_INTROSPECTION",
-        value_name = "ON|OFF",
-        default_value = "on",
+        value_name = "ON|TRUSTED|OFF",
+        default_value = "trusted",
         hide_possible_values = true
     )]
-    introspection: Switch,
+    introspection: IntrospectionArgument,
     /// Whether there is a GraphiQL page, at /graphiql, for developers to explore: on or off. `dev` has one, `serve` has none
     #[arg(long, env = "PROMOLINK_GRAPHIQL", value_name = "ON|OFF", hide_possible_values = true)]
     graphiql: Option<Switch>,
-    /// Another bound on documents than the default, such as selections=50000; may be given more than once
+    /// Another limit on the documents of services and admins than the default, such as selections=50000, or on those of
+    /// storefronts and customers, such as untrusted.selections=5000. The names are nesting, depth, tokens, name, operations,
+    /// variables, selections, aliases, directives, root-fields and values. May be given more than once
     #[arg(
         long = "document-limit",
         env = "PROMOLINK_DOCUMENT_LIMITS",
-        value_name = "NAME=NUMBER",
+        value_name = "[untrusted.]NAME=NUMBER",
         value_delimiter = ','
     )]
     document_limits: Vec<String>,
@@ -48,6 +51,23 @@ pub struct WireArguments {
 enum Switch {
     On,
     Off,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum IntrospectionArgument {
+    On,
+    Trusted,
+    Off,
+}
+
+impl From<IntrospectionArgument> for Introspection {
+    fn from(argument: IntrospectionArgument) -> Self {
+        match argument {
+            IntrospectionArgument::On => Self::On,
+            IntrospectionArgument::Trusted => Self::Trusted,
+            IntrospectionArgument::Off => Self::Off,
+        }
+    }
 }
 
 impl WireArguments {
@@ -73,10 +93,15 @@ impl WireArguments {
             }
             None => PersistedDocuments::default(),
         };
-        let mut limits = DocumentLimits::default();
+        let mut settings =
+            EngineSettings { persisted, introspection: self.introspection.into(), ..EngineSettings::default() };
         for setting in self.document_limits.iter().filter(|setting| !setting.is_empty()) {
-            limits.set(setting).map_err(|error| anyhow!("--document-limit: {error}"))?;
+            let set = match setting.trim().strip_prefix("untrusted.") {
+                Some(setting) => settings.untrusted_limits.set(setting),
+                None => settings.limits.set(setting),
+            };
+            set.map_err(|error| anyhow!("--document-limit {setting}: {error}"))?;
         }
-        Ok(EngineSettings { persisted, introspection: self.introspection == Switch::On, limits })
+        Ok(settings)
     }
 }

@@ -21,9 +21,11 @@ mod documents;
 mod limits;
 mod normalization;
 mod persisted;
+mod request;
 mod request_error;
 mod response;
 mod selections;
+mod settings;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -32,19 +34,19 @@ mod variables;
 
 use std::sync::Arc;
 
-use apollo_compiler::{Node, Schema as TypeSystem, executable::Operation, response::JsonMap, validation::Valid};
-use async_graphql::{
-    EmptySubscription, Request, Response, SDLExportOptions, Schema, Variables, parser::types::ExecutableDocument,
-};
+use apollo_compiler::{Node, Schema as TypeSystem, validation::Valid};
+use async_graphql::{EmptySubscription, Request, Response, SDLExportOptions, Schema};
 
 use self::{
-    documents::{Document, Documents, sha256},
+    documents::{Document, Documents, TRUSTED_BYTES, UNTRUSTED_BYTES, sha256},
     validation::Validator,
 };
 pub use self::{
     limits::DocumentLimits,
     persisted::{InvalidManifest, PersistedDocuments},
+    request::{Call, DocumentSource, Prepared, VariableValues},
     request_error::{RequestError, RequestErrorKind},
+    settings::{EngineSettings, Introspection},
 };
 use super::{
     error::{self, ErrorCode},
@@ -57,8 +59,8 @@ use crate::{
     promotions::PromotionService,
 };
 
-/// The values of variables as a request has them.
-pub type VariableValues = JsonMap;
+/// The length of a document that takes some 0.5 ms to parse and validate, in bytes.
+const HEAVY_TEXT: usize = 4 * 1024;
 
 /// The schema over a running service.
 #[derive(Clone)]
@@ -68,10 +70,17 @@ struct Inner {
     schema: Schema<RootQuery, Mutation, EmptySubscription>,
     type_system: Valid<TypeSystem>,
     services: Services,
-    documents: Documents,
     persisted: PersistedDocuments,
-    introspection: bool,
+    trusted: Trust,
+    untrusted: Trust,
+}
+
+/// What callers that are trusted, or not trusted, may send. They have caches of their own, so that neither takes up the
+/// other's.
+struct Trust {
     limits: DocumentLimits,
+    introspection: bool,
+    documents: Documents,
 }
 
 /// The services that operations are executed with.
@@ -82,73 +91,6 @@ pub struct Services {
     pub queries: Arc<PromotionService>,
 }
 
-/// The settings of the engine.
-#[derive(Debug, Default)]
-pub struct EngineSettings {
-    /// The documents that callers may name instead of sending their text.
-    pub persisted: PersistedDocuments,
-    /// Whether documents may select introspection.
-    pub introspection: bool,
-    /// The limits of a document.
-    pub limits: DocumentLimits,
-}
-
-/// A GraphQL request.
-pub struct Call {
-    /// The document.
-    pub document: DocumentSource,
-    /// The name of the operation to execute, or `None` for the only one.
-    pub operation_name: Option<String>,
-    /// The values of the variables, not yet coerced.
-    pub variables: VariableValues,
-    /// Whether mutations are rejected, as for GET requests.
-    pub queries_only: bool,
-}
-
-/// How a request names its document.
-pub enum DocumentSource {
-    /// By its text.
-    Text(String),
-    /// By the id of a persisted document.
-    Id(String),
-    /// By its hash, as an automatic persisted query. The text comes along if the server did not know the hash.
-    Hash {
-        /// The SHA-256 of the text, as the client states it.
-        hash: String,
-        /// The text.
-        text: Option<String>,
-    },
-}
-
-/// An operation that is ready to be executed.
-pub struct Prepared {
-    document: Arc<Document>,
-    operation: Node<Operation>,
-    executable: ExecutableDocument,
-    variables: Variables,
-    values: usize,
-}
-
-impl Prepared {
-    /// How many values the operation reads and returns if every page that it selects is full.
-    #[must_use]
-    pub const fn values(&self) -> usize {
-        self.values
-    }
-
-    /// The name of the operation, at most as long as a name in a document may be.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.operation.name.as_deref()
-    }
-
-    /// Whether the operation is a mutation.
-    #[must_use]
-    pub fn is_mutation(&self) -> bool {
-        self.operation.is_mutation()
-    }
-}
-
 impl Engine {
     /// Builds the schema over running services.
     ///
@@ -156,16 +98,45 @@ impl Engine {
     /// If apollo-compiler does not accept the text of the schema. A test checks this.
     #[must_use]
     pub fn new(services: Services, limiter: &Arc<Limiter>, settings: EngineSettings) -> Self {
-        let EngineSettings { persisted, introspection, limits } = settings;
+        let EngineSettings { persisted, introspection, limits, untrusted_limits } = settings;
         let schema = executable_schema().data(Arc::clone(limiter)).finish();
         let type_system = type_system_of(&super::sdl_text(&schema, SDLExportOptions::new()));
-        let documents = Documents::default();
-        Self(Arc::new(Inner { schema, type_system, services, documents, persisted, introspection, limits }))
+        let trusted = Trust {
+            limits,
+            introspection: introspection != Introspection::Off,
+            documents: Documents::new(TRUSTED_BYTES),
+        };
+        let untrusted = Trust {
+            limits: untrusted_limits,
+            introspection: introspection == Introspection::On,
+            documents: Documents::new(UNTRUSTED_BYTES),
+        };
+        Self(Arc::new(Inner { schema, type_system, services, persisted, trusted, untrusted }))
+    }
+
+    /// Whether it takes long to prepare a request: its document is large and not in the cache.
+    #[must_use]
+    pub fn is_heavy_to_prepare(&self, call: &Call, principal: &Principal) -> bool {
+        let documents = &self.trust(principal).documents;
+        let is_heavy = |text: &str| text.len() > HEAVY_TEXT && !documents.contains(text);
+        let persisted = |id: &str| self.0.persisted.get(id).is_some_and(is_heavy);
+        match &call.document {
+            DocumentSource::Text(text) | DocumentSource::Hash { text: Some(text), .. } => is_heavy(text),
+            DocumentSource::Id(id) => persisted(id),
+            DocumentSource::Hash { hash, text: None } => {
+                let registered = documents.registered(principal.org, hash.to_ascii_lowercase());
+                persisted(hash) || registered.is_some_and(|text| is_heavy(&text))
+            }
+        }
+    }
+
+    fn trust(&self, principal: &Principal) -> &Trust {
+        if principal.is_trusted() { &self.0.trusted } else { &self.0.untrusted }
     }
 
     /// Checks a request and prepares its execution. Nothing is executed yet.
     pub fn prepare(&self, call: Call, principal: &Principal) -> Result<Prepared, RequestError> {
-        let Inner { type_system, limits, .. } = &*self.0;
+        let Inner { type_system, .. } = &*self.0;
         let document = self.document(call.document, principal)?;
         let (operation, known) = document.operation(call.operation_name.as_deref())?;
         if call.queries_only && operation.is_mutation() {
@@ -180,7 +151,7 @@ impl Engine {
                 .map_err(|invalid| RequestError::document(ErrorCode::BadUserInput, invalid.to_string()))?,
         };
         let variables = variables::into_values(variables);
-        let values = cost::values(&definition, &variables, limits)?;
+        let values = cost::values(&definition, &variables, &self.trust(principal).limits)?;
         let operation = Node::clone(operation);
         Ok(Prepared { operation, executable: normalization::document_of(definition), document, variables, values })
     }
@@ -203,13 +174,13 @@ impl Engine {
         let persisted = &self.0.persisted;
         match source {
             DocumentSource::Text(_) if !self.accepts_texts(principal) => Err(text_rejected()),
-            DocumentSource::Text(text) => self.parsed(&text),
+            DocumentSource::Text(text) => self.parsed(&text, principal),
             DocumentSource::Id(id) => {
                 let missing = || {
                     let message = "There is no persisted document with this documentId.";
                     RequestError::document(ErrorCode::PersistedDocumentNotFound, message)
                 };
-                self.parsed(persisted.get(&id).ok_or_else(missing)?)
+                self.parsed(persisted.get(&id).ok_or_else(missing)?, principal)
             }
             DocumentSource::Hash { hash, text } => self.by_hash(&hash, text, principal),
         }
@@ -217,17 +188,17 @@ impl Engine {
 
     /// The document that an automatic persisted query names. A persisted document may be named in the same way.
     fn by_hash(&self, hash: &str, text: Option<String>, principal: &Principal) -> Result<Arc<Document>, RequestError> {
-        let Inner { documents, persisted, .. } = &*self.0;
+        let (persisted, documents) = (&self.0.persisted, &self.trust(principal).documents);
         let hash = hash.to_ascii_lowercase();
         let Some(text) = text else {
             if let Some(text) = persisted.get(&hash) {
-                return self.parsed(text);
+                return self.parsed(text, principal);
             }
             if !self.accepts_texts(principal) {
                 return Err(RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotSupported));
             }
             let unknown = || RequestError::automatic_persisted_query(ErrorCode::PersistedQueryNotFound);
-            return self.parsed(&documents.registered(principal.org, hash).ok_or_else(unknown)?);
+            return self.parsed(&documents.registered(principal.org, hash).ok_or_else(unknown)?, principal);
         };
         if hash != sha256(&text) {
             let message = "The extension persistedQuery.sha256Hash is not the SHA-256 of the query.";
@@ -236,7 +207,7 @@ impl Engine {
         if persisted.get(&hash).is_none() && !self.accepts_texts(principal) {
             return Err(text_rejected());
         }
-        let document = self.parsed(&text)?;
+        let document = self.parsed(&text, principal)?;
         documents.register(principal.org, hash, &text);
         Ok(document)
     }
@@ -247,9 +218,9 @@ impl Engine {
     }
 
     /// The document with this text, from the cache if it is there.
-    fn parsed(&self, text: &str) -> Result<Arc<Document>, RequestError> {
-        let Inner { type_system, documents, limits, introspection, .. } = &*self.0;
-        let validator = Validator::new(type_system, limits, *introspection);
+    fn parsed(&self, text: &str, principal: &Principal) -> Result<Arc<Document>, RequestError> {
+        let Trust { limits, introspection, documents } = self.trust(principal);
+        let validator = Validator::new(&self.0.type_system, limits, *introspection);
         documents.get_or_insert(text, |text| validator.validate(text))
     }
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::{
-    graphql::{Media, unseen},
+    graphql::{Media, TOO_MANY_OPERATIONS, unseen},
     requests::About,
 };
 use crate::{
@@ -29,7 +29,7 @@ pub async fn admit(
     let principal = admitted.map_err(|rejection| Box::new(reject(rejection, media, headers)))?;
     limiter.operation(&principal).map_err(|wait| {
         let credential = Some(name_of(&principal).into());
-        let about = About { credential, reason: Some("too many operations"), ..About::of(headers) };
+        let about = About { credential, reason: Some(TOO_MANY_OPERATIONS), ..About::of(headers) };
         let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, media, graphql::too_many_operations(wait), about);
         response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
         Box::new(response)

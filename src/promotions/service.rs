@@ -46,6 +46,12 @@ impl PromotionService {
         Self { reads: replica, ..self.clone() }
     }
 
+    /// STUB
+    #[must_use]
+    pub fn slowest_commit(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
     /// The present moment, as the domain sees it.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -96,11 +96,18 @@ const LINK: &str =
 
 const GUESSES: usize = 1000;
 
+/// Lets a storefront send all guesses in one document.
+const LARGE_DOCUMENTS: (&str, &str) = (
+    "PROMOLINK_DOCUMENT_LIMITS",
+    "untrusted.aliases=1000,untrusted.root-fields=1000,untrusted.selections=10000,untrusted.tokens=100000",
+);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_guesses_are_refused_after_the_budget_however_they_are_sent() {
     let database = Database::postgres();
     database.seed(&campaigns()).await;
-    let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "storefront.operations=none,storefront.links=none")]);
+    let limits = ("PROMOLINK_LIMITS", "storefront.operations=none,storefront.links=none");
+    let server = Server::serve(&database, &[limits, LARGE_DOCUMENTS]);
     server.caller(&database.key(ORG, "service")).link(99, "TAKEN").await;
     let storefront = || server.caller(&database.key(ORG, "storefront"));
     let expected = outcomes(&[("CODE_NOT_USABLE", 20), ("RATE_LIMITED", GUESSES - 20)]);
@@ -169,7 +176,8 @@ async fn guesses_sent_at_once_or_given_up_spend_the_budget_as_well() {
 async fn valid_links_of_one_customer_at_once_are_not_taken_for_failed_ones() {
     let database = Database::postgres();
     database.seed(&campaigns()).await;
-    let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "storefront.failed-links=5")]);
+    let limits = "storefront.failed-links=5,storefront.new-links-per-customer=none";
+    let server = Server::serve(&database, &[("PROMOLINK_LIMITS", limits)]);
     for role in ["service", "storefront"] {
         let caller = server.caller(&database.key(ORG, role));
         let links = (0..100).map(|number| {
@@ -188,17 +196,61 @@ async fn valid_links_of_one_customer_at_once_are_not_taken_for_failed_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_that_succeed_cost_no_budget() {
+async fn links_that_succeed_have_a_budget_of_their_own() {
     let database = Database::postgres();
     database.seed(&campaigns()).await;
-    let server = Server::serve(&database, &[]);
-    let storefront = server.caller(&database.key(ORG, "storefront"));
-    let input: Vec<_> = (0..100).map(|number| link(1, &format!("FREE-{number}"))).collect();
-    for _ in 0..2 {
-        let linked = storefront.data(LINKS, json!({ "input": input })).await;
-        let linked = linked["linkPromotionCodes"].as_array().unwrap();
-        assert!(linked.len() == 100 && linked.iter().all(|link| link["error"].is_null()), "{linked:#?}");
+    let limits = ("PROMOLINK_LIMITS", "customer.operations=none,customer.links=none");
+    let server = Server::serve(&database, &[&issuer::VARIABLES[..], &[limits]].concat());
+    let links =
+        |customer: usize| -> Vec<Value> { (0..100).map(|number| link(customer, &format!("FREE-{number}"))).collect() };
+    let expected = outcomes(&[("OK", 60), ("RATE_LIMITED", 40)]);
+    for caller in [server.caller(&database.key(ORG, "storefront")), server.caller(&issuer::token(ORG, 1))] {
+        let linked = caller.data(LINKS, json!({ "input": links(1) })).await;
+        let errors = linked["linkPromotionCodes"].as_array().unwrap().iter().map(|link| &link["error"]["code"]);
+        assert_eq!(count(errors), expected);
+        // A repeated link counts as well, and is rejected like a new one.
+        assert_eq!(code_of(&caller.link(1, "FREE-0").await), "RATE_LIMITED");
+        let refused = caller.link(1, "FREE-99").await;
+        assert_eq!(code_of(&refused), "RATE_LIMITED");
+        let wait = refused["errors"][0]["extensions"]["retryAfter"].as_u64().unwrap();
+        assert!((1..=60).contains(&wait), "{refused:#}");
     }
+    // Guessing has its own.
+    let storefront = server.caller(&database.key(ORG, "storefront"));
+    assert_eq!(guess_in_batches(&storefront, |_| 2).await["CODE_NOT_USABLE"], 20);
+    // A key that is taken out of an app can't use up a shared code.
+    let spent = server.caller(&database.key(ORG, "storefront"));
+    let mut made = 0;
+    for batch in 0..2 {
+        let input: Vec<_> = (0..500).map(|customer| link(batch * 500 + customer + 1000, "FREE")).collect();
+        let linked = spent.data(LINKS, json!({ "input": input })).await;
+        let linked = linked["linkPromotionCodes"].as_array().unwrap();
+        made += linked.iter().filter(|link| link["error"].is_null()).count();
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert!((600..610).contains(&made), "{made}");
+    let service = server.caller(&database.key(ORG, "service"));
+    for _ in 0..2 {
+        let linked = service.data(LINKS, json!({ "input": links(3) })).await;
+        assert!(linked["linkPromotionCodes"].as_array().unwrap().iter().all(|link| link["error"].is_null()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storefront_does_not_learn_whether_a_customer_has_redeemed_a_code() {
+    let database = Database::sqlite();
+    database.seed(&campaigns()).await;
+    let server = Server::serve(&database, &[]);
+    let service = server.caller(&database.key(ORG, "service"));
+    let storefront = server.caller(&database.key(ORG, "storefront"));
+    let link =
+        "mutation { linkPromotionCode(input: { customerId: 7, code: \"FREE\", mode: DISCOUNT }) { id state active } }";
+    let new = storefront.data(link, Value::Null).await;
+    let redeem = "mutation { redeemPromotion(input: { customerId: 7, code: \"FREE\", mode: DISCOUNT, \
+                  transactionId: \"order 1\" }) { id } }";
+    service.data(redeem, Value::Null).await;
+    assert_eq!(service.data(link, Value::Null).await["linkPromotionCode"]["state"], "REDEEMED");
+    assert_eq!(storefront.data(link, Value::Null).await, new);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,7 +258,7 @@ async fn links_are_counted_by_the_field_and_not_by_the_request() {
     let database = Database::sqlite();
     database.seed(&campaigns()).await;
     let limits = "storefront.links=10,storefront.failed-links=none,storefront.failed-links-per-customer=none";
-    let server = Server::serve(&database, &[("PROMOLINK_LIMITS", limits)]);
+    let server = Server::serve(&database, &[("PROMOLINK_LIMITS", limits), LARGE_DOCUMENTS]);
     server.caller(&database.key(ORG, "service")).link(99, "TAKEN").await;
     let key = || server.caller(&database.key(ORG, "storefront"));
     for guessed in [guess_in_one_document(&key(), |_| 1).await, guess_in_batches(&key(), |_| 1).await] {
@@ -244,7 +296,8 @@ async fn too_many_operations_are_refused_and_told_when_to_come_back() {
 #[test]
 fn the_readme_tells_the_limits() {
     let number = |role, limit| {
-        let digits = Limits::default().of(role, limit).unwrap().to_string();
+        let Some(limit) = Limits::default().of(role, limit) else { return "none".to_owned() };
+        let digits = limit.to_string();
         if digits.len() > 3 {
             format!("{},{}", &digits[..digits.len() - 3], &digits[digits.len() - 3..])
         } else {
@@ -256,6 +309,8 @@ fn the_readme_tells_the_limits() {
         ("links a second", Limit::Links),
         ("failed links an hour", Limit::FailedLinks),
         ("failed links an hour, for one customer", Limit::FailedLinksPerCustomer),
+        ("links an hour", Limit::NewLinks),
+        ("links an hour, for one customer", Limit::NewLinksPerCustomer),
     ] {
         let numbers = Role::ALL.map(|role| number(role, limit));
         let row = format!("| {name} | {} |\n", numbers.join(" | "));
@@ -276,7 +331,7 @@ fn outcomes(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
 
 fn count<'a>(codes: impl Iterator<Item = &'a Value>) -> BTreeMap<String, usize> {
     codes.fold(BTreeMap::new(), |mut counted, code| {
-        *counted.entry(code.as_str().unwrap().to_owned()).or_insert(0) += 1;
+        *counted.entry(code.as_str().unwrap_or("OK").to_owned()).or_insert(0) += 1;
         counted
     })
 }

@@ -10,6 +10,7 @@ mod codes;
 mod commands;
 mod credentials;
 mod example;
+mod fairness;
 mod faults;
 mod federation;
 mod hostile;

@@ -1,13 +1,13 @@
 //! The limits as an operator sets them.
 
-use std::{fmt, num::NonZeroU32, str::FromStr};
+use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
 use crate::auth::Role;
 
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Operations a second of one credential.
+    /// Operations a second of one credential. One that reads and returns many values counts as several.
     Operations,
     /// Attempts to link a second of one credential: each field, and each item of a list of links.
     Links,
@@ -15,28 +15,57 @@ pub enum Limit {
     FailedLinks,
     /// Links an hour that fail, of one credential for one customer.
     FailedLinksPerCustomer,
+    /// Links an hour that succeed, of one credential. A repeated link counts as well: otherwise a caller could tell by
+    /// what is left whether the customer held the code before.
+    NewLinks,
+    /// Links an hour that succeed, of one credential for one customer.
+    NewLinksPerCustomer,
 }
 
 impl Limit {
-    const ALL: [Self; 4] = [Self::Operations, Self::Links, Self::FailedLinks, Self::FailedLinksPerCustomer];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Operations,
+        Self::Links,
+        Self::FailedLinks,
+        Self::FailedLinksPerCustomer,
+        Self::NewLinks,
+        Self::NewLinksPerCustomer,
+    ];
 
-    const fn as_str(self) -> &'static str {
+    /// The time in which a spent limit is there again.
+    pub(super) const fn period(self) -> Duration {
+        match self {
+            Self::Operations | Self::Links => Duration::from_secs(1),
+            _ => Duration::from_hours(1),
+        }
+    }
+
+    /// Whether it is counted for each customer by itself.
+    pub(super) const fn is_per_customer(self) -> bool {
+        matches!(self, Self::FailedLinksPerCustomer | Self::NewLinksPerCustomer)
+    }
+
+    /// The limit as its name is written in settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Operations => "operations",
             Self::Links => "links",
             Self::FailedLinks => "failed-links",
             Self::FailedLinksPerCustomer => "failed-links-per-customer",
+            Self::NewLinks => "new-links",
+            Self::NewLinksPerCustomer => "new-links-per-customer",
         }
     }
 }
 
 /// How much callers of each role may do; none: as much as they like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits([[Option<NonZeroU32>; 4]; 4]);
+pub struct Limits([[Option<NonZeroU32>; 6]; 4]);
 
 impl Limits {
     /// No limits.
-    pub const NONE: Self = Self([[None; 4]; 4]);
+    pub const NONE: Self = Self([[None; 6]; 4]);
 
     /// A limit of a role.
     #[must_use]
@@ -51,16 +80,17 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// What suits most: a backend that carries a campaign's first minutes, an app of many shoppers, and a shopper who
-    /// mistypes.
+    /// For a backend that carries a campaign's first minutes, an app of many shoppers, and a shopper who mistypes. A
+    /// storefront key can be taken out of an app: what it can use up of a shared code in an hour is bounded.
     fn default() -> Self {
-        let row = |numbers: [u32; 4]| numbers.map(NonZeroU32::new);
+        let row = |numbers: [u32; 6]| numbers.map(NonZeroU32::new);
         let mut limits = Self::NONE;
         for (role, numbers) in [
-            (Role::Storefront, [500, 500, 300, 20]),
-            (Role::Customer, [20, 10, 20, 20]),
-            (Role::Service, [20_000, 20_000, 100_000, 20]),
-            (Role::Admin, [20_000, 20_000, 100_000, 20]),
+            (Role::Storefront, [500, 500, 300, 20, 600, 60]),
+            (Role::Customer, [20, 10, 20, 20, 60, 60]),
+            // NonZero::new makes none of 0.
+            (Role::Service, [20_000, 20_000, 100_000, 20, 0, 0]),
+            (Role::Admin, [20_000, 20_000, 100_000, 20, 0, 0]),
         ] {
             limits.0[role as usize] = row(numbers);
         }
@@ -125,7 +155,7 @@ impl LimitSetting {
     const EXAMPLE: &str = "storefront.failed-links=1000";
 }
 
-fn one_of<T: Copy>(text: &str, all: [T; 4], name: fn(T) -> &'static str) -> Result<T, String> {
+fn one_of<T: Copy, const N: usize>(text: &str, all: [T; N], name: fn(T) -> &'static str) -> Result<T, String> {
     all.into_iter()
         .find(|thing| name(*thing) == text)
         .ok_or_else(|| format!("{text} is none of {}", all.map(name).join(", ")))
@@ -137,7 +167,7 @@ mod tests {
 
     #[test]
     fn settings_are_read_as_they_are_shown() {
-        for text in ["storefront.operations=7", "admin.links=none", "customer.failed-links-per-customer=1"] {
+        for text in ["storefront.operations=7", "admin.links=none", "customer.new-links-per-customer=1"] {
             assert_eq!(text.parse::<LimitSetting>().unwrap().to_string(), text);
         }
     }

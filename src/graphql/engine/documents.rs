@@ -18,8 +18,11 @@ use super::{
 };
 use crate::promotions::OrgId;
 
-/// How much memory cached documents may take, in bytes, by estimate.
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+/// How much memory the cached documents of trusted callers may take, in bytes, by estimate.
+pub const TRUSTED_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How much those of untrusted callers may take. They are smaller.
+pub const UNTRUSTED_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The memory that a parsed document takes for each byte of its text, at most. As measured, most take 25 to 35, and one
 /// with nothing but the shortest fields 83.
@@ -32,8 +35,8 @@ const BYTES_PER_FIELD: u64 = 512;
 /// a request; of more, it would not.
 const EXPECTED_ITEMS: usize = 64;
 
-/// How much memory the texts of automatic persisted queries may take, in bytes.
-const REGISTERED_BYTES: u64 = 8 * 1024 * 1024;
+/// The part of this memory that the texts of automatic persisted queries may take beside it.
+const REGISTERED_PART: u64 = 4;
 
 /// The SHA-256 of a text, in lower-case hexadecimal digits.
 pub fn sha256(text: &str) -> String {
@@ -145,15 +148,20 @@ impl Weighter<(OrgId, String), Arc<str>> for Weight {
     }
 }
 
-impl Default for Documents {
-    fn default() -> Self {
-        let [hits, misses] = ["hit", "miss"].map(|cache| counter!("promolink_documents_total", "cache" => cache));
-        let parsed = Cache::with_weighter(EXPECTED_ITEMS, CACHE_BYTES, Weight);
-        Self { parsed, registered: Cache::with_weighter(EXPECTED_ITEMS, REGISTERED_BYTES, Weight), hits, misses }
-    }
-}
-
 impl Documents {
+    /// Remembers documents of so many bytes, by estimate.
+    pub fn new(bytes: u64) -> Self {
+        let [hits, misses] = ["hit", "miss"].map(|cache| counter!("promolink_documents_total", "cache" => cache));
+        let parsed = Cache::with_weighter(EXPECTED_ITEMS, bytes, Weight);
+        let registered = Cache::with_weighter(EXPECTED_ITEMS, bytes / REGISTERED_PART, Weight);
+        Self { parsed, registered, hits, misses }
+    }
+
+    /// Whether the document with this text is in the cache.
+    pub fn contains(&self, text: &str) -> bool {
+        self.parsed.contains_key(text)
+    }
+
     /// The document with this text; if it is not in the cache, the one that `validate` makes of the text.
     pub fn get_or_insert(
         &self,

@@ -1,4 +1,5 @@
-//! The limits of documents, each with its reason.
+//! The limits of documents, each with its reason: those of backends, and those of storefronts and customers, whose
+//! documents are small.
 
 use super::RequestError;
 
@@ -87,6 +88,26 @@ impl Default for DocumentLimits {
 }
 
 impl DocumentLimits {
+    /// The default limits of storefronts and customers, which are not trusted. The full introspection query is within
+    /// them, and so are 500 links in one list with all of a promotion's fields.
+    #[must_use]
+    pub const fn untrusted() -> Self {
+        Self {
+            nesting: MAX_NESTING,
+            tokens: 5_000,
+            name: MAX_NAME,
+            operations: 10,
+            variables: 100,
+            selections: 1_000,
+            depth: 20,
+            aliases: 100,
+            directives: 100,
+            root_fields: 50,
+            // A wallet of 100 promotions with 20 redemptions each has 17,000.
+            values: 20_000,
+        }
+    }
+
     /// Sets one limit, as `NAME=NUMBER`.
     pub fn set(&mut self, setting: &str) -> Result<(), String> {
         let (name, number) = setting.split_once('=').ok_or("NAME=NUMBER is wanted, such as selections=50000")?;

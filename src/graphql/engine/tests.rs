@@ -258,7 +258,7 @@ fn what_is_copied_and_looked_up_counts_wherever_a_fragment_is_spread() {
 #[test]
 fn the_largest_document_is_cached() {
     let (schema, limits) = (schema(), DocumentLimits::default());
-    let documents = Documents::default();
+    let documents = Documents::new(super::TRUSTED_BYTES);
     let text = format!("{{ campaign(id: \"{}\") {{ id }} }}", "x".repeat(190_000));
     let validate = |text: &str| Validator::new(&schema, &limits, true).validate(text);
     assert!(documents.get_or_insert(&text, validate).is_ok());

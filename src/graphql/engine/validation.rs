@@ -127,7 +127,7 @@ impl<'a> Usages<'a> {
         set.selections.iter().find_map(|selection| {
             let below = match selection {
                 Selection::Field(field) if !self.introspection && INTROSPECTION.contains(&field.name.as_str()) => {
-                    Some(("Introspection is disabled on this server.".to_owned(), field.location()))
+                    Some(("Introspection is disabled for this credential.".to_owned(), field.location()))
                 }
                 Selection::Field(field) => {
                     let arguments = self.arguments(&field.arguments, &field.definition.arguments);

@@ -3,19 +3,19 @@
 use async_graphql::{Response as Executed, ServerError, Value};
 use async_graphql_axum::GraphQLResponse;
 use axum::{
-    body::Body,
+    body::{Body, Bytes, to_bytes},
     http::{
         HeaderMap, HeaderValue, StatusCode,
         header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, VARY},
     },
     response::{IntoResponse, Response},
 };
-use metrics::counter;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{media::Media, request::Malformed};
+use super::{execute::Failure, media::Media, request::Malformed};
 use crate::{
+    auth::Wait,
     graphql::{self, RequestError, RequestErrorKind},
     http::requests::About,
 };
@@ -34,6 +34,46 @@ pub struct Answerer {
     since: Instant,
     /// Whether there is an answer, of this one's or of another's making.
     answered: bool,
+}
+
+/// What the log says of a caller who has no operations left.
+pub const TOO_MANY_OPERATIONS: &str = "too many operations";
+
+/// Marks a response that is not compressed: that would keep a thread busy for too long.
+#[derive(Debug, Clone, Copy)]
+pub struct TooLargeToCompress;
+
+/// The largest response that is compressed, in bytes. It takes some 5 ms.
+const MAX_COMPRESSED: usize = 256 * 1024;
+
+/// The encoded response to an operation that was executed.
+pub struct Encoded {
+    response: Response,
+    /// The code of the first error.
+    error: Option<String>,
+    /// Whether nothing came of the operation because the server or its database is overloaded.
+    is_busy: bool,
+}
+
+impl Encoded {
+    /// Encodes a response, whose body is made of its bytes. Errors whose reason is in the log get the request's id.
+    pub async fn new(mut executed: Executed, id: Option<&str>, body: impl FnOnce(Bytes) -> Body) -> Self {
+        if let Some(id) = id {
+            executed.errors.iter_mut().for_each(|error| graphql::name_request(error, id));
+        }
+        let error = executed.errors.first().and_then(graphql::code_of);
+        let failed = !executed.errors.is_empty() && is_empty(&executed.data);
+        let is_busy = failed && executed.errors.iter().all(graphql::is_overloaded);
+        let (parts, whole) = GraphQLResponse::from(executed).into_response().into_parts();
+        // It is there already, and in memory.
+        let bytes = to_bytes(whole, usize::MAX).await.unwrap_or_default();
+        let is_too_large = bytes.len() > MAX_COMPRESSED;
+        let mut response = Response::from_parts(parts, body(bytes));
+        if is_too_large {
+            response.extensions_mut().insert(TooLargeToCompress);
+        }
+        Self { response, error, is_busy }
+    }
 }
 
 /// A response without `data`: nothing was executed.
@@ -61,24 +101,34 @@ impl Answerer {
     }
 
     /// Answers with what came of an operation.
-    pub fn executed(&mut self, mut response: Executed) -> Response {
+    pub fn executed(&mut self, encoded: Encoded) -> Response {
         self.answered = true;
-        if let Some(id) = &self.about.id {
-            response.errors.iter_mut().for_each(|error| graphql::name_request(error, id));
-        }
-        let error = response.errors.first().and_then(graphql::code_of);
-        let about = About { error, ..self.about.clone() };
-        let failed = !response.errors.is_empty() && is_empty(&response.data);
-        let busy = failed && response.errors.iter().all(graphql::is_overloaded);
-        let mut response = GraphQLResponse::from(response).into_response();
-        response.extensions_mut().insert(about);
-        if busy {
+        let Encoded { mut response, error, is_busy } = encoded;
+        response.extensions_mut().insert(About { error, ..self.about.clone() });
+        if is_busy {
             // Whoever stands between, such as a balancer, sees by the status that another server may do better.
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
             response.headers_mut().insert(RETRY_AFTER, RETRY_SOON);
         }
         response.headers_mut().insert(CONTENT_TYPE, self.media.content_type());
         response.headers_mut().insert(VARY, BY_ACCEPT);
+        response
+    }
+
+    /// Answers a request whose operation has no result.
+    pub fn failed(&mut self, failure: Failure, changes: bool) -> Response {
+        match failure {
+            Failure::Busy => self.busy(),
+            Failure::Panicked => self.broken(),
+            Failure::TimedOut => self.timed_out(changes),
+        }
+    }
+
+    /// Answers a caller whose operations cost more than is permitted.
+    pub fn too_many_operations(&mut self, wait: Wait) -> Response {
+        self.about.reason = Some(TOO_MANY_OPERATIONS);
+        let mut response = self.write(StatusCode::TOO_MANY_REQUESTS, &[graphql::too_many_operations(wait)]);
+        response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
         response
     }
 
@@ -98,17 +148,16 @@ impl Answerer {
 
     /// Answers a request that there is no place for.
     pub fn busy(&mut self) -> Response {
-        counter!("promolink_refusals_total", "limit" => "concurrency").increment(1);
         self.write(StatusCode::SERVICE_UNAVAILABLE, &[graphql::overloaded()])
     }
 
     /// Answers a request that took too long.
-    pub fn timed_out(&mut self, changes: bool) -> Response {
+    fn timed_out(&mut self, changes: bool) -> Response {
         self.write(StatusCode::SERVICE_UNAVAILABLE, &[graphql::timed_out(changes)])
     }
 
     /// Answers a request whose execution panicked.
-    pub fn broken(&mut self) -> Response {
+    fn broken(&mut self) -> Response {
         let mut error = graphql::internal();
         if let Some(id) = &self.about.id {
             graphql::name_request(&mut error, id);

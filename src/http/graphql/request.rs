@@ -29,6 +29,8 @@ pub struct Params {
     pub document: DocumentSource,
     pub operation_name: Option<String>,
     pub variables: VariableValues,
+    /// The length of what they were read from.
+    pub bytes: usize,
 }
 
 /// A request that is none.
@@ -95,7 +97,8 @@ pub async fn from_body(headers: &HeaderMap, body: Body) -> Result<Params, Malfor
     }
     let wrong = "The body must be a JSON object with query or documentId, a string, and optionally operationName, a \
                  string, and variables and extensions, objects.";
-    params(serde_json::from_slice(bytes).map_err(|error| invalid_json("The body", &error, wrong))?)
+    let json = serde_json::from_slice(bytes).map_err(|error| invalid_json("The body", &error, wrong))?;
+    params(json, bytes.len())
 }
 
 /// Reads a GET request.
@@ -104,13 +107,14 @@ pub fn from_query(uri: &Uri) -> Result<Params, Malformed> {
     let text = percent_decode_str(uri.query().unwrap_or_default()).decode_utf8();
     text.map_err(|_| bad("The parameters of the URL are not UTF-8."))?;
     let Query(url) = Query::<InUrl>::try_from_uri(uri).map_err(|_| bad("The parameters of the URL are malformed."))?;
-    params(Json {
+    let json = Json {
         query: url.query,
         document_id: url.document_id,
         operation_name: url.operation_name,
         variables: object("variables", url.variables)?,
         extensions: object("extensions", url.extensions)?,
-    })
+    };
+    params(json, uri.query().unwrap_or_default().len())
 }
 
 /// A parameter of a URL that is a JSON object. Empty text counts as absent.
@@ -135,7 +139,7 @@ fn invalid_json(what: &str, error: &serde_json::Error, wrong: &'static str) -> M
     bad(format!("{what} is not valid JSON: {reason}, at line {line} column {column}."))
 }
 
-fn params(json: Json) -> Result<Params, Malformed> {
+fn params(json: Json, bytes: usize) -> Result<Params, Malformed> {
     let persisted = json.extensions.and_then(|mut extensions| extensions.remove("persistedQuery"));
     let persisted = persisted.filter(|extension| !extension.is_null()).map(persisted_query).transpose()?;
     let document = match (json.query, json.document_id, persisted) {
@@ -150,7 +154,7 @@ fn params(json: Json) -> Result<Params, Malformed> {
         }
     };
     let operation_name = json.operation_name.filter(|name| !name.is_empty());
-    Ok(Params { document, operation_name, variables: json.variables.unwrap_or_default() })
+    Ok(Params { document, operation_name, variables: json.variables.unwrap_or_default(), bytes })
 }
 
 /// The hash that names an automatic persisted query.
@@ -177,6 +181,19 @@ fn is_json(headers: &HeaderMap) -> bool {
         _ => true,
     };
     parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) && parts.all(utf8)
+}
+
+/// Takes a body off the line. A client that is cut off while it sends does not read the response.
+pub async fn discard(body: Body) {
+    let _ = time::timeout(BODY_TIMEOUT, async {
+        let (mut chunks, mut length) = (body.into_data_stream(), 0);
+        while let Some(Ok(chunk)) = chunks.next().await
+            && length <= MAX_BODY
+        {
+            length += chunk.len();
+        }
+    })
+    .await;
 }
 
 /// Reads a body. The rest of one that is too large is taken off the line and dropped, or its sender would be cut off

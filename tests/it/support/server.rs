@@ -102,6 +102,11 @@ impl Server {
         (log.lines().skip(before).filter(|line| line.contains("sql=\"SELECT ")).count(), data)
     }
 
+    /// The process that serves.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks the process to end.
     pub fn ask_to_end(&self) {
         Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::LinkPromotionCodeInput;
 use crate::{
-    auth::{Limiter, NoRoom, Principal, RoomToFail},
+    auth::{Limit, Limiter, NoRoom, Principal, Reservation, Role},
     graphql::{
         error::{Coded, broken, name, not_usable, own_customer, rate_limited, refused},
         types::Promotion,
@@ -21,15 +21,28 @@ use crate::{
     promotions::{Code, CustomerId, LinkOutcome, PromotionMode, PromotionService, Refusal, StoreError},
 };
 
-/// Callers who may not know why a link failed are told that it did at the next full period since they asked: how long
-/// it took to find out would tell unknown codes from taken ones.
-const FAILURES_TOLD_EVERY: Duration = Duration::from_millis(50);
+/// Untrusted callers receive failures at full periods since they asked, because the time that it took to find out would
+/// tell unknown codes from taken ones. A period is at least this long.
+const FAILURE_PERIOD: Duration = Duration::from_millis(50);
 
-/// How long to wait for room that other requests of the same caller have.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest period. A database whose commits take so long answers nobody in time.
+const MAX_FAILURE_PERIOD: Duration = Duration::from_secs(1);
 
-/// What linking is asked for.
-type Link = (PromotionMode, Code, CustomerId);
+/// A failure waits for two transactions at most that commit what other callers asked for: the one before its own, and its
+/// own. The period has room for as much again.
+const COMMITS_PER_PERIOD: u32 = 4;
+
+/// How long to wait for budget that other requests of the same caller have reserved.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// One link of a field.
+struct Link {
+    /// Its place in the answer.
+    position: usize,
+    mode: PromotionMode,
+    code: Code,
+    customer: CustomerId,
+}
 
 /// The links of one field.
 pub struct LinkAttempts<'a> {
@@ -38,8 +51,11 @@ pub struct LinkAttempts<'a> {
     principal: &'a Principal,
 }
 
+/// What came of the links so far, by their positions.
+type Results = BTreeMap<usize, Result<Promotion>>;
+
 impl<'a> LinkAttempts<'a> {
-    /// Those of the caller of a request.
+    /// The links of the caller of a request.
     pub fn new(ctx: &Context<'a>) -> Result<Self> {
         let (service, limiter) = (ctx.data::<Arc<PromotionService>>()?, ctx.data::<Arc<Limiter>>()?);
         Ok(Self { service, limiter, principal: ctx.data::<Principal>()? })
@@ -48,85 +64,127 @@ impl<'a> LinkAttempts<'a> {
     /// Links codes, each with its own outcome, in the order given.
     pub async fn link(&self, inputs: &[LinkPromotionCodeInput]) -> Vec<Result<Promotion>> {
         let started = Instant::now();
-        let mut results = BTreeMap::new();
+        let mut results = Results::new();
         let mut waiting = Vec::with_capacity(inputs.len());
         for (position, input) in inputs.iter().enumerate() {
-            match self.admit(input) {
-                Ok(link) => waiting.push((position, link)),
+            match self.admit(position, input) {
+                Ok(link) => waiting.push(link),
                 Err(error) => drop(results.insert(position, Err(error))),
             }
         }
-        let (mut failed, patience) = (false, started + PATIENCE);
-        // As many at once as may fail; the others when some have not.
+        let mut failed = false;
+        // As many at a time as the budgets have room for; the others when some of them did not fail.
         while !waiting.is_empty() {
-            let released = self.limiter.room_released();
-            let (mut now, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
-            // Whose turn has not come: it does not while this goes on.
-            let (mut nobody, mut customers) = (false, HashSet::new());
-            for (position, link) in waiting {
-                if nobody || customers.contains(&link.2) {
-                    later.push((position, link));
-                    continue;
-                }
-                match self.limiter.room_to_fail(self.principal, link.2) {
-                    Ok(room) => now.push((position, link, room)),
-                    Err(NoRoom::Spent(wait)) => {
-                        results.insert(position, Err(rate_limited(wait, "failed links")));
-                    }
-                    Err(none) => {
-                        nobody |= none == NoRoom::Taken;
-                        customers.insert(link.2);
-                        later.push((position, link));
-                    }
-                }
-            }
-            // Other requests of the same caller have all the room: it comes back when they are done.
-            if now.is_empty() && !later.is_empty() && timeout_at(patience, released).await.is_err() {
-                let busy = || Err(broken(&StoreError::Overloaded));
-                results.extend(later.into_iter().map(|(position, _)| (position, busy())));
+            let released = self.limiter.released();
+            let (ready, later) = self.reserve(waiting, &mut results);
+            // Other requests of the same caller may have reserved it all.
+            if ready.is_empty() && !later.is_empty() && timeout_at(started + MAX_WAIT, released).await.is_err() {
+                let busy = |link: Link| (link.position, Err(broken(&StoreError::Overloaded)));
+                results.extend(later.into_iter().map(busy));
                 break;
             }
-            let links = now.iter().map(|(_, link, _)| link.clone()).collect();
-            let outcomes = self.service.link_many(self.principal.org, links).await;
-            for ((position, link, room), outcome) in now.into_iter().zip(outcomes) {
-                failed |= outcome.as_ref().map_or(true, Result::is_err);
-                results.insert(position, self.settle(&link.1, room, outcome));
-            }
+            failed |= self.run(ready, &mut results).await;
             waiting = later;
         }
         if failed && !self.principal.is_trusted() {
-            let periods = started.elapsed().as_millis() / FAILURES_TOLD_EVERY.as_millis() + 1;
-            sleep_until(started + FAILURES_TOLD_EVERY * u32::try_from(periods).unwrap_or(u32::MAX)).await;
+            sleep_until(next_period(started, self.service.slowest_commit())).await;
         }
         results.into_values().inspect(count).collect()
     }
 
-    fn admit(&self, input: &LinkPromotionCodeInput) -> Result<Link> {
+    fn admit(&self, position: usize, input: &LinkPromotionCodeInput) -> Result<Link> {
         self.limiter.link(self.principal).map_err(|wait| rate_limited(wait, "links"))?;
-        let link = input.parse()?;
-        own_customer(self.principal, link.2)?;
-        Ok(link)
+        let (mode, code, customer) = input.parse()?;
+        own_customer(self.principal, customer)?;
+        Ok(Link { position, mode, code, customer })
     }
 
-    fn settle(&self, code: &Code, room: RoomToFail<'_>, outcome: Result<LinkOutcome, StoreError>) -> Result<Promotion> {
+    /// Reserves the caller's budgets for as many links as possible, in their order. Returns these, and those that have to
+    /// wait for a reservation to be released.
+    fn reserve(&self, links: Vec<Link>, results: &mut Results) -> (Vec<(Link, Reservation<'a>)>, Vec<Link>) {
+        let (mut ready, mut later) = (Vec::with_capacity(links.len()), Vec::new());
+        let (mut all_wait, mut waiting_customers) = (false, HashSet::new());
+        for link in links {
+            if all_wait || waiting_customers.contains(&link.customer) {
+                later.push(link);
+                continue;
+            }
+            match self.limiter.reserve(self.principal, link.customer) {
+                Ok(reservation) => ready.push((link, reservation)),
+                Err(NoRoom::Spent(limit, wait)) => {
+                    results.insert(link.position, Err(rate_limited(wait, limit_name(limit))));
+                }
+                Err(none) => {
+                    all_wait |= none == NoRoom::Taken;
+                    waiting_customers.insert(link.customer);
+                    later.push(link);
+                }
+            }
+        }
+        (ready, later)
+    }
+
+    /// Links codes. Returns whether one of them failed.
+    async fn run(&self, links: Vec<(Link, Reservation<'_>)>, results: &mut Results) -> bool {
+        let asked = links.iter().map(|(link, _)| (link.mode, link.code.clone(), link.customer)).collect();
+        let outcomes = self.service.link_many(self.principal.org, asked).await;
+        let mut failed = false;
+        for ((link, reservation), outcome) in links.into_iter().zip(outcomes) {
+            failed |= outcome.as_ref().map_or(true, Result::is_err);
+            results.insert(link.position, self.settle(&link.code, reservation, outcome));
+        }
+        failed
+    }
+
+    fn settle(
+        &self,
+        code: &Code,
+        reservation: Reservation<'_>,
+        outcome: Result<LinkOutcome, StoreError>,
+    ) -> Result<Promotion> {
         match outcome {
-            Ok(Ok(promotion)) => {
-                room.give_back();
+            Ok(Ok(mut promotion)) => {
+                reservation.linked();
+                if self.principal.role == Role::Storefront {
+                    // A storefront can name any customer: it must not learn whether this one has redeemed the code.
+                    promotion.redemption_count = 0;
+                }
                 Ok(Promotion(promotion))
             }
             Err(error) => {
-                // Only a code that there is can be held by someone else: who is not trusted pays for learning that.
+                // Only a code that exists can be locked: an untrusted caller pays for learning that.
                 if self.principal.is_trusted() || !matches!(error, StoreError::Contended(_)) {
-                    room.give_back();
+                    reservation.give_back();
+                } else {
+                    reservation.failed();
                 }
                 Err(broken(&error))
             }
-            Ok(Err(refusal)) if self.principal.is_trusted() => Err(refused(refusal)),
             Ok(Err(refusal)) => {
+                reservation.failed();
+                if self.principal.is_trusted() {
+                    return Err(refused(refusal));
+                }
                 log(code, refusal);
                 Err(not_usable())
             }
         }
+    }
+}
+
+/// The next full period since the start, where a commit takes this long at the moment.
+fn next_period(started: Instant, commit: Duration) -> Instant {
+    let room = commit * COMMITS_PER_PERIOD;
+    let steps = u32::try_from(room.as_millis() / FAILURE_PERIOD.as_millis()).unwrap_or(u32::MAX);
+    let period = FAILURE_PERIOD.saturating_mul(steps.saturating_add(1)).min(MAX_FAILURE_PERIOD);
+    let periods = started.elapsed().as_millis() / period.as_millis() + 1;
+    started + period * u32::try_from(periods).unwrap_or(u32::MAX)
+}
+
+const fn limit_name(limit: Limit) -> &'static str {
+    match limit {
+        Limit::NewLinks | Limit::NewLinksPerCustomer => "new links",
+        _ => "failed links",
     }
 }
 

@@ -1,0 +1,74 @@
+//! The rules: who gets places, who waits for them, and who is rejected.
+
+use tokio::sync::oneshot;
+
+use super::{Places, Shared, demand::Demand, usage::Usage};
+use crate::auth::Principal;
+
+/// What an operation takes places for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A query.
+    Query,
+    /// A mutation. Some places are reserved for these, so that queries can't keep links out.
+    Mutation,
+}
+
+/// The places that are taken, and who waits for the next ones.
+pub struct State {
+    pub demand: Demand,
+    pub usage: Usage,
+    pub waiting: Vec<Waiting>,
+    pub next_id: u64,
+}
+
+/// An operation that waits for places.
+pub struct Waiting {
+    pub id: u64,
+    pub claim: Claim,
+    pub granted: oneshot::Sender<Places>,
+}
+
+/// Who asks for how many places, and for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    pub principal: Principal,
+    pub kind: Kind,
+    pub places: u32,
+}
+
+impl State {
+    /// Whether so many places are free.
+    pub fn fits(&self, shared: &Shared, claim: &Claim) -> bool {
+        let permitted = self.demand.permitted();
+        let reserved = permitted.checked_div(shared.places_per_reserved).unwrap_or(0);
+        let for_queries = claim.kind == Kind::Mutation || self.usage.queries() + claim.places <= permitted;
+        for_queries && self.usage.taken() + claim.places <= permitted + reserved
+    }
+
+    /// Whether a caller has less than its share, so that it may wait for a place.
+    pub fn may_wait(&self, shared: &Shared, claim: &Claim) -> bool {
+        let shares = self.usage.shares(&claim.principal, self.demand.permitted());
+        let within = |held: u32, share: u32| held == 0 || held + claim.places <= share.saturating_mul(shared.queue);
+        within(shares.held_by_caller, shares.of_caller) && within(shares.waiting_in_role, shares.of_role)
+    }
+
+    /// The position of the one who waits that gets the next places: of the organisation that has the least, the role that
+    /// has the least in it, and the caller that has the least in that. `None` if there are not enough for it.
+    pub fn next(&self, shared: &Shared) -> Option<usize> {
+        let queries_fit = self.usage.queries() < self.demand.permitted();
+        let candidates = self.waiting.iter().enumerate();
+        let candidates = candidates.filter(|(_, waiting)| queries_fit || waiting.claim.kind == Kind::Mutation);
+        let (position, next) =
+            candidates.min_by_key(|(position, waiting)| (self.usage.rank(&waiting.claim.principal), *position))?;
+        self.fits(shared, &next.claim).then_some(position)
+    }
+}
+
+impl Claim {
+    /// Whether this one, which waits, must not be overtaken by another. A mutation may take what is reserved for it while
+    /// queries wait.
+    pub fn goes_before(&self, other: &Self) -> bool {
+        self.kind == Kind::Mutation || other.kind == Kind::Query
+    }
+}
