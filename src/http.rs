@@ -1,5 +1,6 @@
 //! The wire: routes, the layers that every request passes through, and the pages.
 
+mod connections;
 mod credentials;
 mod graphiql;
 mod graphql;
@@ -7,6 +8,7 @@ mod origin;
 mod probes;
 mod requests;
 mod serve;
+mod stream;
 
 use std::{iter::once, sync::Arc, time::Duration};
 
