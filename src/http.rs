@@ -4,6 +4,7 @@ mod connections;
 mod credentials;
 mod graphiql;
 mod graphql;
+mod host;
 mod origin;
 mod probes;
 mod requests;

@@ -31,6 +31,7 @@ use tower::ServiceExt;
 
 use super::{
     connections::{Connection, Connections, UnderWay},
+    host,
     stream::Stream,
 };
 
@@ -90,7 +91,10 @@ async fn serve_connection(stream: TcpStream, connection: Arc<Connection>, router
         async move {
             // The connection is being closed: nothing is to be executed any more.
             let Some(under_way) = under_way else { return future::pending().await };
-            let response = router.oneshot(request.map(Body::new)).await?;
+            let response = match host::refusal(&request) {
+                Some(refusal) => refusal,
+                None => router.oneshot(request.map(Body::new)).await?,
+            };
             under_way.respond();
             Ok::<_, Infallible>(response.map(|body| TrackedBody { body, _under_way: under_way }))
         }

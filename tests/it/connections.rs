@@ -1,4 +1,4 @@
-//! Connections that say nothing, or too much.
+//! Connections that say nothing, too much, or to whom is unclear.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use tokio::{
     time::timeout,
 };
 
+use super::operations::METRICS;
 use crate::support::{Database, ORG, Server, code_of, raw};
 
 /// Files of the server's process, of which 128 are not for connections.
@@ -96,4 +97,51 @@ async fn a_head_has_16_kib() {
     assert!(ask(16 * 1024 - 1).await.starts_with("HTTP/1.1 200"));
     assert!(ask(16 * 1024 + 1).await.starts_with("HTTP/1.1 431"));
     assert!(ask(1024 * 1024).await.starts_with("HTTP/1.1 431"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_names_one_host() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve(&database, &[METRICS]);
+    let metrics = server.greeting.lines().find_map(|line| line.strip_prefix("Metrics are at http://")).unwrap();
+    let operators = metrics.trim_end_matches("/metrics");
+    for (version, hosts, is_served) in [
+        ("1.1", "host: x\r\n", true),
+        ("1.1", "host: promolink.example:8080\r\n", true),
+        ("1.1", "host: [::1]:8080\r\n", true),
+        ("1.1", "", false),
+        ("1.1", "host:\r\n", false),
+        ("1.1", "host: x\r\nhost: x\r\n", false),
+        ("1.1", "host: x\r\nhost: y\r\n", false),
+        ("1.1", "host: x y\r\n", false),
+        ("1.1", "host: http://x/\r\n", false),
+        ("1.1", "host: user@x\r\n", false),
+        ("1.1", "host: x:port\r\n", false),
+        ("1.1", "host: x:80:80\r\n", false),
+        ("1.1", "host: \u{e9}\r\n", false),
+        ("1.0", "", true),
+        ("1.0", "host: x\r\n", true),
+        ("1.0", "host: x\r\nhost: y\r\n", false),
+        ("1.0", "host: x/y\r\n", false),
+    ] {
+        let ask = async |address: &str, path: &str| {
+            raw::exchange(address, &format!("GET {path} HTTP/{version}\r\n{hosts}connection: close\r\n\r\n")).await
+        };
+        for (address, path, served) in [
+            (server.address.as_str(), "/health", "200"),
+            (server.address.as_str(), "/graphql", "401"),
+            (server.address.as_str(), "/nothing", "404"),
+            (operators, "/metrics", "200"),
+        ] {
+            let response = ask(address, path).await;
+            let expected = if is_served { served } else { "400" };
+            assert_eq!(response.split(' ').nth(1), Some(expected), "{version} {hosts:?} {path}: {response:.200}");
+            if !is_served {
+                let body = response.rsplit("\r\n\r\n").next().unwrap();
+                assert_eq!(body.contains("\"code\":\"BAD_REQUEST\""), path == "/graphql", "{path}: {response}");
+                assert!(body.contains("exactly one header Host"), "{path}: {response}");
+            }
+        }
+    }
 }
