@@ -1,5 +1,6 @@
 //! The wire: routes, the layers that every request passes through, and the pages.
 
+mod access_log;
 mod connections;
 mod credentials;
 mod graphiql;
@@ -7,7 +8,6 @@ mod graphql;
 mod host;
 mod origin;
 mod probes;
-mod requests;
 mod serve;
 mod stream;
 
@@ -113,7 +113,7 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
         option_layer(cors),
         door,
         SetSensitiveRequestHeadersLayer::new(once(AUTHORIZATION)),
-        TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(requests::tell).on_failure(()),
+        TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(access_log::tell).on_failure(()),
         CatchPanicLayer::new(),
         CompressionLayer::new(),
     ));

@@ -127,6 +127,7 @@ pub struct Prepared {
     executable: ExecutableDocument,
     variables: Variables,
     values: usize,
+    is_persisted: bool,
 }
 
 impl Prepared {
@@ -146,6 +147,12 @@ impl Prepared {
     #[must_use]
     pub fn is_mutation(&self) -> bool {
         self.operation.is_mutation()
+    }
+
+    /// Whether the document is one of the persisted documents, by whatever it was named.
+    #[must_use]
+    pub const fn is_persisted(&self) -> bool {
+        self.is_persisted
     }
 }
 
@@ -182,7 +189,9 @@ impl Engine {
         let variables = variables::into_values(variables);
         let values = cost::values(&definition, &variables, limits)?;
         let operation = Node::clone(operation);
-        Ok(Prepared { operation, executable: normalization::document_of(definition), document, variables, values })
+        let is_persisted = self.0.persisted.has_text(document.text());
+        let executable = normalization::document_of(definition);
+        Ok(Prepared { document, operation, executable, variables, values, is_persisted })
     }
 
     /// Executes an operation on behalf of a caller.

@@ -27,8 +27,8 @@ use self::{answer::Answerer, request::Params};
 pub use self::{answer::unseen, media::Media, places::Places, turns::Turns};
 use super::{
     REQUEST_TIMEOUT, Shared,
+    access_log::{Naming, tell_unserved},
     credentials::{admit, name_of},
-    requests::tell_unserved,
 };
 use crate::{auth::Principal, graphql::Call};
 
@@ -104,6 +104,7 @@ async fn execute(
         Err(error) => return answerer.request_error(&error),
     };
     answerer.about.operation = prepared.name().map(Arc::from);
+    answerer.about.naming = Naming::of(&prepared, &principal);
     let changes = prepared.is_mutation();
     let turn = shared.turns.take(prepared.values());
     let executing = AssertUnwindSafe(async move {

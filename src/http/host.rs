@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::{
-    requests::{About, tell_unserved},
+    access_log::{About, tell_unserved},
     graphql::{self, Media, unseen},
 };
 use crate::graphql::bad_request;

@@ -135,9 +135,36 @@ async fn operations_beyond_a_number_share_their_metrics() {
         server.caller(&key).data(&query, Value::Null).await;
     }
     let metrics = metrics_of(&server).await;
-    // 100 have names, of which one is `unnamed`.
-    let others = "promolink_requests_total{operation=\"other\",status=\"200\",error=\"none\"} 11";
+    let others = "promolink_requests_total{operation=\"other\",status=\"200\",error=\"none\"} 10";
     assert!(metrics.lines().any(|line| line == others) && !metrics.contains("Nobody"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_strangers_operations_are_no_labels() {
+    let database = Database::sqlite();
+    database.open().await;
+    let manifest = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(manifest.path(), json!({ "71f7": "query Persisted { __typename }" }).to_string()).unwrap();
+    let documents = ("PROMOLINK_DOCUMENTS", manifest.path().to_str().unwrap());
+    let limits = ("PROMOLINK_LIMITS", "storefront.operations=none");
+    let server = Server::serve(&database, &[METRICS, documents, limits]);
+    let storefront = server.caller(&database.key(ORG, "storefront"));
+    for number in 0..150 {
+        storefront.data(&format!("query Strange{number} {{ __typename }}"), Value::Null).await;
+    }
+    assert_eq!(code_of(&storefront.post(&json!({ "documentId": "71f7" })).await), "OK");
+    // Its text is as good as its id.
+    storefront.data("query Persisted { __typename }", Value::Null).await;
+    storefront.data("{ __typename }", Value::Null).await;
+    server.caller(&database.key(ORG, "service")).data("query Trusted { __typename }", Value::Null).await;
+    let metrics = metrics_of(&server).await;
+    for (operation, count) in [("other", 150), ("Persisted", 2), ("unnamed", 1), ("Trusted", 1)] {
+        let line =
+            format!("promolink_requests_total{{operation=\"{operation}\",status=\"200\",error=\"none\"}} {count}");
+        assert!(metrics.lines().any(|there| there == line), "{line}\n{metrics}");
+    }
+    assert!(!metrics.contains("Strange"), "{metrics}");
+    assert!(server.log().contains("\"operation\":\"Strange149\""), "the log has all names");
 }
 
 #[tokio::test(flavor = "multi_thread")]

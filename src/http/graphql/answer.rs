@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::{media::Media, request::Malformed};
 use crate::{
     graphql::{self, RequestError, RequestErrorKind},
-    http::requests::About,
+    http::access_log::About,
 };
 
 /// What else the response depends on: the media type is negotiated.

@@ -1,20 +1,19 @@
 //! What is told of each request when it is answered: a line in the log, and metrics.
 
+mod figures;
+
 use std::{
-    collections::HashMap,
-    sync::{Arc, LazyLock, PoisonError, RwLock},
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use axum::http::{HeaderMap, Response, StatusCode};
-use metrics::{Counter, Histogram, counter, histogram};
 use tracing::Span;
 
+use self::figures::Figures;
+pub use self::figures::Naming;
 use super::REQUEST_ID;
 use crate::telemetry::Sparing;
-
-/// How many operations are told apart. Their names are the callers' own, and each has metrics of its own.
-const MAX_OPERATIONS: usize = 100;
 
 /// By these, nobody was let in, or there was no room or no database: whoever gets one may ask again at once, and again. So
 /// not each has a line in the log.
@@ -37,6 +36,8 @@ pub struct About {
     pub credential: Option<Arc<str>>,
     /// The operation's name, if it has one and was executed.
     pub operation: Option<Arc<str>>,
+    /// Whether that name becomes a label of metrics.
+    pub naming: Naming,
     /// The code of the first error.
     pub error: Option<String>,
     /// Why it was refused, in words that are not for the caller.
@@ -85,7 +86,7 @@ impl About {
     }
 
     fn figures(&self) -> Arc<Figures> {
-        Figures::of(self.operation.as_deref().unwrap_or("unnamed"))
+        Figures::of(self.operation.as_deref(), self.naming)
     }
 
     fn count(&self, status: u16, figures: &Figures) {
@@ -93,7 +94,7 @@ impl About {
             None if status == StatusCode::OK => figures.successes.increment(1),
             error => {
                 let error = error.clone().unwrap_or_else(|| "none".to_owned());
-                requests(&figures.name, status, error).increment(1);
+                figures.failed(status, error).increment(1);
             }
         }
     }
@@ -118,45 +119,6 @@ impl About {
             "answered"
         );
     }
-}
-
-/// Where the metrics of an operation are kept, so that they need not be looked for with each request.
-struct Figures {
-    name: Arc<str>,
-    seconds: Histogram,
-    successes: Counter,
-}
-
-impl Figures {
-    fn new(name: &str) -> Self {
-        let name: Arc<str> = Arc::from(name);
-        Self {
-            seconds: histogram!("promolink_request_seconds", "operation" => Arc::clone(&name)),
-            successes: requests(&name, 200, "none".to_owned()),
-            name,
-        }
-    }
-
-    /// Those of an operation, or of all others when there are too many.
-    fn of(name: &str) -> Arc<Self> {
-        static KNOWN: LazyLock<RwLock<HashMap<Arc<str>, Arc<Figures>>>> = LazyLock::new(RwLock::default);
-        static OTHER: LazyLock<Arc<Figures>> = LazyLock::new(|| Arc::new(Figures::new("other")));
-        if let Some(known) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(name) {
-            return Arc::clone(known);
-        }
-        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_OPERATIONS {
-            return Arc::clone(&OTHER);
-        }
-        let figures = Arc::new(Self::new(name));
-        known.insert(Arc::clone(&figures.name), Arc::clone(&figures));
-        figures
-    }
-}
-
-fn requests(operation: &Arc<str>, status: u16, error: String) -> Counter {
-    let operation = Arc::clone(operation);
-    counter!("promolink_requests_total", "operation" => operation, "status" => status.to_string(), "error" => error)
 }
 
 #[cfg(test)]
