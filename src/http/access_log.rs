@@ -3,6 +3,7 @@
 mod figures;
 
 use std::{
+    iter,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -15,10 +16,12 @@ pub use self::figures::Naming;
 use super::REQUEST_ID;
 use crate::telemetry::Sparing;
 
-/// By these, nobody was let in, or there was no room or no database: whoever gets one may ask again at once, and again. So
-/// not each has a line in the log.
+/// Callers retry these immediately, so their lines are limited even if the caller showed a valid credential.
 const REFUSED: [StatusCode; 3] =
     [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+
+/// The limits of lines, by status.
+static LINES: LazyLock<Vec<Sparing>> = LazyLock::new(|| iter::repeat_with(Sparing::default).take(1000).collect());
 
 /// The error's code where a request took too long.
 const TIMED_OUT: &str = "TIMEOUT";
@@ -32,7 +35,7 @@ const GONE: u16 = 499;
 pub struct About {
     /// The request's id.
     pub id: Option<Arc<str>>,
-    /// Who asked, if that is known.
+    /// The caller, once its credential was accepted.
     pub credential: Option<Arc<str>>,
     /// The operation's name, if it has one and was executed.
     pub operation: Option<Arc<str>>,
@@ -99,12 +102,16 @@ impl About {
         }
     }
 
-    fn log(&self, status: u16, latency: Duration) {
-        static LINES: LazyLock<[Sparing; REFUSED.len()]> = LazyLock::new(Default::default);
-        let refused = REFUSED.iter().position(|&refused| refused == status);
+    /// Whether only some requests with this status have a line. Those of callers without a valid credential come at the
+    /// rate that strangers choose.
+    fn is_limited(&self, status: u16) -> bool {
         // What took too long may have changed something, and can't come in floods.
-        let refused = refused.filter(|_| self.error.as_deref() != Some(TIMED_OUT));
-        let line = refused.map_or(Some(None), |refused| LINES[refused].next().map(Some));
+        self.error.as_deref() != Some(TIMED_OUT)
+            && (self.credential.is_none() || REFUSED.iter().any(|&refused| refused == status))
+    }
+
+    fn log(&self, status: u16, latency: Duration) {
+        let line = if self.is_limited(status) { LINES[usize::from(status)].next().map(Some) } else { Some(None) };
         let Some(left_out) = line else { return };
         tracing::info!(
             target: "promolink::request",

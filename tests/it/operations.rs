@@ -2,12 +2,14 @@
 
 use std::{
     collections::BTreeSet,
+    io::{BufRead, BufReader},
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Cluster, Database, ORG, Server, campaign, code_of, on_both_databases, program};
+use crate::support::{Cluster, Database, ORG, Server, campaign, code_of, on_both_databases, program, raw};
 
 pub const METRICS: (&str, &str) = ("PROMOLINK_METRICS_LISTEN", "127.0.0.1:0");
 
@@ -165,6 +167,30 @@ async fn names_of_strangers_operations_are_no_labels() {
     }
     assert!(!metrics.contains("Strange"), "{metrics}");
     assert!(server.log().contains("\"operation\":\"Strange149\""), "the log has all names");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_does_not_stop_the_server() {
+    let database = Database::sqlite();
+    database.open().await;
+    let key = database.key(ORG, "service");
+    let mut server = Server::serve_unread(&database, &[METRICS, ("PROMOLINK_LIMITS", "service.operations=none")]);
+    let authorization = format!("authorization: Bearer {key}\r\n");
+    let flood = (0..4).map(|_| raw::pipeline(&server.address, "GET /graphql", &authorization, 5_000));
+    let answered: usize = join_all(flood).await.iter().map(|responses| responses.matches("HTTP/1.1 400").count()).sum();
+    assert_eq!(answered, 20_000);
+    let metrics = metrics_of(&server).await;
+    let dropped = metrics.lines().find_map(|line| line.strip_prefix("promolink_log_lines_dropped_total "));
+    assert!(dropped.unwrap().parse::<u64>().unwrap() > 10_000, "{metrics}");
+
+    let log = BufReader::new(server.unread_log());
+    let told = tokio::task::spawn_blocking(move || {
+        let mut lines = log.lines().map(Result::unwrap);
+        lines.find(|line| line.contains("lines were dropped"))
+    });
+    let told = tokio::time::timeout(Duration::from_secs(15), told).await.expect("lines were dropped").unwrap();
+    assert!(told.unwrap().contains("\"dropped\":"));
+    assert_eq!(get(&server.url("/health")).await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
