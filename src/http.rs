@@ -1,13 +1,16 @@
 //! The wire: routes, the layers that every request passes through, and the pages.
 
+mod access_log;
 mod concurrency;
+mod connections;
 mod credentials;
 mod graphiql;
 mod graphql;
+mod host;
 mod origin;
 mod probes;
-mod requests;
 mod serve;
+mod stream;
 
 use std::{iter::once, sync::Arc, time::Duration};
 
@@ -114,7 +117,7 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
         option_layer(cors),
         MapResponseLayer::new(with_plain_body),
         SetSensitiveRequestHeadersLayer::new(once(AUTHORIZATION)),
-        TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(requests::tell).on_failure(()),
+        TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(access_log::tell).on_failure(()),
         CatchPanicLayer::new(),
         compression(),
     ));

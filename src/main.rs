@@ -10,7 +10,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    telemetry::start(cli.log_format());
+    // Writes the last lines of the log when it is dropped.
+    let _log = telemetry::start(cli.log_format());
     let done = cli.run().await;
     #[cfg(feature = "otlp")]
     telemetry::finish();

@@ -1,6 +1,7 @@
 //! What operators see: logs on standard error, and metrics as Prometheus reads them.
 
 mod json;
+mod log_queue;
 mod metrics;
 mod sparing;
 #[cfg(feature = "otlp")]
@@ -11,6 +12,7 @@ use std::{
     io::{self, IsTerminal},
 };
 
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::{EnvFilter, Layer, fmt::format::JsonFields, layer::SubscriberExt, util::SubscriberInitExt};
 
 use self::json::JsonLines;
@@ -34,11 +36,13 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging, and counting. `RUST_LOG` says what is logged, as the `tracing-subscriber` crate reads it.
-pub fn start(format: LogFormat) {
+/// Starts logging, and counting. `RUST_LOG` says what is logged, as the `tracing-subscriber` crate reads it. The log ends
+/// when the guard is dropped.
+pub fn start(format: LogFormat) -> WorkerGuard {
     let wanted = env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| DEFAULT.to_owned());
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::WARN.into()).parse_lossy(wanted);
-    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let (writer, guard) = log_queue::start();
+    let log = tracing_subscriber::fmt::layer().with_writer(writer);
     let log = match format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).boxed(),
         LogFormat::Json => log.event_format(JsonLines::new()).fmt_fields(JsonFields::new()).boxed(),
@@ -48,4 +52,5 @@ pub fn start(format: LogFormat) {
     let subscriber = subscriber.with(traces::layer());
     subscriber.init();
     metrics::start();
+    guard
 }

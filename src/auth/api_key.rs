@@ -1,6 +1,6 @@
 //! API keys: what applications show.
 
-use std::{fmt, fmt::Write};
+use std::{collections::BTreeSet, fmt, fmt::Write};
 
 use async_trait::async_trait;
 use clap::ValueEnum;
@@ -191,8 +191,8 @@ pub trait ApiKeyRepository: Send + Sync + 'static {
     /// Adds a key, and its organisation if there is none yet. Answers whether there was none.
     async fn create_key(&self, key: &ApiKey) -> Result<bool, StoreError>;
 
-    /// The key with this id.
-    async fn key(&self, org: OrgId, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError>;
+    /// The keys with these ids, of any organisations, in any order. Ids that no key has are left out.
+    async fn keys_by_id(&self, keys: &BTreeSet<(OrgId, ApiKeyId)>) -> Result<Vec<ApiKey>, StoreError>;
 
     /// All keys of an organisation, oldest first.
     async fn keys(&self, org: OrgId) -> Result<Vec<ApiKey>, StoreError>;

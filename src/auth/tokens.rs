@@ -150,7 +150,7 @@ fn organisation(claim: &Value) -> Result<OrgId, Rejection> {
         Value::Null => return Err(Rejection::Invalid("the token has no claim org_id")),
         Value::Number(number) => number.as_i64(),
         // Some issuers can send nothing but strings.
-        Value::String(text) => digits(text),
+        Value::String(text) => canonical(text),
         _ => None,
     };
     number
@@ -162,7 +162,7 @@ fn organisation(claim: &Value) -> Result<OrgId, Rejection> {
 fn customer(claim: &Value) -> Result<CustomerId, Rejection> {
     let number = match claim {
         Value::Null => return Err(Rejection::Invalid("the token has no claim sub")),
-        Value::String(text) => digits(text),
+        Value::String(text) => canonical(text),
         _ => None,
     };
     number
@@ -170,9 +170,10 @@ fn customer(claim: &Value) -> Result<CustomerId, Rejection> {
         .ok_or(Rejection::Invalid("the token's claim sub is no customer's id"))
 }
 
-/// Digits alone: the standard parser would take a sign as well.
-fn digits(text: &str) -> Option<i64> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+/// The number that a text is the decimal form of. The parser also accepts a sign and leading zeros, but then one customer
+/// would have several subjects, which an issuer may have given to different people.
+fn canonical(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }
 
 /// What the library found, in words for the log. Its own may quote the token.

@@ -123,7 +123,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     // In one piece: whoever waits for the first line may not read on.
     print!("{}", greeting.join("\n") + "\n");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let api_keys = ApiKeys::new(store.api_keys, Arc::clone(&clock));
+    let api_keys = ApiKeys::start(store.api_keys, Arc::clone(&clock));
     let authenticator = Authenticator::Credentials { api_keys, customer_tokens };
     let app = App {
         promotions: store.promotions,

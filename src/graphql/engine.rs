@@ -153,7 +153,9 @@ impl Engine {
         let variables = variables::into_values(variables);
         let values = cost::values(&definition, &variables, &self.trust(principal).limits)?;
         let operation = Node::clone(operation);
-        Ok(Prepared { operation, executable: normalization::document_of(definition), document, variables, values })
+        let is_persisted = self.0.persisted.has_text(document.text());
+        let executable = normalization::document_of(definition);
+        Ok(Prepared { document, operation, executable, variables, values, is_persisted })
     }
 
     /// Executes an operation on behalf of a caller.

@@ -9,8 +9,8 @@ use axum::{
 };
 
 use super::{
+    access_log::About,
     graphql::{Media, TOO_MANY_OPERATIONS, unseen},
-    requests::About,
 };
 use crate::{
     auth::{Authenticator, Credential, Limiter, Principal, Rejection},

@@ -27,6 +27,7 @@ pub use self::{
 };
 use super::{
     Shared,
+    access_log::Naming,
     credentials::{admit, name_of},
 };
 use crate::{auth::Principal, graphql::Call};
@@ -97,6 +98,7 @@ async fn respond(
         Err(failure) => return answerer.failed(failure, false),
     };
     answerer.about.operation = prepared.name().map(Arc::from);
+    answerer.about.naming = Naming::of(&prepared, &principal);
     if let Err(wait) = shared.limiter.cost(&principal, prepared.points() - 1) {
         return answerer.too_many_operations(wait);
     }

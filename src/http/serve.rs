@@ -1,29 +1,45 @@
-//! Connections: taken, bounded in time, and let go.
+//! The listener: accepts connections, bounds them, and ends them.
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
-
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
+use std::{
+    convert::Infallible,
+    future::{self, Future},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
 };
-use tokio::{net::TcpListener, sync::Semaphore, time};
-use tokio_io_timeout::TimeoutStream;
 
-/// How long the head of a request may take, and a connection be idle between two. (axum's own way of serving has no
-/// such bound: who opens connections and says nothing could keep them all.)
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody},
+    http::Request,
+};
+use hyper::{
+    body::{Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::{
+    rt::TokioIo,
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time,
+};
+use tower::ServiceExt;
 
-/// How long a client may read nothing of what it asked for.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+use super::{
+    connections::{Connection, Connections, UnderWay},
+    host,
+    stream::Stream,
+};
 
-/// The longest head of a request, in bytes: a document of some length may be in its URL.
-const MAX_HEAD: usize = 64 * 1024;
+/// The longest head of a request, in bytes. Other servers have limits from 8 to 32 KiB, so longer ones do not get far.
+const MAX_HEAD: usize = 16 * 1024;
 
-/// The most connections at once. Each idle one takes some 10 KB.
-const MAX_CONNECTIONS: usize = 16_384;
+/// The most connections at once. Each takes some 20 KB, and up to 40 KB with an unfinished head.
+const MAX_CONNECTIONS: usize = 4096;
 
 /// Files that are not for connections: the database's, and the listener itself.
 const OTHER_FILES: usize = 128;
@@ -41,15 +57,9 @@ fn max_connections() -> usize {
 /// Serves until `shutdown` completes, then until the requests under way are answered.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
-    let connections = GracefulShutdown::new();
-    let service = TowerToHyperService::new(router);
-    let places = Arc::new(Semaphore::new(max_connections()));
+    let graceful = GracefulShutdown::new();
+    let connections = Connections::new(max_connections());
     loop {
-        // Whoever finds no place waits in the system's queue.
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
-            () = &mut shutdown => break,
-        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
@@ -62,21 +72,67 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
                 continue;
             }
         };
+        let connection = tokio::select! {
+            connection = connections.add() => Arc::new(connection),
+            () = &mut shutdown => break,
+        };
         // Answers are written in one piece: to hold one back for more would only delay it.
         let _ = stream.set_nodelay(true);
-        let mut protocol = http1::Builder::new();
-        protocol.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD);
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(READ_TIMEOUT));
-        let stream = TokioIo::new(Box::pin(stream));
-        let connection = connections.watch(protocol.serve_connection(stream, service.clone()));
-        tokio::spawn(async move {
-            let _place = place;
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-        });
+        tokio::spawn(serve_connection(stream, connection, router.clone(), graceful.watcher()));
     }
     drop(listener);
-    connections.shutdown().await;
+    graceful.shutdown().await;
+}
+
+/// Serves a connection until it ends or is closed for another one.
+async fn serve_connection(stream: TcpStream, connection: Arc<Connection>, router: Router, watcher: Watcher) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let (under_way, router) = (connection.begin(), router.clone());
+        async move {
+            // The connection is being closed: nothing is to be executed any more.
+            let Some(under_way) = under_way else { return future::pending().await };
+            let response = match host::refusal(&request) {
+                Some(refusal) => refusal,
+                None => router.oneshot(request.map(Body::new)).await?,
+            };
+            under_way.respond();
+            Ok::<_, Infallible>(response.map(|body| TrackedBody { body, _under_way: under_way }))
+        }
+    });
+    let mut protocol = http1::Builder::new();
+    // The stream has time limits of its own: hyper's does not tell an idle connection from a slow head.
+    protocol.header_read_timeout(None).max_buf_size(MAX_HEAD);
+    let stream = TokioIo::new(Stream::new(stream, Arc::clone(&connection)));
+    tokio::select! {
+        ended = watcher.watch(protocol.serve_connection(stream, service)) => if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        },
+        () = connection.closed() => tracing::debug!("an idle connection was closed for a new one"),
+    }
+}
+
+/// The body of a response, by which its request is under way.
+struct TrackedBody {
+    body: Body,
+    _under_way: UnderWay,
+}
+
+impl HttpBody for TrackedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

@@ -58,6 +58,12 @@ pub fn api_key(org: i64, id: Id) -> _ {
     api_keys::table.filter(api_keys::org_id.eq(org)).filter(api_keys::id.eq(id))
 }
 
+/// The API keys of an organisation with these ids.
+#[auto_type]
+pub fn api_keys_by_id(org: i64, ids: Vec<Id>) -> _ {
+    api_keys::table.filter(api_keys::org_id.eq(org)).filter(api_keys::id.eq_any(ids))
+}
+
 /// The API keys of an organisation, oldest first: their ids begin with the moment of their making.
 #[auto_type]
 pub fn api_keys_of(org: i64) -> _ {

@@ -6,6 +6,8 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge}
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::time::interval;
 
+use super::log_queue;
+
 /// The media type of the text that Prometheus reads.
 pub const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -30,6 +32,7 @@ pub fn start() {
     if metrics::set_global_recorder(recorder).is_ok() {
         let _ = METRICS.set(handle);
         describe();
+        log_queue::count_dropped();
         gauge!("promolink_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1);
     }
 }
@@ -51,15 +54,20 @@ fn describe() {
         "Requests that may go on at once: fewer under too much load."
     );
     describe_counter!("promolink_refusals_total", "What was refused, by the limit that it was above.");
+    describe_counter!(
+        "promolink_log_lines_dropped_total",
+        "Lines of the log that were dropped, as its reader was too slow."
+    );
 }
 
 /// All metrics, as text.
 #[must_use]
 pub fn metrics() -> String {
+    log_queue::count_dropped();
     METRICS.get().map(PrometheusHandle::render).unwrap_or_default()
 }
 
-/// Keeps the metrics small, for ever.
+/// Keeps the metrics small, and logs how many lines of the log were dropped, for ever.
 pub async fn keep_metrics() {
     let mut turns = interval(KEPT_EVERY);
     loop {
@@ -67,5 +75,6 @@ pub async fn keep_metrics() {
         if let Some(metrics) = METRICS.get() {
             metrics.run_upkeep();
         }
+        log_queue::warn_of_dropped();
     }
 }

@@ -1,8 +1,12 @@
 //! Nobody in who doesn't belong: API keys, customer tokens, and what is answered to the rest.
 
-use std::{process::Command, time::Duration};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -57,6 +61,34 @@ on_both_databases! {
         let moved = key.replace(&ORG.to_string(), &(ORG + 1).to_string());
         assert_eq!(code_of(&server.caller(&key).execute("{ __typename }", Value::Null).await), "OK");
         assert_eq!(code_of(&server.caller(&moved).execute("{ __typename }", Value::Null).await), "UNAUTHENTICATED");
+    }
+}
+
+on_both_databases! {
+    async fn a_key_that_was_never_seen_does_not_wait_behind_guesses(database: Database) {
+        const GUESSES: usize = 2000;
+        database.open().await;
+        let key = database.key(ORG, "service");
+        let server = Server::serve(&database, &[("RUST_LOG", "promolink::sql=debug")]);
+        let guesses = (0..GUESSES).map(|number| {
+            // Of many organisations, too.
+            let guess = format!("plk_{}_{}_{}", ORG + i64::try_from(number % 7).unwrap(), uuid::Uuid::from_u128(number as u128).simple(), "0".repeat(64));
+            let server = &server;
+            async move { server.caller(&guess).send("{ __typename }", Value::Null).await.status().as_u16() }
+        });
+        let valid = async {
+            sleep(Duration::from_millis(50)).await;
+            let asked = Instant::now();
+            let answer = server.caller(&key).execute("{ __typename }", Value::Null).await;
+            (code_of(&answer).to_owned(), asked.elapsed())
+        };
+        let (statuses, (code, took)) = tokio::join!(join_all(guesses), valid);
+        assert_eq!(code, "OK");
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert!(statuses.iter().all(|status| *status == 401), "{statuses:?}");
+        let statements = server.log().lines().filter(|line| line.contains("api_keys")).count();
+        println!("{took:?}, {statements} statements");
+        assert!((1..GUESSES / 2).contains(&statements), "{statements} statements");
     }
 }
 

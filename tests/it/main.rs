@@ -8,6 +8,7 @@ mod campaigns;
 mod check;
 mod codes;
 mod commands;
+mod connections;
 mod credentials;
 mod example;
 mod fairness;

@@ -2,12 +2,14 @@
 
 use std::{
     collections::BTreeSet,
+    io::{BufRead, BufReader},
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Cluster, Database, ORG, Server, campaign, code_of, on_both_databases, program};
+use crate::support::{Cluster, Database, ORG, Server, campaign, code_of, on_both_databases, program, raw};
 
 pub const METRICS: (&str, &str) = ("PROMOLINK_METRICS_LISTEN", "127.0.0.1:0");
 
@@ -135,9 +137,60 @@ async fn operations_beyond_a_number_share_their_metrics() {
         server.caller(&key).data(&query, Value::Null).await;
     }
     let metrics = metrics_of(&server).await;
-    // 100 have names, of which one is `unnamed`.
-    let others = "promolink_requests_total{operation=\"other\",status=\"200\",error=\"none\"} 11";
+    let others = "promolink_requests_total{operation=\"other\",status=\"200\",error=\"none\"} 10";
     assert!(metrics.lines().any(|line| line == others) && !metrics.contains("Nobody"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_strangers_operations_are_no_labels() {
+    let database = Database::sqlite();
+    database.open().await;
+    let manifest = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(manifest.path(), json!({ "71f7": "query Persisted { __typename }" }).to_string()).unwrap();
+    let documents = ("PROMOLINK_DOCUMENTS", manifest.path().to_str().unwrap());
+    let limits = ("PROMOLINK_LIMITS", "storefront.operations=none");
+    let server = Server::serve(&database, &[METRICS, documents, limits]);
+    let storefront = server.caller(&database.key(ORG, "storefront"));
+    for number in 0..150 {
+        storefront.data(&format!("query Strange{number} {{ __typename }}"), Value::Null).await;
+    }
+    assert_eq!(code_of(&storefront.post(&json!({ "documentId": "71f7" })).await), "OK");
+    // Its text is as good as its id.
+    storefront.data("query Persisted { __typename }", Value::Null).await;
+    storefront.data("{ __typename }", Value::Null).await;
+    server.caller(&database.key(ORG, "service")).data("query Trusted { __typename }", Value::Null).await;
+    let metrics = metrics_of(&server).await;
+    for (operation, count) in [("other", 150), ("Persisted", 2), ("unnamed", 1), ("Trusted", 1)] {
+        let line =
+            format!("promolink_requests_total{{operation=\"{operation}\",status=\"200\",error=\"none\"}} {count}");
+        assert!(metrics.lines().any(|there| there == line), "{line}\n{metrics}");
+    }
+    assert!(!metrics.contains("Strange"), "{metrics}");
+    assert!(server.log().contains("\"operation\":\"Strange149\""), "the log has all names");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_does_not_stop_the_server() {
+    let database = Database::sqlite();
+    database.open().await;
+    let key = database.key(ORG, "service");
+    let mut server = Server::serve_unread(&database, &[METRICS, ("PROMOLINK_LIMITS", "service.operations=none")]);
+    let authorization = format!("authorization: Bearer {key}\r\n");
+    let flood = (0..4).map(|_| raw::pipeline(&server.address, "GET /graphql", &authorization, 5_000));
+    let answered: usize = join_all(flood).await.iter().map(|responses| responses.matches("HTTP/1.1 400").count()).sum();
+    assert_eq!(answered, 20_000);
+    let metrics = metrics_of(&server).await;
+    let dropped = metrics.lines().find_map(|line| line.strip_prefix("promolink_log_lines_dropped_total "));
+    assert!(dropped.unwrap().parse::<u64>().unwrap() > 10_000, "{metrics}");
+
+    let log = BufReader::new(server.unread_log());
+    let told = tokio::task::spawn_blocking(move || {
+        let mut lines = log.lines().map(Result::unwrap);
+        lines.find(|line| line.contains("lines were dropped"))
+    });
+    let told = tokio::time::timeout(Duration::from_secs(15), told).await.expect("lines were dropped").unwrap();
+    assert!(told.unwrap().contains("\"dropped\":"));
+    assert_eq!(get(&server.url("/health")).await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::operations::{METRICS, metrics_of};
-use crate::support::{Database, ORG, Server, campaign, code_of};
+use crate::support::{Database, ORG, Server, campaign, code_of, raw};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_beyond_those_that_go_on_at_once_are_refused_at_once() {
@@ -85,6 +85,34 @@ async fn a_flood_of_refusals_does_not_fill_the_log() {
     assert!(left_out > 100 && lines.iter().all(|line| line["reason"].is_string()), "{log}");
     let counted = "promolink_requests_total{operation=\"unnamed\",status=\"401\",error=\"UNAUTHENTICATED\"} 201";
     assert!(metrics_of(&server).await.contains(counted));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_without_a_credential_does_not_fill_the_log_whatever_is_answered() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve(&database, &[]);
+    let kinds =
+        [("GET /nothing", "", 404), ("DELETE /graphql", "", 405), ("GET /graphql", "accept: text/html\r\n", 406)];
+    let ask = async |count: usize| {
+        let asked = kinds.map(|(line, headers, _)| raw::pipeline(&server.address, line, headers, count));
+        for ((_, _, status), responses) in kinds.iter().zip(join_all(asked).await) {
+            assert_eq!(responses.matches(&format!("HTTP/1.1 {status}")).count(), count);
+        }
+    };
+    let started = Instant::now();
+    ask(3_000).await;
+    let bytes = server.log().len();
+    assert!(bytes < 100_000 * (1 + usize::try_from(started.elapsed().as_secs()).unwrap()), "{bytes} bytes");
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    ask(1).await;
+    let log = server.log();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    for (_, _, status) in kinds {
+        let of_status = lines.iter().filter(|line| line["status"] == status);
+        let told: u64 = of_status.map(|line| 1 + line["left_out"].as_u64().unwrap()).sum();
+        assert_eq!(told, 3_001, "{status}");
+    }
 }
 
 /// Waits until so many sessions wait for locks.

@@ -4,6 +4,7 @@ mod cluster;
 mod database;
 mod fixtures;
 pub mod issuer;
+pub mod raw;
 mod server;
 
 pub use cluster::{Cluster, user_instead_of_root};

@@ -1,6 +1,6 @@
 //! Persisted documents: those that an operator lets callers name instead of sending their text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{limits::DocumentLimits, validation::parse};
 
@@ -8,6 +8,7 @@ use super::{limits::DocumentLimits, validation::parse};
 #[derive(Debug, Default)]
 pub struct PersistedDocuments {
     texts: HashMap<String, String>,
+    distinct_texts: HashSet<String>,
     /// Whether callers may send no other documents. Admins may.
     pub only: bool,
 }
@@ -43,11 +44,18 @@ impl PersistedDocuments {
             })?;
         }
         let plain = |id: String| id.strip_prefix(HASH).map(ToOwned::to_owned).unwrap_or(id);
-        Ok(Self { texts: texts.into_iter().map(|(id, text)| (plain(id), text)).collect(), only })
+        let distinct_texts = texts.values().cloned().collect();
+        Ok(Self { distinct_texts, texts: texts.into_iter().map(|(id, text)| (plain(id), text)).collect(), only })
     }
 
     /// The text of a document, or `None` if there is no such document. The prefix `sha256:` may be left out.
     pub fn get(&self, id: &str) -> Option<&str> {
         self.texts.get(id.strip_prefix(HASH).unwrap_or(id)).map(String::as_str)
+    }
+
+    /// Whether one of the documents has this text.
+    #[must_use]
+    pub fn has_text(&self, text: &str) -> bool {
+        self.distinct_texts.contains(text)
     }
 }

@@ -47,6 +47,7 @@ pub struct Prepared {
     pub(super) executable: ExecutableDocument,
     pub(super) variables: Variables,
     pub(super) values: usize,
+    pub(super) is_persisted: bool,
 }
 
 impl Prepared {
@@ -72,5 +73,11 @@ impl Prepared {
     #[must_use]
     pub fn is_mutation(&self) -> bool {
         self.operation.is_mutation()
+    }
+
+    /// Whether the document is one of the persisted documents, by whatever it was named.
+    #[must_use]
+    pub const fn is_persisted(&self) -> bool {
+        self.is_persisted
     }
 }

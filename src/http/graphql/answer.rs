@@ -17,7 +17,7 @@ use super::{execute::Failure, media::Media, request::Malformed};
 use crate::{
     auth::Wait,
     graphql::{self, RequestError, RequestErrorKind},
-    http::requests::About,
+    http::access_log::About,
 };
 
 /// What else the response depends on: the media type is negotiated.
@@ -148,6 +148,7 @@ impl Answerer {
 
     /// Answers a request that there is no place for.
     pub fn busy(&mut self) -> Response {
+        self.about.had_no_place = true;
         self.write(StatusCode::SERVICE_UNAVAILABLE, &[graphql::overloaded()])
     }
 

@@ -1,5 +1,7 @@
 //! API keys in SQLite.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use diesel::prelude::*;
 
@@ -30,11 +32,15 @@ impl ApiKeyRepository for SqliteStore {
         .await
     }
 
-    async fn key(&self, org: OrgId, id: ApiKeyId) -> StoreResult<Option<ApiKey>> {
-        let query = queries::api_key(org.get(), Id(id.get()));
+    async fn keys_by_id(&self, keys: &BTreeSet<(OrgId, ApiKeyId)>) -> StoreResult<Vec<ApiKey>> {
+        let keys: Vec<_> = keys.iter().map(|(org, id)| (org.get(), Id(id.get()))).collect();
         self.read(move |connection| {
-            let row = query.select(ApiKeyRow::as_select()).get_result(connection).optional()?;
-            row.map(TryInto::try_into).transpose()
+            // In one statement for each organisation: the keys are in their order.
+            let organisations = keys.chunk_by(|(one, _), (other, _)| one == other).map(|keys| {
+                let query = queries::api_keys_by_id(keys[0].0, keys.iter().map(|(_, id)| *id).collect());
+                query.select(ApiKeyRow::as_select()).load(connection)
+            });
+            into_domain(organisations.collect::<QueryResult<Vec<Vec<ApiKeyRow>>>>()?.concat())
         })
         .await
     }

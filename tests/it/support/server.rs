@@ -4,7 +4,9 @@ use std::{
     env, fs,
     io::{BufRead, BufReader},
     ops::Deref,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -56,17 +58,40 @@ impl Server {
         Self::run_at(&mut command, database, port, "Promolink serves")
     }
 
+    /// Starts `promolink serve` with a log that nobody reads.
+    pub fn serve_unread(database: &Database, variables: &[(&str, &str)]) -> Self {
+        let mut command = program();
+        command.arg("serve").envs(variables.iter().copied());
+        let log = NamedTempFile::new().unwrap();
+        Self::spawn(command.stderr(Stdio::piped()), database, "0", "Promolink serves", log)
+    }
+
+    /// Starts `promolink serve` in a process that may have so many files.
+    pub fn serve_with_files(database: &Database, files: u32, variables: &[(&str, &str)]) -> Self {
+        let program = program();
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("ulimit -n {files} && exec \"$0\" \"$@\"")).arg(program.get_program());
+        for (name, _) in program.get_envs() {
+            command.env_remove(name);
+        }
+        command.arg("serve").envs(variables.iter().copied());
+        Self::run(&mut command, database, "Promolink serves")
+    }
+
     fn run(command: &mut Command, database: &Database, ready: &str) -> Self {
         Self::run_at(command, database, "0", ready)
     }
 
     fn run_at(command: &mut Command, database: &Database, port: &str, ready: &str) -> Self {
         let log = NamedTempFile::new().unwrap();
+        Self::spawn(command.stderr(log.reopen().unwrap()), database, port, ready, log)
+    }
+
+    fn spawn(command: &mut Command, database: &Database, port: &str, ready: &str, log: NamedTempFile) -> Self {
         let mut process = command
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .env("DATABASE_URL", &database.url)
             .stdout(Stdio::piped())
-            .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
         let mut greeting = String::new();
@@ -88,9 +113,24 @@ impl Server {
         Caller { credential: Some(credential.to_owned()), ..self.caller.clone() }
     }
 
-    /// What the server has logged.
+    /// What the server has logged. A thread of its own writes the log, so this waits until nothing more comes.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.log.path()).unwrap()
+        let read = || fs::read_to_string(self.log.path()).unwrap();
+        let mut log = read();
+        for _ in 0..50 {
+            thread::sleep(Duration::from_millis(25));
+            let longer = read();
+            if longer.len() == log.len() {
+                break;
+            }
+            log = longer;
+        }
+        log
+    }
+
+    /// The log of a server whose log nobody reads.
+    pub fn unread_log(&mut self) -> ChildStderr {
+        self.process.stderr.take().unwrap()
     }
 
     /// Runs a query that must succeed, and answers with how many statements it took, which the server must log

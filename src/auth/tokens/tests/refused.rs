@@ -142,6 +142,10 @@ async fn a_token_whose_claims_are_not_what_they_must_be() {
         ("sub", json!("-1"), no_customer),
         ("sub", json!("+1"), no_customer),
         ("sub", json!(" 1"), no_customer),
+        ("sub", json!("00042"), no_customer),
+        ("sub", json!("42.0"), no_customer),
+        ("sub", json!("4_2"), no_customer),
+        ("sub", json!("-0"), no_customer),
         ("sub", json!("٣"), no_customer),
         ("sub", json!("9007199254740992"), no_customer),
         ("sub", json!("99999999999999999999"), no_customer),
@@ -150,6 +154,8 @@ async fn a_token_whose_claims_are_not_what_they_must_be() {
         ("org_id", json!(1.5), no_organisation),
         ("org_id", json!(9_007_199_254_740_992_i64), no_organisation),
         ("org_id", json!("one"), no_organisation),
+        ("org_id", json!("0100458"), no_organisation),
+        ("org_id", json!("+100458"), no_organisation),
         ("org_id", json!([100_458]), no_organisation),
     ] {
         let token = token(&json!({ "alg": "EdDSA", "kid": "EdDSA" }), &claims_with(name, value.clone()), &ED);

@@ -1,25 +1,27 @@
 //! What is told of each request when it is answered: a line in the log, and metrics.
 
+mod figures;
+
 use std::{
-    collections::HashMap,
-    sync::{Arc, LazyLock, PoisonError, RwLock},
+    iter,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use axum::http::{HeaderMap, Response, StatusCode};
-use metrics::{Counter, Histogram, counter, histogram};
 use tracing::Span;
 
+use self::figures::Figures;
+pub use self::figures::Naming;
 use super::REQUEST_ID;
 use crate::telemetry::Sparing;
 
-/// How many operations are told apart. Their names are the callers' own, and each has metrics of its own.
-const MAX_OPERATIONS: usize = 100;
-
-/// By these, nobody was let in, or there was no room or no database: whoever gets one may ask again at once, and again. So
-/// not each has a line in the log.
+/// Callers retry these immediately, so their lines are limited even if the caller showed a valid credential.
 const REFUSED: [StatusCode; 3] =
     [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+
+/// The limits of lines, by status.
+static LINES: LazyLock<Vec<Sparing>> = LazyLock::new(|| iter::repeat_with(Sparing::default).take(1000).collect());
 
 /// The error's code where a request took too long.
 const TIMED_OUT: &str = "TIMEOUT";
@@ -33,14 +35,18 @@ const GONE: u16 = 499;
 pub struct About {
     /// The request's id.
     pub id: Option<Arc<str>>,
-    /// Who asked, if that is known.
+    /// The caller, once its credential was accepted.
     pub credential: Option<Arc<str>>,
     /// The operation's name, if it has one and was executed.
     pub operation: Option<Arc<str>>,
+    /// Whether that name becomes a label of metrics.
+    pub naming: Naming,
     /// The code of the first error.
     pub error: Option<String>,
     /// Why it was refused, in words that are not for the caller.
     pub reason: Option<&'static str>,
+    /// Whether there was no room for it. That took no time, of which the histogram would tell as if it had been served.
+    pub had_no_place: bool,
 }
 
 /// Tells of a request that is answered.
@@ -80,12 +86,14 @@ impl About {
     fn tell(&self, status: u16, latency: Duration) {
         self.log(status, latency);
         let figures = self.figures();
-        figures.seconds.record(latency);
+        if !self.had_no_place {
+            figures.seconds.record(latency);
+        }
         self.count(status, &figures);
     }
 
     fn figures(&self) -> Arc<Figures> {
-        Figures::of(self.operation.as_deref().unwrap_or("unnamed"))
+        Figures::of(self.operation.as_deref(), self.naming)
     }
 
     fn count(&self, status: u16, figures: &Figures) {
@@ -93,17 +101,21 @@ impl About {
             None if status == StatusCode::OK => figures.successes.increment(1),
             error => {
                 let error = error.clone().unwrap_or_else(|| "none".to_owned());
-                requests(&figures.name, status, error).increment(1);
+                figures.failed(status, error).increment(1);
             }
         }
     }
 
-    fn log(&self, status: u16, latency: Duration) {
-        static LINES: LazyLock<[Sparing; REFUSED.len()]> = LazyLock::new(Default::default);
-        let refused = REFUSED.iter().position(|&refused| refused == status);
+    /// Whether only some requests with this status have a line. Those of callers without a valid credential come at the
+    /// rate that strangers choose.
+    fn is_limited(&self, status: u16) -> bool {
         // What took too long may have changed something, and can't come in floods.
-        let refused = refused.filter(|_| self.error.as_deref() != Some(TIMED_OUT));
-        let line = refused.map_or(Some(None), |refused| LINES[refused].next().map(Some));
+        self.error.as_deref() != Some(TIMED_OUT)
+            && (self.credential.is_none() || REFUSED.iter().any(|&refused| refused == status))
+    }
+
+    fn log(&self, status: u16, latency: Duration) {
+        let line = if self.is_limited(status) { LINES[usize::from(status)].next().map(Some) } else { Some(None) };
         let Some(left_out) = line else { return };
         tracing::info!(
             target: "promolink::request",
@@ -118,45 +130,6 @@ impl About {
             "answered"
         );
     }
-}
-
-/// Where the metrics of an operation are kept, so that they need not be looked for with each request.
-struct Figures {
-    name: Arc<str>,
-    seconds: Histogram,
-    successes: Counter,
-}
-
-impl Figures {
-    fn new(name: &str) -> Self {
-        let name: Arc<str> = Arc::from(name);
-        Self {
-            seconds: histogram!("promolink_request_seconds", "operation" => Arc::clone(&name)),
-            successes: requests(&name, 200, "none".to_owned()),
-            name,
-        }
-    }
-
-    /// Those of an operation, or of all others when there are too many.
-    fn of(name: &str) -> Arc<Self> {
-        static KNOWN: LazyLock<RwLock<HashMap<Arc<str>, Arc<Figures>>>> = LazyLock::new(RwLock::default);
-        static OTHER: LazyLock<Arc<Figures>> = LazyLock::new(|| Arc::new(Figures::new("other")));
-        if let Some(known) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(name) {
-            return Arc::clone(known);
-        }
-        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_OPERATIONS {
-            return Arc::clone(&OTHER);
-        }
-        let figures = Arc::new(Self::new(name));
-        known.insert(Arc::clone(&figures.name), Arc::clone(&figures));
-        figures
-    }
-}
-
-fn requests(operation: &Arc<str>, status: u16, error: String) -> Counter {
-    let operation = Arc::clone(operation);
-    counter!("promolink_requests_total", "operation" => operation, "status" => status.to_string(), "error" => error)
 }
 
 #[cfg(test)]
