@@ -102,6 +102,12 @@ impl Server {
         (log.lines().skip(before).filter(|line| line.contains("sql=\"SELECT ")).count(), data)
     }
 
+    /// How many threads the process has.
+    #[cfg(target_os = "linux")]
+    pub fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap().count()
+    }
+
     /// Asks the process to end.
     pub fn ask_to_end(&self) {
         Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
