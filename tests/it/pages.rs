@@ -17,16 +17,21 @@ fn with_codes(campaign: TestCampaign, prefix: &str) -> TestCampaign {
     (0..CODES).fold(campaign, |campaign, number| campaign.code(&format!("{prefix}-{number:03}"), None))
 }
 
-/// A document with this field under many aliases.
-fn aliased(field: impl Fn(usize) -> String) -> String {
-    let fields = (0..ALIASES).fold(String::new(), |mut fields, number| {
-        writeln!(fields, "a{number}: {}", field(number)).unwrap();
-        fields
-    });
-    format!("{{ {fields} }}")
+/// Selects these fields, each under an alias of its own.
+fn selection(fields: impl IntoIterator<Item = String>) -> String {
+    let mut selection = "{".to_owned();
+    for (number, field) in fields.into_iter().enumerate() {
+        writeln!(selection, " a{number}: {field}").unwrap();
+    }
+    selection + "}"
 }
 
-/// The first field of that, beside the others.
+/// Selects a field under many aliases.
+fn aliased(field: impl Fn(usize) -> String) -> String {
+    selection((0..ALIASES).map(field))
+}
+
+/// A list's field with a page size of its own for each alias, all of them about the same.
 fn nested(field: &str) -> impl Fn(usize) -> String {
     let field = field.to_owned();
     move |number| field.replace("FIRST", &(32 + number % 32).to_string())
@@ -126,8 +131,7 @@ on_both_databases! {
             }
         }
         assert!(fields.len() > 200, "{} pages", fields.len());
-        let document: String = fields.iter().enumerate().map(|(number, field)| format!("a{number}: {field}\n")).collect();
-        let together = server.data(&format!("{{ {document} }}"), Value::Null).await;
+        let together = server.data(&selection(fields.clone()), Value::Null).await;
         for (number, alone) in alone.iter().enumerate() {
             assert_eq!(&together[format!("a{number}")], alone, "{}", fields[number]);
         }

@@ -79,18 +79,21 @@ pub fn campaign_pages(org: OrgId, afters: &[Option<CampaignId>], limit: u32) -> 
     campaigns_in(org.get(), campaigns::id.in_pages(&*starts, page.select(campaigns::id)))
 }
 
-type CodesInPages = InPages<promotion_codes::folded, Select<lists::codes_after, promotion_codes::folded>>;
+type CodesInPages =
+    InPages<promotion_codes::folded, Select<lists::codes_after, promotion_codes::folded>, promotion_codes::campaign_id>;
 
 #[auto_type]
-fn codes_in(org: i64, campaigns: Among<promotion_codes::campaign_id>, pages: CodesInPages) -> _ {
-    promotion_codes::table.filter(promotion_codes::org_id.eq(org)).filter(campaigns).filter(pages)
+fn codes_in(org: i64, pages: CodesInPages) -> _ {
+    promotion_codes::table.filter(promotion_codes::org_id.eq(org)).filter(pages)
 }
 
 /// Pages of campaigns' codes.
 pub fn codes_of_campaigns(org: OrgId, starts: &[Start<CampaignId, FoldedCode>], limit: u32) -> codes_in {
     let (starts, page) = lists::codes_of_campaigns(org, starts, limit);
-    let pages = promotion_codes::folded.in_pages(&starts, page.select(promotion_codes::folded));
-    codes_in(org.get(), promotion_codes::campaign_id.among(&starts.parents), pages)
+    let page = page.select(promotion_codes::folded);
+    // Campaigns of different modes may have the same text.
+    let pages = promotion_codes::folded.in_pages_of(promotion_codes::campaign_id, &starts, page);
+    codes_in(org.get(), pages)
 }
 
 type HoldsInPages = InPages<promotions::id, Select<lists::holds_after, promotions::id>>;

@@ -112,7 +112,9 @@ pub struct Among<Key> {
 
 /// Whether a key is on the page of one of the starts.
 #[derive(Debug, Clone, QueryId)]
-pub struct InPages<Key, Query> {
+pub struct InPages<Key, Query, Owner = Key> {
+    /// The column of the parent, where the key is not unique without it.
+    owner: Option<Owner>,
     key: Key,
     starts: Rows,
     page: Query,
@@ -127,7 +129,12 @@ pub trait KeyOfPages: Column + Sized {
 
     /// Whether the column is on the page of one of the starts. The page selects this column.
     fn in_pages<Page>(self, starts: impl Into<Rows>, page: Page) -> InPages<Self, Page> {
-        InPages { key: self, starts: starts.into(), page }
+        InPages { owner: None, key: self, starts: starts.into(), page }
+    }
+
+    /// The same, where the column is not unique without that of the parent.
+    fn in_pages_of<Owner, Page>(self, owner: Owner, starts: impl Into<Rows>, page: Page) -> InPages<Self, Page, Owner> {
+        InPages { owner: Some(owner), key: self, starts: starts.into(), page }
     }
 }
 
@@ -162,27 +169,38 @@ where
     }
 }
 
-impl<K, Q> Expression for InPages<K, Q> {
+impl<K, Q, O> Expression for InPages<K, Q, O> {
     type SqlType = Bool;
 }
 
-impl<K: AppearsOnTable<QS>, Q, QS: ?Sized> AppearsOnTable<QS> for InPages<K, Q> {}
+impl<K: AppearsOnTable<QS>, Q, O, QS: ?Sized> AppearsOnTable<QS> for InPages<K, Q, O> {}
 
-impl<K: SelectableExpression<QS>, Q, QS: ?Sized> SelectableExpression<QS> for InPages<K, Q> {}
+impl<K: SelectableExpression<QS>, Q, O, QS: ?Sized> SelectableExpression<QS> for InPages<K, Q, O> {}
 
-impl<K, Q> ValidGrouping<()> for InPages<K, Q> {
+impl<K, Q, O> ValidGrouping<()> for InPages<K, Q, O> {
     type IsAggregate = is_aggregate::No;
 }
 
-impl<K, Q> QueryFragment<Sqlite> for InPages<K, Q>
+impl<K, Q, O> QueryFragment<Sqlite> for InPages<K, Q, O>
 where
     K: QueryFragment<Sqlite> + Column,
     <K as Expression>::SqlType: ThroughJson,
+    O: QueryFragment<Sqlite> + Column,
+    <O as Expression>::SqlType: ThroughJson,
     Q: QueryFragment<Sqlite>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("(");
+        if let Some(owner) = &self.owner {
+            owner.walk_ast(out.reborrow())?;
+            out.push_sql(", ");
+        }
         self.key.walk_ast(out.reborrow())?;
-        out.push_sql(" IN (SELECT ");
+        out.push_sql(") IN (SELECT ");
+        if self.owner.is_some() {
+            out.push_sql(<O as Expression>::SqlType::DECODE);
+            out.push_sql("parent.value ->> 0), ");
+        }
         out.push_sql(<K as Expression>::SqlType::DECODE);
         out.push_sql("page.value) FROM json_each(");
         out.push_bind_param::<Text, _>(&self.starts.0)?;
