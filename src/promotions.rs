@@ -28,7 +28,7 @@ pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, Promo
 pub(crate) use ids::{uuid_id, uuid_v7};
 pub use import::{CodeImport, NewCodes, RowOutcome};
 pub use link::{CodeState, Decisions, LinkOutcome, LinkRequest, WorkingSet, decide};
-pub use page::{Page, WalletFilter};
+pub use page::{Page, Start, WalletFilter};
 pub use promotion::{Promotion, PromotionState};
 pub use redeem::{
     InvalidTransactionId, RedeemDecision, RedeemOutcome, RedeemRequest, RedeemState, Redemption, Release,

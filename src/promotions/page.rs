@@ -11,6 +11,9 @@ pub struct Page<Cursor> {
     pub limit: u32,
 }
 
+/// Where a page of a parent's list begins: behind the row with this cursor, or, with `None`, at the start.
+pub type Start<Parent, Cursor> = (Parent, Option<Cursor>);
+
 /// Which promotions of a wallet are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WalletFilter {

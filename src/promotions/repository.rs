@@ -10,7 +10,7 @@ use super::{
     ids::{CampaignId, CustomerId, OrgId, PromotionId, RedemptionId},
     import::{CodeImport, NewCodes},
     link::{LinkOutcome, LinkRequest},
-    page::{Page, WalletFilter},
+    page::{Start, WalletFilter},
     promotion::Promotion,
     redeem::{RedeemOutcome, RedeemRequest, Redemption},
     time::Timestamp,
@@ -51,6 +51,10 @@ pub trait LinkRepository: Send + Sync + 'static {
 ///
 /// Every method is about one organisation, but for those whose requests name theirs. Reads answer in no particular order
 /// and leave out what there isn't, unless they say otherwise.
+///
+/// Pages of one kind of list are read by one statement: each start names a list and a cursor of its own, and each page has
+/// at most `limit` rows. The answer has every row of these pages once, in the order of the lists. Where pages of a list
+/// overlap or follow each other, it is up to the caller to tell them apart.
 #[async_trait]
 pub trait PromotionRepository: LinkRepository {
     /// Uses a promotion.
@@ -115,40 +119,45 @@ pub trait PromotionRepository: LinkRepository {
         at_most: u64,
     ) -> Result<u64, StoreError>;
 
-    /// A page of the organisation's campaigns, newest first.
-    async fn campaign_page(&self, org: OrgId, page: &Page<CampaignId>) -> Result<Vec<Campaign>, StoreError>;
+    /// Pages of the organisation's campaigns, newest first, each behind one of these campaigns or at the start.
+    async fn campaign_pages(
+        &self,
+        org: OrgId,
+        afters: &[Option<CampaignId>],
+        limit: u32,
+    ) -> Result<Vec<Campaign>, StoreError>;
 
-    /// A page of each campaign's codes, in the order of their folded text.
+    /// Pages of campaigns' codes, in the order of their folded text.
     async fn codes_of_campaigns(
         &self,
         org: OrgId,
-        campaigns: &[CampaignId],
-        page: &Page<FoldedCode>,
+        starts: &[Start<CampaignId, FoldedCode>],
+        limit: u32,
     ) -> Result<Vec<PromotionCode>, StoreError>;
 
-    /// A page of each code's standing holds, in the order of their customers.
+    /// Pages of codes' standing holds, in the order of their customers.
     async fn holds_of_codes(
         &self,
         org: OrgId,
         mode: PromotionMode,
-        codes: &[FoldedCode],
-        page: &Page<CustomerId>,
+        starts: &[Start<FoldedCode, CustomerId>],
+        limit: u32,
     ) -> Result<Vec<Promotion>, StoreError>;
 
-    /// A page of each customer's promotions, newest first.
+    /// Pages of customers' promotions, newest first.
     async fn wallets(
         &self,
         org: OrgId,
-        customers: &[CustomerId],
+        starts: &[Start<CustomerId, PromotionId>],
         filter: WalletFilter,
-        page: &Page<PromotionId>,
+        limit: u32,
     ) -> Result<Vec<Promotion>, StoreError>;
 
-    /// A page of each promotion's redemptions, oldest first.
+    /// Pages of promotions' redemptions, oldest first.
     async fn redemptions_of_promotions(
         &self,
         org: OrgId,
-        promotions: &[PromotionId],
-        page: &Page<RedemptionId>,
+        starts: &[Start<PromotionId, RedemptionId>],
+        limit: u32,
     ) -> Result<Vec<Redemption>, StoreError>;
 }

@@ -159,12 +159,6 @@ impl PromotionService {
         &*self.reads
     }
 
-    /// The promotion with this id.
-    pub async fn promotion(&self, org: OrgId, id: PromotionId) -> Result<Option<Promotion>, StoreError> {
-        let ids = [id];
-        Ok(retried(|| self.reads.promotions(org, &ids)).await?.pop())
-    }
-
     /// The campaign with this id.
     pub async fn campaign(&self, org: OrgId, id: CampaignId) -> Result<Option<Campaign>, StoreError> {
         let ids = [id];

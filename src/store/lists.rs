@@ -1,7 +1,9 @@
-//! The queries of lists: pages of campaigns, and pages of a parent's children, which each store runs for many parents at
-//! once. The same for both databases.
+//! The queries of lists: a page of campaigns, and a page of a parent's children, which each store runs in one statement
+//! for many parents, each with a cursor of its own. The same for both databases.
 //!
-//! The pages of many parents come in no order. [`sorted`] sorts them.
+//! The pages of many parents come in no order, and rows on several of them more than once. [`sorted`] puts that right.
+
+use std::cmp::Reverse;
 
 use diesel::{
     backend::Backend,
@@ -16,16 +18,17 @@ use uuid::Uuid;
 
 use super::{
     error::StoreResult,
-    parent::Parent,
+    parent::{After, Parent, Starts},
     rows::{Id, into_domain, mode_to_db},
     schema::{PublicId, campaigns, promotion_codes, promotions, redemptions},
 };
 use crate::promotions::{
-    CampaignId, CustomerId, FoldedCode, OrgId, Page, PromotionId, PromotionMode, RedemptionId, StoreError, WalletFilter,
+    Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
+    Redemption, RedemptionId, Start, StoreError, WalletFilter,
 };
 
 #[auto_type]
-fn campaigns_before(org: i64, before: Id, limit: i64) -> _ {
+pub fn campaigns_before(org: i64, before: Parent<PublicId>, limit: i64) -> _ {
     campaigns::table
         .filter(campaigns::org_id.eq(org))
         .filter(campaigns::id.lt(before))
@@ -33,13 +36,14 @@ fn campaigns_before(org: i64, before: Id, limit: i64) -> _ {
         .limit(limit)
 }
 
-/// A page of an organisation's campaigns, newest first.
-pub fn campaign_page(org: OrgId, page: &Page<CampaignId>) -> campaigns_before {
-    campaigns_before(org.get(), before(page.after.map(CampaignId::get)), page.limit.into())
+/// Pages of an organisation's campaigns, newest first: the cursors, and the query of each.
+pub fn campaign_pages(org: OrgId, afters: &[Option<CampaignId>], limit: u32) -> (Vec<Id>, campaigns_before) {
+    let before = afters.iter().map(|after| after.map_or_else(largest, |id| Id(id.get()))).collect();
+    (before, campaigns_before(org.get(), Parent::new(), limit.into()))
 }
 
 #[auto_type]
-pub fn codes_after(org: i64, campaign: Parent<PublicId>, after: String, limit: i64) -> _ {
+pub fn codes_after(org: i64, campaign: Parent<PublicId>, after: After<Text>, limit: i64) -> _ {
     promotion_codes::table
         .filter(promotion_codes::org_id.eq(org))
         .filter(promotion_codes::campaign_id.eq(campaign))
@@ -48,15 +52,19 @@ pub fn codes_after(org: i64, campaign: Parent<PublicId>, after: String, limit: i
         .limit(limit)
 }
 
-/// A page of a campaign's codes, in the order of their folded text.
-pub fn codes_of_campaign(org: OrgId, page: &Page<FoldedCode>) -> codes_after {
+/// Pages of campaigns' codes, in the order of their folded text.
+pub fn codes_of_campaigns(
+    org: OrgId,
+    starts: &[Start<CampaignId, FoldedCode>],
+    limit: u32,
+) -> (Starts<Id, String>, codes_after) {
     // No folded text is empty, so all come after the empty one.
-    let after = page.after.as_ref().map(|folded| folded.as_str().to_owned()).unwrap_or_default();
-    codes_after(org.get(), Parent::new(), after, page.limit.into())
+    let starts = Starts::new(starts, |id| Id(id.get()), |folded| folded.as_str().to_owned(), String::new);
+    (starts, codes_after(org.get(), Parent::new(), After::new(), limit.into()))
 }
 
 #[auto_type]
-pub fn holds_after(org: i64, mode: i16, code: Parent<Text>, after: i64, limit: i64) -> _ {
+pub fn holds_after(org: i64, mode: i16, code: Parent<Text>, after: After<BigInt>, limit: i64) -> _ {
     promotions::table
         .filter(promotions::org_id.eq(org))
         .filter(promotions::mode.eq(mode))
@@ -67,14 +75,19 @@ pub fn holds_after(org: i64, mode: i16, code: Parent<Text>, after: i64, limit: i
         .limit(limit)
 }
 
-/// A page of a code's standing holds, in the order of their customers.
-pub fn holds_of_code(org: OrgId, mode: PromotionMode, page: &Page<CustomerId>) -> holds_after {
-    let after = page.after.map_or(-1, CustomerId::get);
-    holds_after(org.get(), mode_to_db(mode), Parent::new(), after, page.limit.into())
+/// Pages of codes' standing holds, in the order of their customers.
+pub fn holds_of_codes(
+    org: OrgId,
+    mode: PromotionMode,
+    starts: &[Start<FoldedCode, CustomerId>],
+    limit: u32,
+) -> (Starts<String, i64>, holds_after) {
+    let starts = Starts::new(starts, |folded| folded.as_str().to_owned(), |customer| customer.get(), || -1);
+    (starts, holds_after(org.get(), mode_to_db(mode), Parent::new(), After::new(), limit.into()))
 }
 
 #[auto_type]
-pub fn wallet_before(org: i64, customer: Parent<BigInt>, narrowed: Narrowed, before: Id, limit: i64) -> _ {
+pub fn wallet_before(org: i64, customer: Parent<BigInt>, narrowed: Narrowed, before: After<PublicId>, limit: i64) -> _ {
     promotions::table
         .filter(promotions::org_id.eq(org))
         .filter(promotions::customer_id.eq(customer))
@@ -84,18 +97,23 @@ pub fn wallet_before(org: i64, customer: Parent<BigInt>, narrowed: Narrowed, bef
         .limit(limit)
 }
 
-/// A page of a customer's promotions, newest first.
-pub fn wallet(org: OrgId, filter: WalletFilter, page: &Page<PromotionId>) -> wallet_before {
+/// Pages of customers' promotions, newest first.
+pub fn wallets(
+    org: OrgId,
+    starts: &[Start<CustomerId, PromotionId>],
+    filter: WalletFilter,
+    limit: u32,
+) -> (Starts<i64, Id>, wallet_before) {
     let narrowed = Narrowed {
         mode: filter.mode.map(mode_to_db),
         active: filter.active.map(|(active, now)| (active, now.millis())),
     };
-    let before = before(page.after.map(PromotionId::get));
-    wallet_before(org.get(), Parent::new(), narrowed, before, page.limit.into())
+    let starts = Starts::new(starts, |customer| customer.get(), |id| Id(id.get()), largest);
+    (starts, wallet_before(org.get(), Parent::new(), narrowed, After::new(), limit.into()))
 }
 
 #[auto_type]
-pub fn redemptions_after(org: i64, promotion: Parent<PublicId>, after: Id, limit: i64) -> _ {
+pub fn redemptions_after(org: i64, promotion: Parent<PublicId>, after: After<PublicId>, limit: i64) -> _ {
     redemptions::table
         .filter(redemptions::org_id.eq(org))
         .filter(redemptions::promotion_id.eq(promotion))
@@ -104,15 +122,19 @@ pub fn redemptions_after(org: i64, promotion: Parent<PublicId>, after: Id, limit
         .limit(limit)
 }
 
-/// A page of a promotion's redemptions, oldest first.
-pub fn redemptions_of_promotion(org: OrgId, page: &Page<RedemptionId>) -> redemptions_after {
-    let after = Id(page.after.map_or(Uuid::nil(), RedemptionId::get));
-    redemptions_after(org.get(), Parent::new(), after, page.limit.into())
+/// Pages of promotions' redemptions, oldest first.
+pub fn redemptions_of_promotions(
+    org: OrgId,
+    starts: &[Start<PromotionId, RedemptionId>],
+    limit: u32,
+) -> (Starts<Id, Id>, redemptions_after) {
+    let starts = Starts::new(starts, |id| Id(id.get()), |id| Id(id.get()), || Id(Uuid::nil()));
+    (starts, redemptions_after(org.get(), Parent::new(), After::new(), limit.into()))
 }
 
-/// Ids that descend begin below the largest.
-fn before(id: Option<Uuid>) -> Id {
-    Id(id.unwrap_or(Uuid::max()))
+/// Where ids that descend begin: no id is the largest there can be.
+fn largest() -> Id {
+    Id(Uuid::max())
 }
 
 /// Whether a promotion is one of those that a wallet is narrowed to.
@@ -179,12 +201,38 @@ where
     }
 }
 
-/// Turns rows into what the domain knows, in the order of a key.
+/// Turns rows into what the domain knows: each once, in the order of a key that no two share.
 pub fn sorted<Row, Thing, Key: Ord>(rows: Vec<Row>, key: impl Fn(&Thing) -> Key) -> StoreResult<Vec<Thing>>
 where
     Thing: TryFrom<Row, Error = StoreError>,
 {
     let mut things: Vec<Thing> = into_domain(rows)?;
-    things.sort_by_key(key);
+    things.sort_by_cached_key(&key);
+    things.dedup_by_key(|thing| key(thing));
     Ok(things)
+}
+
+/// The order of campaigns.
+pub fn newest_first(campaign: &Campaign) -> Reverse<CampaignId> {
+    Reverse(campaign.id)
+}
+
+/// The order of a campaign's codes. Two campaigns of different modes may have the same text.
+pub fn by_text(code: &PromotionCode) -> (FoldedCode, CampaignId) {
+    (code.code.folded().clone(), code.campaign_id)
+}
+
+/// The order of a code's holds.
+pub fn by_customer(promotion: &Promotion) -> (CustomerId, PromotionId) {
+    (promotion.customer_id, promotion.id)
+}
+
+/// The order of a wallet.
+pub fn latest_first(promotion: &Promotion) -> Reverse<PromotionId> {
+    Reverse(promotion.id)
+}
+
+/// The order of a promotion's redemptions.
+pub fn oldest_first(redemption: &Redemption) -> RedemptionId {
+    redemption.id
 }

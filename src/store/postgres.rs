@@ -13,10 +13,7 @@ mod pooler;
 mod statements;
 mod tls;
 
-use std::cmp::Reverse;
-
 use async_trait::async_trait;
-use diesel::{SelectableHelper, prelude::*};
 use diesel_async::{
     AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection, pooled_connection::deadpool::Object,
 };
@@ -37,8 +34,8 @@ use crate::{
     auth::Secret,
     promotions::{
         Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign,
-        LinkOutcome, LinkRepository, LinkRequest, NewCodes, OrgId, Page, Promotion, PromotionCode, PromotionId,
-        PromotionMode, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError,
+        LinkOutcome, LinkRepository, LinkRequest, NewCodes, OrgId, Promotion, PromotionCode, PromotionId,
+        PromotionMode, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start, StoreError,
         Timestamp, WalletFilter,
     },
 };
@@ -184,51 +181,55 @@ impl PromotionRepository for PostgresStore {
         Ok(u64::try_from(query.get_result::<i64>(&mut self.connection().await?).await?)?)
     }
 
-    async fn campaign_page(&self, org: OrgId, page: &Page<CampaignId>) -> StoreResult<Vec<Campaign>> {
-        let query = lists::campaign_page(org, page);
-        into_domain(query.select(CampaignRow::as_select()).load(&mut self.connection().await?).await?)
+    async fn campaign_pages(
+        &self,
+        org: OrgId,
+        afters: &[Option<CampaignId>],
+        limit: u32,
+    ) -> StoreResult<Vec<Campaign>> {
+        let rows = look_ups::campaign_pages(org, afters, limit).load(&mut self.connection().await?).await?;
+        lists::sorted::<CampaignRow, _, _>(rows, lists::newest_first)
     }
 
     async fn codes_of_campaigns(
         &self,
         org: OrgId,
-        campaigns: &[CampaignId],
-        page: &Page<FoldedCode>,
+        starts: &[Start<CampaignId, FoldedCode>],
+        limit: u32,
     ) -> StoreResult<Vec<PromotionCode>> {
-        let rows = look_ups::codes_of_campaigns(org, campaigns, page).load(&mut self.connection().await?).await?;
-        lists::sorted::<CodeRow, _, _>(rows, |code: &PromotionCode| code.code.folded().clone())
+        let rows = look_ups::codes_of_campaigns(org, starts, limit).load(&mut self.connection().await?).await?;
+        lists::sorted::<CodeRow, _, _>(rows, lists::by_text)
     }
 
     async fn holds_of_codes(
         &self,
         org: OrgId,
         mode: PromotionMode,
-        codes: &[FoldedCode],
-        page: &Page<CustomerId>,
+        starts: &[Start<FoldedCode, CustomerId>],
+        limit: u32,
     ) -> StoreResult<Vec<Promotion>> {
-        let rows = look_ups::holds_of_codes(org, mode, codes, page).load(&mut self.connection().await?).await?;
-        lists::sorted::<PromotionRow, _, _>(rows, |promotion: &Promotion| promotion.customer_id)
+        let rows = look_ups::holds_of_codes(org, mode, starts, limit).load(&mut self.connection().await?).await?;
+        lists::sorted::<PromotionRow, _, _>(rows, lists::by_customer)
     }
 
     async fn wallets(
         &self,
         org: OrgId,
-        customers: &[CustomerId],
+        starts: &[Start<CustomerId, PromotionId>],
         filter: WalletFilter,
-        page: &Page<PromotionId>,
+        limit: u32,
     ) -> StoreResult<Vec<Promotion>> {
-        let rows = look_ups::wallets(org, customers, filter, page).load(&mut self.connection().await?).await?;
-        lists::sorted::<PromotionRow, _, _>(rows, |promotion: &Promotion| Reverse(promotion.id))
+        let rows = look_ups::wallets(org, starts, filter, limit).load(&mut self.connection().await?).await?;
+        lists::sorted::<PromotionRow, _, _>(rows, lists::latest_first)
     }
 
     async fn redemptions_of_promotions(
         &self,
         org: OrgId,
-        promotions: &[PromotionId],
-        page: &Page<RedemptionId>,
+        starts: &[Start<PromotionId, RedemptionId>],
+        limit: u32,
     ) -> StoreResult<Vec<Redemption>> {
-        let rows =
-            look_ups::redemptions_of_promotions(org, promotions, page).load(&mut self.connection().await?).await?;
-        lists::sorted::<RedemptionRow, _, _>(rows, |redemption: &Redemption| redemption.id)
+        let rows = look_ups::redemptions_of_promotions(org, starts, limit).load(&mut self.connection().await?).await?;
+        lists::sorted::<RedemptionRow, _, _>(rows, lists::oldest_first)
     }
 }

@@ -9,9 +9,8 @@ mod look_ups;
 mod pages;
 
 use std::{
-    cmp::Reverse,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -19,29 +18,36 @@ use diesel::{
     prelude::*,
     r2d2::{ConnectionManager, Pool},
 };
+use tokio::sync::{Mutex, Semaphore};
 
 use self::connection::{BUSY_TIMEOUT, Configure, connect_to_write};
 pub use self::connection::{connect, look, look_over};
 use super::{
     error::{OpenError, StoreResult},
     lists, queries,
-    rows::{CampaignRow, CodeRow, Id, OrganisationRow, PromotionRow, RedemptionRow, into_domain, mode_to_db},
+    rows::{CampaignRow, CodeRow, OrganisationRow, PromotionRow, RedemptionRow, into_domain},
     schema::{campaigns, organisations, promotion_codes},
 };
 use crate::promotions::{
     Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkOutcome,
-    LinkRepository, LinkRequest, NewCodes, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,
-    PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
+    LinkRepository, LinkRequest, NewCodes, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
+    PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start, StoreError, Timestamp,
+    WalletFilter,
 };
 
 /// Connections for reading. They wait for the disk at most, so a few serve many.
 const READERS: u32 = 4;
 
 /// A store in one SQLite file.
+///
+/// Work waits for its connection before it goes to a thread where it may block: however many requests wait, they take no
+/// more threads than there are connections.
 pub struct SqliteStore {
     path: PathBuf,
     writer: Arc<Mutex<Option<SqliteConnection>>>,
     readers: Pool<ConnectionManager<SqliteConnection>>,
+    /// A permit for each of the readers.
+    reads: Arc<Semaphore>,
 }
 
 impl SqliteStore {
@@ -56,7 +62,8 @@ impl SqliteStore {
             .test_on_check_out(false)
             .connection_customizer(Box::new(Configure))
             .build(ConnectionManager::new(path.to_string_lossy()))?;
-        Ok(Self { path: path.to_owned(), writer: Arc::new(Mutex::new(Some(writer))), readers })
+        let reads = Arc::new(Semaphore::new(READERS as usize));
+        Ok(Self { path: path.to_owned(), writer: Arc::new(Mutex::new(Some(writer))), readers, reads })
     }
 
     /// Runs a reading closure where it may block.
@@ -64,8 +71,15 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let permit =
+            Arc::clone(&self.reads).acquire_owned().await.map_err(|closed| StoreError::Failed(Arc::new(closed)))?;
         let readers = self.readers.clone();
-        blocking(move || work(&mut *readers.get()?)).await
+        blocking(move || {
+            // Goes after the connection, also where nobody waits for the result any more.
+            let _permit = permit;
+            work(&mut *readers.get()?)
+        })
+        .await
     }
 
     /// Runs a closure in a transaction that may write from its first statement on.
@@ -73,9 +87,9 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (writer, path) = (Arc::clone(&self.writer), self.path.clone());
+        let mut writer = Arc::clone(&self.writer).lock_owned().await;
+        let path = self.path.clone();
         blocking(move || {
-            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
             // Taken out while it works: should the work panic, the connection goes, and its transaction with it.
             let mut connection = match writer.take() {
                 Some(connection) => connection,
@@ -184,18 +198,17 @@ impl PromotionRepository for SqliteStore {
     }
 
     async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::promotions_by_id(org.get(), ids.iter().map(|id| Id(id.get())).collect());
+        let query = look_ups::promotions_by_id(org, ids);
         self.read(move |connection| into_domain(query.select(PromotionRow::as_select()).load(connection)?)).await
     }
 
     async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
-        let folded = folded.iter().map(|folded| folded.as_str().to_owned()).collect();
-        let query = look_ups::codes_by_text(org.get(), mode_to_db(mode), folded);
+        let query = look_ups::codes_by_text(org, mode, folded);
         self.read(move |connection| into_domain(query.select(CodeRow::as_select()).load(connection)?)).await
     }
 
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
-        let query = look_ups::campaigns_by_id(org.get(), ids.iter().map(|id| Id(id.get())).collect());
+        let query = look_ups::campaigns_by_id(org, ids);
         self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
     }
 
@@ -204,70 +217,55 @@ impl PromotionRepository for SqliteStore {
         self.read(move |connection| Ok(u64::try_from(query.get_result::<i64>(connection)?)?)).await
     }
 
-    async fn campaign_page(&self, org: OrgId, page: &Page<CampaignId>) -> StoreResult<Vec<Campaign>> {
-        let query = lists::campaign_page(org, page);
-        self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
+    async fn campaign_pages(
+        &self,
+        org: OrgId,
+        afters: &[Option<CampaignId>],
+        limit: u32,
+    ) -> StoreResult<Vec<Campaign>> {
+        let query = look_ups::campaign_pages(org, afters, limit).select(CampaignRow::as_select());
+        self.read(move |connection| lists::sorted(query.load(connection)?, lists::newest_first)).await
     }
 
     async fn codes_of_campaigns(
         &self,
         org: OrgId,
-        campaigns: &[CampaignId],
-        page: &Page<FoldedCode>,
+        starts: &[Start<CampaignId, FoldedCode>],
+        limit: u32,
     ) -> StoreResult<Vec<PromotionCode>> {
-        let query = look_ups::codes_of_campaigns(org, campaigns, page);
-        self.read(move |connection| {
-            lists::sorted(query.select(CodeRow::as_select()).load(connection)?, |code: &PromotionCode| {
-                code.code.folded().clone()
-            })
-        })
-        .await
+        let query = look_ups::codes_of_campaigns(org, starts, limit).select(CodeRow::as_select());
+        self.read(move |connection| lists::sorted(query.load(connection)?, lists::by_text)).await
     }
 
     async fn holds_of_codes(
         &self,
         org: OrgId,
         mode: PromotionMode,
-        codes: &[FoldedCode],
-        page: &Page<CustomerId>,
+        starts: &[Start<FoldedCode, CustomerId>],
+        limit: u32,
     ) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::holds_of_codes(org, mode, codes, page);
-        self.read(move |connection| {
-            lists::sorted(query.select(PromotionRow::as_select()).load(connection)?, |promotion: &Promotion| {
-                promotion.customer_id
-            })
-        })
-        .await
+        let query = look_ups::holds_of_codes(org, mode, starts, limit).select(PromotionRow::as_select());
+        self.read(move |connection| lists::sorted(query.load(connection)?, lists::by_customer)).await
     }
 
     async fn wallets(
         &self,
         org: OrgId,
-        customers: &[CustomerId],
+        starts: &[Start<CustomerId, PromotionId>],
         filter: WalletFilter,
-        page: &Page<PromotionId>,
+        limit: u32,
     ) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::wallets(org, customers, filter, page);
-        self.read(move |connection| {
-            lists::sorted(query.select(PromotionRow::as_select()).load(connection)?, |promotion: &Promotion| {
-                Reverse(promotion.id)
-            })
-        })
-        .await
+        let query = look_ups::wallets(org, starts, filter, limit).select(PromotionRow::as_select());
+        self.read(move |connection| lists::sorted(query.load(connection)?, lists::latest_first)).await
     }
 
     async fn redemptions_of_promotions(
         &self,
         org: OrgId,
-        promotions: &[PromotionId],
-        page: &Page<RedemptionId>,
+        starts: &[Start<PromotionId, RedemptionId>],
+        limit: u32,
     ) -> StoreResult<Vec<Redemption>> {
-        let query = look_ups::redemptions_of_promotions(org, promotions, page);
-        self.read(move |connection| {
-            lists::sorted(query.select(RedemptionRow::as_select()).load(connection)?, |redemption: &Redemption| {
-                redemption.id
-            })
-        })
-        .await
+        let query = look_ups::redemptions_of_promotions(org, starts, limit).select(RedemptionRow::as_select());
+        self.read(move |connection| lists::sorted(query.load(connection)?, lists::oldest_first)).await
     }
 }

@@ -283,8 +283,7 @@ impl<'a> Shop<'a> {
 
     /// The campaign of this name, which is there.
     async fn of(database: &'a Database, name: &str) -> Self {
-        let page = promolink::promotions::Page { after: None, limit: 10 };
-        let campaigns = database.open().await.campaign_page(crate::support::org(), &page).await.unwrap();
+        let campaigns = database.open().await.campaign_pages(crate::support::org(), &[None], 10).await.unwrap();
         let campaign = campaigns.into_iter().find(|campaign| campaign.name == name).unwrap();
         Self { campaign: campaign.id.get(), ..Self::nowhere(database) }
     }

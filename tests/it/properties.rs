@@ -2,13 +2,16 @@
 
 mod model;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicUsize, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
 };
 
 use promolink::promotions::{
-    Campaign, CampaignChange, CampaignId, Code, CodeKey, LinkRequest, OrgId, Page, PromotionCode, PromotionId,
+    Campaign, CampaignChange, CampaignId, Code, CodeKey, CustomerId, LinkRequest, OrgId, PromotionCode, PromotionId,
     PromotionMode, PromotionRepository, RedeemRequest, RedemptionId, Refusal, Timestamp, TransactionId, WalletFilter,
 };
 use proptest::{
@@ -249,10 +252,12 @@ impl<'a> Case<'a> {
                 assert_eq!(code.link_count as usize, self.model.links(number), "of code {number}");
             }
         }
-        let customers: Vec<_> = (0..CUSTOMERS).map(|customer| customer.try_into().unwrap()).collect();
-        let (filter, page) = (WalletFilter { mode: None, active: None }, Page { after: None, limit: 1000 });
-        let mut stored: Vec<_> = both!(self, store => store.wallets(self.org, &customers, filter, &page))
-            .into_iter()
+        let starts: Vec<(CustomerId, _)> =
+            (0..CUSTOMERS).map(|customer| (customer.try_into().unwrap(), None)).collect();
+        let filter = WalletFilter { mode: None, active: None };
+        let wallets = both!(self, store => store.wallets(self.org, &starts, filter, 1000));
+        let mut stored: Vec<_> = wallets
+            .iter()
             .map(|promotion| (promotion.id, promotion.unlinked_on.is_none(), promotion.redemption_count))
             .collect();
         let mut expected: Vec<_> = self.model.holds.iter().map(|hold| (hold.id, hold.standing, hold.uses)).collect();
@@ -260,11 +265,19 @@ impl<'a> Case<'a> {
         expected.sort_unstable();
         assert_eq!(stored, expected);
 
+        // Pages that are read together hold what each would hold.
+        let starts_within: Vec<_> = wallets.iter().step_by(3).map(|row| (row.customer_id, Some(row.id))).collect();
+        let found = both!(self, store => store.wallets(self.org, &starts_within, filter, 2));
+        let page =
+            |(customer, after)| wallets.iter().filter(move |row| row.customer_id == customer && Some(row.id) < after);
+        let pages: HashSet<_> = starts_within.iter().flat_map(|start| page(*start).take(2)).map(|row| row.id).collect();
+        assert_eq!(found, wallets.iter().filter(|row| pages.contains(&row.id)).cloned().collect::<Vec<_>>());
+
         // The wallet's filter is the domain's rule in SQL.
         let now = Timestamp::from_millis(self.now);
         for wanted in [true, false] {
             let filter = WalletFilter { mode: None, active: Some((wanted, now)) };
-            let found = both!(self, store => store.wallets(self.org, &customers, filter, &page));
+            let found = both!(self, store => store.wallets(self.org, &starts, filter, 1000));
             assert!(found.iter().all(|promotion| promotion.is_active(now) == wanted));
         }
     }
@@ -342,8 +355,7 @@ async fn one_organisation_never_sees_anothers_codes() {
         assert_eq!(store.unlink(theirs, linked.id, now).await.unwrap(), None);
         assert_eq!(store.revoke(&key(theirs, 0), now).await.unwrap(), None);
         let filter = WalletFilter { mode: None, active: None };
-        let page = Page { after: None, limit: 10 };
-        assert_eq!(store.wallets(theirs, &[linked.customer_id], filter, &page).await.unwrap(), []);
+        assert_eq!(store.wallets(theirs, &[(linked.customer_id, None)], filter, 10).await.unwrap(), []);
         assert_eq!(store.promotions(ours, &[linked.id]).await.unwrap(), [linked]);
     }
 }

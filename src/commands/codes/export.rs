@@ -14,7 +14,7 @@ use super::{
     progress::{Progress, Total},
 };
 use crate::promotions::{
-    Clock, FoldedCode, Page, Promotion, PromotionCode, PromotionRepository, PromotionState, SystemClock, Timestamp,
+    Clock, FoldedCode, Promotion, PromotionCode, PromotionRepository, PromotionState, Start, SystemClock, Timestamp,
 };
 
 pub const EXAMPLES: &str = "\
@@ -73,8 +73,7 @@ async fn export(target: Target) -> anyhow::Result<()> {
     let mut done = 0;
     let mut after = None;
     loop {
-        let page = Page { after, limit: CODES };
-        let codes = repository.codes_of_campaigns(campaign.org, &[campaign.id], &page).await?;
+        let codes = repository.codes_of_campaigns(campaign.org, &[(campaign.id, after)], CODES).await?;
         for group in groups(&codes) {
             write_group(&mut sheet, &*repository, group).await?;
         }
@@ -112,11 +111,10 @@ async fn write_group(
 ) -> anyhow::Result<()> {
     let Some(PromotionCode { org, mode, .. }) = codes.first() else { return Ok(()) };
     let held = codes.iter().filter(|code| code.link_count > 0);
-    let held: Vec<FoldedCode> = held.map(|code| code.code.folded().clone()).collect();
+    let held: Vec<Start<_, _>> = held.map(|code| (code.code.folded().clone(), None)).collect();
     let mut holds: HashMap<FoldedCode, Vec<Promotion>> = HashMap::new();
     if !held.is_empty() {
-        let first = Page { after: None, limit: HOLDS };
-        for hold in repository.holds_of_codes(*org, *mode, &held, &first).await? {
+        for hold in repository.holds_of_codes(*org, *mode, &held, HOLDS).await? {
             holds.entry(hold.code.folded().clone()).or_default().push(hold);
         }
     }
@@ -131,8 +129,8 @@ async fn write_group(
             if page.len() < HOLDS as usize {
                 break;
             }
-            let next = Page { after: Some(last.customer_id), limit: HOLDS };
-            page = repository.holds_of_codes(*org, *mode, &[code.code.folded().clone()], &next).await?;
+            let next = (code.code.folded().clone(), Some(last.customer_id));
+            page = repository.holds_of_codes(*org, *mode, &[next], HOLDS).await?;
         }
     }
     Ok(())

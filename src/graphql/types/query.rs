@@ -1,7 +1,5 @@
 //! The root of queries.
 
-use std::{collections::HashMap, sync::Arc};
-
 use async_graphql::{Context, ID, MergedObject, Object, Result};
 
 use super::{
@@ -15,8 +13,11 @@ use super::{
 };
 use crate::{
     auth::Principal,
-    graphql::error::{Nullable, broken, invalid_input, own_customer},
-    promotions::{Code, FoldedCode, PromotionService},
+    graphql::{
+        error::{Nullable, invalid_input, own_customer},
+        loaders::Loaders,
+    },
+    promotions::Code,
 };
 
 /// The most codes that one look-up takes.
@@ -50,12 +51,9 @@ impl Reads {
         if !(1..=MAX_CODES).contains(&codes.len()) {
             return Err(invalid_input("codes", format_args!("1 to {MAX_CODES} codes are wanted")));
         }
-        let wanted: Vec<FoldedCode> = parse_codes(&codes, "codes")?.into_iter().map(Code::into_folded).collect();
-        let org = ctx.data::<Principal>()?.org;
-        let found = ctx.data::<Arc<PromotionService>>()?.reads().codes(org, mode.into(), &wanted).await;
-        let found = found.map_err(|error| broken(&error))?;
-        let found: HashMap<_, _> = found.into_iter().map(|code| (code.code.folded().clone(), code)).collect();
-        Ok(wanted.iter().map(|folded| found.get(folded).cloned().map(PromotionCode)).collect())
+        let folded = parse_codes(&codes, "codes")?.into_iter().map(Code::into_folded);
+        let found = ctx.data::<Loaders>()?.codes(mode.into(), folded).await?;
+        Ok(found.into_iter().map(|code| code.map(PromotionCode)).collect())
     }
 
     /// A customer's wallet: all promotions, newest first; those of one mode alone, and those alone that are active, or
@@ -90,22 +88,17 @@ impl Reads {
         after: Option<String>,
     ) -> Result<List<Campaign>> {
         let page = page(first, after.as_deref())?;
-        let org = ctx.data::<Principal>()?.org;
-        let rows = ctx.data::<Arc<PromotionService>>()?.reads().campaign_page(org, &page).await;
-        let rows = rows.map_err(|error| broken(&error))?;
-        Ok(list(&page, rows, |campaign| campaign.id, |campaign| Campaign(Arc::new(campaign))))
+        let rows = ctx.data::<Loaders>()?.campaigns(&page).await?;
+        Ok(list(&page, rows, |campaign| campaign.id, Campaign))
     }
 }
 
 async fn promotion(ctx: &Context<'_>, id: &ID) -> Result<Option<Promotion>> {
     let principal = ctx.data::<Principal>()?;
-    let found = ctx.data::<Arc<PromotionService>>()?.promotion(principal.org, parse_id(id, "id")?).await;
-    let found = found.map_err(|error| broken(&error))?;
+    let found = ctx.data::<Loaders>()?.promotion(parse_id(id, "id")?).await?;
     Ok(found.filter(|promotion| own_customer(principal, promotion.customer_id).is_ok()).map(Promotion))
 }
 
 async fn campaign(ctx: &Context<'_>, id: &ID) -> Result<Option<Campaign>> {
-    let org = ctx.data::<Principal>()?.org;
-    let found = ctx.data::<Arc<PromotionService>>()?.campaign(org, parse_id(id, "id")?).await;
-    Ok(found.map_err(|error| broken(&error))?.map(|campaign| Campaign(Arc::new(campaign))))
+    Ok(ctx.data::<Loaders>()?.campaign(parse_id(id, "id")?).await?.map(Campaign))
 }

@@ -17,20 +17,21 @@ use diesel::{
 
 use crate::{
     promotions::{
-        CampaignId, CustomerId, FoldedCode, OrgId, Page, PromotionId, PromotionMode, RedemptionId, WalletFilter,
+        CampaignId, CustomerId, FoldedCode, OrgId, PromotionId, PromotionMode, RedemptionId, Start, WalletFilter,
     },
     store::{
         lists,
-        parent::Parent,
+        parent::{Parent, Starts},
         rows::{CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, mode_to_db},
         schema::{PublicId, campaigns, promotion_codes, promotions},
     },
 };
 
-/// Runs a query for each of some values, which it knows as [`Parent`]. Answers with the rows of all.
-pub struct ForEach<Row: Selectable<Pg>, Value, Query> {
+/// Runs a query for each of some values, which it knows as [`Parent`], or for each of some starts, which it knows as
+/// [`Parent`] and [`After`](crate::store::parent::After). Returns the rows of all.
+pub struct ForEach<Row: Selectable<Pg>, Values, Query> {
     columns: AsSelect<Row, Pg>,
-    values: Vec<Value>,
+    values: Values,
     query: Query,
 }
 
@@ -60,18 +61,18 @@ impl LookedUp for RedemptionRow {
     const NAMED: &'static str = "redemptions";
 }
 
-impl<Row: LookedUp, Value, Query> ForEach<Row, Value, Query> {
-    fn new(values: impl Iterator<Item = Value>, query: Query) -> Self {
-        Self { columns: Row::as_select(), values: values.collect(), query }
+impl<Row: LookedUp, Values, Query> ForEach<Row, Values, Query> {
+    fn new(values: Values, query: Query) -> Self {
+        Self { columns: Row::as_select(), values, query }
     }
 }
 
-impl<Row: LookedUp + 'static, Value: 'static, Q: QueryId> QueryId for ForEach<Row, Value, Q> {
-    type QueryId = ForEach<Row, Value, Q::QueryId>;
+impl<Row: LookedUp + 'static, Values: 'static, Q: QueryId> QueryId for ForEach<Row, Values, Q> {
+    type QueryId = ForEach<Row, Values, Q::QueryId>;
     const HAS_STATIC_QUERY_ID: bool = Q::HAS_STATIC_QUERY_ID;
 }
 
-impl<Row: LookedUp, Value, Q> Query for ForEach<Row, Value, Q>
+impl<Row: LookedUp, Values, Q> Query for ForEach<Row, Values, Q>
 where
     AsSelect<Row, Pg>: Expression,
 {
@@ -79,7 +80,7 @@ where
 }
 
 /// A value that a query can be run for.
-trait ForParent {
+trait ForParent: Sized {
     type Sql: SingleValue;
 }
 
@@ -95,18 +96,50 @@ impl ForParent for i64 {
     type Sql = BigInt;
 }
 
-impl<Row: LookedUp, Value: ForParent, Q: QueryFragment<Pg>> QueryFragment<Pg> for ForEach<Row, Value, Q>
+/// The values that a query is run for, as a table `parent`.
+trait AsTable {
+    fn push<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()>;
+}
+
+impl<Value: ForParent> AsTable for Vec<Value>
+where
+    Self: ToSql<Array<Value::Sql>, Pg>,
+    Pg: HasSqlType<Array<Value::Sql>>,
+{
+    fn push<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("unnest(");
+        out.push_bind_param::<Array<Value::Sql>, _>(self)?;
+        out.push_sql(") AS parent (value)");
+        Ok(())
+    }
+}
+
+impl<Value: ForParent, Cursor: ForParent> AsTable for Starts<Value, Cursor>
+where
+    Vec<Value>: ToSql<Array<Value::Sql>, Pg>,
+    Vec<Cursor>: ToSql<Array<Cursor::Sql>, Pg>,
+    Pg: HasSqlType<Array<Value::Sql>> + HasSqlType<Array<Cursor::Sql>>,
+{
+    fn push<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("unnest(");
+        out.push_bind_param::<Array<Value::Sql>, _>(&self.parents)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Cursor::Sql>, _>(&self.cursors)?;
+        out.push_sql(") AS parent (value, after)");
+        Ok(())
+    }
+}
+
+impl<Row: LookedUp, Values: AsTable, Q: QueryFragment<Pg>> QueryFragment<Pg> for ForEach<Row, Values, Q>
 where
     AsSelect<Row, Pg>: QueryFragment<Pg>,
-    Vec<Value>: ToSql<Array<Value::Sql>, Pg>,
-    Pg: HasSqlType<Array<Value::Sql>>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("SELECT ");
         self.columns.walk_ast(out.reborrow())?;
-        out.push_sql(" FROM unnest(");
-        out.push_bind_param::<Array<Value::Sql>, _>(&self.values)?;
-        out.push_sql(") AS parent (value) CROSS JOIN LATERAL (");
+        out.push_sql(" FROM ");
+        self.values.push(out.reborrow())?;
+        out.push_sql(" CROSS JOIN LATERAL (");
         self.query.walk_ast(out.reborrow())?;
         out.push_sql(") AS ");
         out.push_sql(Row::NAMED);
@@ -120,8 +153,8 @@ fn promotion(org: i64, id: Parent<PublicId>) -> _ {
 }
 
 /// The promotions of an organisation with these ids.
-pub fn promotions_by_id(org: OrgId, ids: &[PromotionId]) -> ForEach<PromotionRow, Id, promotion> {
-    ForEach::new(ids.iter().map(|id| Id(id.get())), promotion(org.get(), Parent::new()))
+pub fn promotions_by_id(org: OrgId, ids: &[PromotionId]) -> ForEach<PromotionRow, Vec<Id>, promotion> {
+    ForEach::new(ids.iter().map(|id| Id(id.get())).collect(), promotion(org.get(), Parent::new()))
 }
 
 #[auto_type]
@@ -134,8 +167,11 @@ fn code(org: i64, mode: i16, folded: Parent<Text>) -> _ {
 }
 
 /// The codes of an organisation and mode with these folded texts.
-pub fn codes_by_text(org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> ForEach<CodeRow, String, code> {
-    ForEach::new(texts(folded), code(org.get(), mode_to_db(mode), Parent::new()))
+pub fn codes_by_text(org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> ForEach<CodeRow, Vec<String>, code> {
+    ForEach::new(
+        folded.iter().map(|folded| folded.as_str().to_owned()).collect(),
+        code(org.get(), mode_to_db(mode), Parent::new()),
+    )
 }
 
 #[auto_type]
@@ -144,48 +180,58 @@ fn campaign(org: i64, id: Parent<PublicId>) -> _ {
 }
 
 /// The campaigns of an organisation with these ids.
-pub fn campaigns_by_id(org: OrgId, ids: &[CampaignId]) -> ForEach<CampaignRow, Id, campaign> {
-    ForEach::new(ids.iter().map(|id| Id(id.get())), campaign(org.get(), Parent::new()))
+pub fn campaigns_by_id(org: OrgId, ids: &[CampaignId]) -> ForEach<CampaignRow, Vec<Id>, campaign> {
+    ForEach::new(ids.iter().map(|id| Id(id.get())).collect(), campaign(org.get(), Parent::new()))
 }
 
-/// A page of each campaign's codes.
+/// Pages of campaigns.
+pub fn campaign_pages(
+    org: OrgId,
+    afters: &[Option<CampaignId>],
+    limit: u32,
+) -> ForEach<CampaignRow, Vec<Id>, lists::campaigns_before> {
+    let (starts, page) = lists::campaign_pages(org, afters, limit);
+    ForEach::new(starts, page)
+}
+
+/// Pages of campaigns' codes.
 pub fn codes_of_campaigns(
     org: OrgId,
-    campaigns: &[CampaignId],
-    page: &Page<FoldedCode>,
-) -> ForEach<CodeRow, Id, lists::codes_after> {
-    ForEach::new(campaigns.iter().map(|id| Id(id.get())), lists::codes_of_campaign(org, page))
+    starts: &[Start<CampaignId, FoldedCode>],
+    limit: u32,
+) -> ForEach<CodeRow, Starts<Id, String>, lists::codes_after> {
+    let (starts, page) = lists::codes_of_campaigns(org, starts, limit);
+    ForEach::new(starts, page)
 }
 
-/// A page of each code's standing holds.
+/// Pages of codes' standing holds.
 pub fn holds_of_codes(
     org: OrgId,
     mode: PromotionMode,
-    codes: &[FoldedCode],
-    page: &Page<CustomerId>,
-) -> ForEach<PromotionRow, String, lists::holds_after> {
-    ForEach::new(texts(codes), lists::holds_of_code(org, mode, page))
+    starts: &[Start<FoldedCode, CustomerId>],
+    limit: u32,
+) -> ForEach<PromotionRow, Starts<String, i64>, lists::holds_after> {
+    let (starts, page) = lists::holds_of_codes(org, mode, starts, limit);
+    ForEach::new(starts, page)
 }
 
-/// A page of each customer's promotions.
+/// Pages of customers' promotions.
 pub fn wallets(
     org: OrgId,
-    customers: &[CustomerId],
+    starts: &[Start<CustomerId, PromotionId>],
     filter: WalletFilter,
-    page: &Page<PromotionId>,
-) -> ForEach<PromotionRow, i64, lists::wallet_before> {
-    ForEach::new(customers.iter().map(|customer| customer.get()), lists::wallet(org, filter, page))
+    limit: u32,
+) -> ForEach<PromotionRow, Starts<i64, Id>, lists::wallet_before> {
+    let (starts, page) = lists::wallets(org, starts, filter, limit);
+    ForEach::new(starts, page)
 }
 
-/// A page of each promotion's redemptions.
+/// Pages of promotions' redemptions.
 pub fn redemptions_of_promotions(
     org: OrgId,
-    promotions: &[PromotionId],
-    page: &Page<RedemptionId>,
-) -> ForEach<RedemptionRow, Id, lists::redemptions_after> {
-    ForEach::new(promotions.iter().map(|id| Id(id.get())), lists::redemptions_of_promotion(org, page))
-}
-
-fn texts(folded: &[FoldedCode]) -> impl Iterator<Item = String> {
-    folded.iter().map(|folded| folded.as_str().to_owned())
+    starts: &[Start<PromotionId, RedemptionId>],
+    limit: u32,
+) -> ForEach<RedemptionRow, Starts<Id, Id>, lists::redemptions_after> {
+    let (starts, page) = lists::redemptions_of_promotions(org, starts, limit);
+    ForEach::new(starts, page)
 }

@@ -45,7 +45,7 @@ fn read_redeem_state(connection: &mut SqliteConnection, request: &RedeemRequest)
         .get_result(connection)
         .optional()?;
     let hold = match hold {
-        Some(id) => read_promotion(connection, request.key.org, id)?,
+        Some(Id(id)) => read_promotion(connection, request.key.org, id.into())?,
         None => None,
     };
     let query = queries::redemption_of_transaction(org, request.transaction_id.as_str().to_owned());
@@ -53,7 +53,7 @@ fn read_redeem_state(connection: &mut SqliteConnection, request: &RedeemRequest)
     let earlier = match earlier {
         Some(row) => {
             let redemption = Redemption::try_from(row)?;
-            let promotion = read_promotion(connection, request.key.org, Id(redemption.promotion_id.get()))?;
+            let promotion = read_promotion(connection, request.key.org, redemption.promotion_id)?;
             promotion.map(|promotion| (redemption, promotion.key(), promotion.customer_id))
         }
         None => None,
@@ -74,7 +74,7 @@ pub fn reverse(
         .optional()?;
     let Some(row) = row else { return Ok(None) };
     let mut redemption = Redemption::try_from(row)?;
-    let Some(promotion) = read_promotion(connection, org, Id(redemption.promotion_id.get()))? else { return Ok(None) };
+    let Some(promotion) = read_promotion(connection, org, redemption.promotion_id)? else { return Ok(None) };
     if let Some(release) = decide_reverse(&mut redemption, &promotion, now) {
         diesel::update(queries::redemption(org.get(), Id(id.get())))
             .set(redemptions::reversed_on.eq(now.millis()))
@@ -96,7 +96,7 @@ pub fn unlink(
     id: PromotionId,
     now: Timestamp,
 ) -> StoreResult<Option<Promotion>> {
-    let Some(mut promotion) = read_promotion(connection, org, Id(id.get()))? else { return Ok(None) };
+    let Some(mut promotion) = read_promotion(connection, org, id)? else { return Ok(None) };
     if let Some(release) = decide_unlink(&mut promotion, now) {
         diesel::update(queries::promotion(org.get(), Id(id.get())))
             .set(promotions::unlinked_on.eq(now.millis()))
@@ -108,11 +108,9 @@ pub fn unlink(
     Ok(Some(promotion))
 }
 
-fn read_promotion(connection: &mut SqliteConnection, org: OrgId, id: Id) -> StoreResult<Option<Promotion>> {
-    let row: Option<PromotionRow> = look_ups::promotions_by_id(org.get(), vec![id])
-        .select(PromotionRow::as_select())
-        .get_result(connection)
-        .optional()?;
+fn read_promotion(connection: &mut SqliteConnection, org: OrgId, id: PromotionId) -> StoreResult<Option<Promotion>> {
+    let row: Option<PromotionRow> =
+        look_ups::promotions_by_id(org, &[id]).select(PromotionRow::as_select()).get_result(connection).optional()?;
     row.map(TryInto::try_into).transpose()
 }
 

@@ -18,9 +18,27 @@ const SWITCH_PAUSE: Duration = Duration::from_millis(5);
 
 /// Opens one connection as all of ours are set.
 pub fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
+    #[cfg(unix)]
+    create_privately(path);
     let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
     configure(&mut connection)?;
     Ok(connection)
+}
+
+/// Makes the file where there is none, for its owner alone: it holds hashes of API keys, and customers' codes. SQLite would
+/// let everyone read it, and gives its write-ahead log the mode that the file has.
+///
+/// Where it can't be made, SQLite says why. A file that exists is not opened: closing it would release the locks that this
+/// process has on it.
+#[cfg(unix)]
+fn create_privately(path: &Path) {
+    use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt};
+
+    // SQLite reads a name that begins so as a URI, and the file is another.
+    if path.as_os_str().as_encoded_bytes().starts_with(b"file:") {
+        return;
+    }
+    let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
 
 /// Opens the connection that writes for all requests.

@@ -13,7 +13,7 @@ use crate::{
     promotions::{Code, CodeImport, CustomerId, FoldedCode, NewCodes, RowOutcome, StoreError},
     store::{
         error::{OpenError, StoreResult},
-        rows::{CodeRow, NewCodeRow, into_domain, mode_to_db},
+        rows::{CodeRow, NewCodeRow, into_domain},
         schema::promotion_codes,
     },
 };
@@ -105,11 +105,11 @@ fn add_rows(
     customers: &[Option<CustomerId>],
 ) -> StoreResult<Vec<RowOutcome>> {
     let added: HashSet<FoldedCode> = add_codes(connection, codes)?.into_iter().collect();
-    let present: Vec<_> = codes.present(&added).iter().map(|folded| folded.as_str().to_owned()).collect();
+    let present = codes.present(&added);
     let present = if present.is_empty() {
         Vec::new()
     } else {
-        let query = look_ups::codes_by_text(codes.org.get(), mode_to_db(codes.mode), present);
+        let query = look_ups::codes_by_text(codes.org, codes.mode, &present);
         into_domain(query.select(CodeRow::as_select()).load(connection)?)?
     };
     let elsewhere = codes.elsewhere(present);

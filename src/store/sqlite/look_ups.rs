@@ -5,14 +5,14 @@ use diesel::{
     prelude::*,
 };
 
-use super::pages::{InPages, KeyOfPages};
+use super::pages::{Among, InPages, KeyOfPages};
 use crate::{
     promotions::{
-        CampaignId, CustomerId, FoldedCode, OrgId, Page, PromotionId, PromotionMode, RedemptionId, WalletFilter,
+        CampaignId, CustomerId, FoldedCode, OrgId, PromotionId, PromotionMode, RedemptionId, Start, WalletFilter,
     },
     store::{
         lists,
-        rows::Id,
+        rows::{Id, mode_to_db},
         schema::{campaigns, promotion_codes, promotions, redemptions},
     },
 };
@@ -33,43 +33,67 @@ fn promotions_in_full() -> _ {
         )
 }
 
-/// The promotions of an organisation with these ids.
 #[auto_type]
-pub fn promotions_by_id(org: i64, ids: Vec<Id>) -> _ {
-    promotions_in_full().filter(promotions::org_id.eq(org)).filter(promotions::id.eq_any(ids))
+fn promotions_among(org: i64, ids: Among<promotions::id>) -> _ {
+    promotions_in_full().filter(promotions::org_id.eq(org)).filter(ids)
+}
+
+/// The promotions of an organisation with these ids.
+pub fn promotions_by_id(org: OrgId, ids: &[PromotionId]) -> promotions_among {
+    let ids: Vec<Id> = ids.iter().map(|id| Id(id.get())).collect();
+    promotions_among(org.get(), promotions::id.among(&ids))
+}
+
+#[auto_type]
+fn codes_among(org: i64, mode: i16, folded: Among<promotion_codes::folded>) -> _ {
+    promotion_codes::table.filter(promotion_codes::org_id.eq(org)).filter(promotion_codes::mode.eq(mode)).filter(folded)
 }
 
 /// The codes of an organisation and mode with these folded texts.
+pub fn codes_by_text(org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> codes_among {
+    let folded: Vec<String> = folded.iter().map(|folded| folded.as_str().to_owned()).collect();
+    codes_among(org.get(), mode_to_db(mode), promotion_codes::folded.among(&folded))
+}
+
 #[auto_type]
-pub fn codes_by_text(org: i64, mode: i16, folded: Vec<String>) -> _ {
-    promotion_codes::table
-        .filter(promotion_codes::org_id.eq(org))
-        .filter(promotion_codes::mode.eq(mode))
-        .filter(promotion_codes::folded.eq_any(folded))
+fn campaigns_among(org: i64, ids: Among<campaigns::id>) -> _ {
+    campaigns::table.filter(campaigns::org_id.eq(org)).filter(ids)
 }
 
 /// The campaigns of an organisation with these ids.
-#[auto_type]
-pub fn campaigns_by_id(org: i64, ids: Vec<Id>) -> _ {
-    campaigns::table.filter(campaigns::org_id.eq(org)).filter(campaigns::id.eq_any(ids))
+pub fn campaigns_by_id(org: OrgId, ids: &[CampaignId]) -> campaigns_among {
+    let ids: Vec<Id> = ids.iter().map(|id| Id(id.get())).collect();
+    campaigns_among(org.get(), campaigns::id.among(&ids))
 }
 
-type CodesInPages = InPages<promotion_codes::folded, Select<lists::codes_after, promotion_codes::folded>>;
+type CampaignsInPages = InPages<campaigns::id, Select<lists::campaigns_before, campaigns::id>>;
 
 #[auto_type]
-fn codes_in(org: i64, campaigns: Vec<Id>, pages: CodesInPages) -> _ {
-    promotion_codes::table
-        .filter(promotion_codes::org_id.eq(org))
-        .filter(promotion_codes::campaign_id.eq_any(campaigns))
-        .filter(pages)
+fn campaigns_in(org: i64, pages: CampaignsInPages) -> _ {
+    campaigns::table.filter(campaigns::org_id.eq(org)).filter(pages)
 }
 
-/// A page of each campaign's codes.
-pub fn codes_of_campaigns(org: OrgId, campaigns: &[CampaignId], page: &Page<FoldedCode>) -> codes_in {
-    let campaigns: Vec<Id> = campaigns.iter().map(|id| Id(id.get())).collect();
-    let codes = lists::codes_of_campaign(org, page).select(promotion_codes::folded);
-    let pages = promotion_codes::folded.in_pages(&campaigns, codes);
-    codes_in(org.get(), campaigns, pages)
+/// Pages of campaigns.
+pub fn campaign_pages(org: OrgId, afters: &[Option<CampaignId>], limit: u32) -> campaigns_in {
+    let (starts, page) = lists::campaign_pages(org, afters, limit);
+    campaigns_in(org.get(), campaigns::id.in_pages(&*starts, page.select(campaigns::id)))
+}
+
+type CodesInPages =
+    InPages<promotion_codes::folded, Select<lists::codes_after, promotion_codes::folded>, promotion_codes::campaign_id>;
+
+#[auto_type]
+fn codes_in(org: i64, pages: CodesInPages) -> _ {
+    promotion_codes::table.filter(promotion_codes::org_id.eq(org)).filter(pages)
+}
+
+/// Pages of campaigns' codes.
+pub fn codes_of_campaigns(org: OrgId, starts: &[Start<CampaignId, FoldedCode>], limit: u32) -> codes_in {
+    let (starts, page) = lists::codes_of_campaigns(org, starts, limit);
+    let page = page.select(promotion_codes::folded);
+    // Campaigns of different modes may have the same text.
+    let pages = promotion_codes::folded.in_pages_of(promotion_codes::campaign_id, &starts, page);
+    codes_in(org.get(), pages)
 }
 
 type HoldsInPages = InPages<promotions::id, Select<lists::holds_after, promotions::id>>;
@@ -79,11 +103,15 @@ fn holds_in(org: i64, pages: HoldsInPages) -> _ {
     promotions_in_full().filter(promotions::org_id.eq(org)).filter(pages)
 }
 
-/// A page of each code's standing holds.
-pub fn holds_of_codes(org: OrgId, mode: PromotionMode, codes: &[FoldedCode], page: &Page<CustomerId>) -> holds_in {
-    let codes: Vec<String> = codes.iter().map(|folded| folded.as_str().to_owned()).collect();
-    let holds = lists::holds_of_code(org, mode, page).select(promotions::id);
-    holds_in(org.get(), promotions::id.in_pages(&codes, holds))
+/// Pages of codes' standing holds.
+pub fn holds_of_codes(
+    org: OrgId,
+    mode: PromotionMode,
+    starts: &[Start<FoldedCode, CustomerId>],
+    limit: u32,
+) -> holds_in {
+    let (starts, page) = lists::holds_of_codes(org, mode, starts, limit);
+    holds_in(org.get(), promotions::id.in_pages(&starts, page.select(promotions::id)))
 }
 
 type WalletsInPages = InPages<promotions::id, Select<lists::wallet_before, promotions::id>>;
@@ -93,11 +121,10 @@ fn wallets_in(org: i64, pages: WalletsInPages) -> _ {
     promotions_in_full().filter(promotions::org_id.eq(org)).filter(pages)
 }
 
-/// A page of each customer's promotions.
-pub fn wallets(org: OrgId, customers: &[CustomerId], filter: WalletFilter, page: &Page<PromotionId>) -> wallets_in {
-    let customers: Vec<i64> = customers.iter().map(|customer| customer.get()).collect();
-    let wallet = lists::wallet(org, filter, page).select(promotions::id);
-    wallets_in(org.get(), promotions::id.in_pages(&customers, wallet))
+/// Pages of customers' promotions.
+pub fn wallets(org: OrgId, starts: &[Start<CustomerId, PromotionId>], filter: WalletFilter, limit: u32) -> wallets_in {
+    let (starts, page) = lists::wallets(org, starts, filter, limit);
+    wallets_in(org.get(), promotions::id.in_pages(&starts, page.select(promotions::id)))
 }
 
 type RedemptionsInPages = InPages<redemptions::id, Select<lists::redemptions_after, redemptions::id>>;
@@ -107,9 +134,12 @@ fn redemptions_in(org: i64, pages: RedemptionsInPages) -> _ {
     redemptions::table.filter(redemptions::org_id.eq(org)).filter(pages)
 }
 
-/// A page of each promotion's redemptions.
-pub fn redemptions_of_promotions(org: OrgId, promotions: &[PromotionId], page: &Page<RedemptionId>) -> redemptions_in {
-    let promotions: Vec<Id> = promotions.iter().map(|id| Id(id.get())).collect();
-    let redemptions = lists::redemptions_of_promotion(org, page).select(redemptions::id);
-    redemptions_in(org.get(), redemptions::id.in_pages(&promotions, redemptions))
+/// Pages of promotions' redemptions.
+pub fn redemptions_of_promotions(
+    org: OrgId,
+    starts: &[Start<PromotionId, RedemptionId>],
+    limit: u32,
+) -> redemptions_in {
+    let (starts, page) = lists::redemptions_of_promotions(org, starts, limit);
+    redemptions_in(org.get(), redemptions::id.in_pages(&starts, page.select(redemptions::id)))
 }

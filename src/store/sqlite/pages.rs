@@ -1,7 +1,11 @@
-//! Pages of many parents' children in one statement, whose cost is that of the rows it returns.
+//! Sets of keys, and pages of many parents' children, each in one statement, whose cost is that of the rows it returns.
 //!
-//! `children.filter(key.in_pages(parents, page))` keeps the children whose key is on the page of their parent. The page
-//! is a query over [`Parent`], which stands for each of the parents in turn: a correlated table function.
+//! `children.filter(key.among(keys))` keeps those with one of the keys. `children.filter(key.in_pages(starts, page))` keeps
+//! the children whose key is on the page of their parent: the page is a query over [`Parent`] and [`After`], which stand for
+//! each of the starts in turn, a correlated table function.
+//!
+//! Keys and starts travel as one value, JSON: SQLite takes 32,766 values for a statement, and prepares a statement anew for
+//! each number of them.
 
 use diesel::{
     expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate},
@@ -11,7 +15,11 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-use crate::store::{parent::Parent, rows::Id, schema::PublicId};
+use crate::store::{
+    parent::{After, Parent, Starts},
+    rows::Id,
+    schema::PublicId,
+};
 
 /// A type that can pass through JSON, in which the parents and the keys travel.
 pub trait ThroughJson: SqlType + 'static {
@@ -36,7 +44,7 @@ impl ThroughJson for BigInt {
     const DECODE: &'static str = "(";
 }
 
-/// A parent in JSON.
+/// A key in JSON.
 pub trait ToJson {
     /// The value in JSON.
     fn to_json(&self) -> serde_json::Value;
@@ -60,60 +68,142 @@ impl ToJson for i64 {
     }
 }
 
+/// Values as rows of JSON: arrays, whose first is the parent or key, and the second its cursor.
+#[derive(Debug, Clone, QueryId)]
+pub struct Rows(String);
+
+impl<Value: ToJson> From<&[Value]> for Rows {
+    fn from(values: &[Value]) -> Self {
+        let rows: serde_json::Value = values.iter().map(|value| vec![value.to_json()]).collect();
+        Self(rows.to_string())
+    }
+}
+
+impl<Value: ToJson, Cursor: ToJson> From<&Starts<Value, Cursor>> for Rows {
+    fn from(starts: &Starts<Value, Cursor>) -> Self {
+        let starts = starts.parents.iter().zip(&starts.cursors);
+        let rows: serde_json::Value = starts.map(|(value, after)| vec![value.to_json(), after.to_json()]).collect();
+        Self(rows.to_string())
+    }
+}
+
 impl<ST: ThroughJson> QueryFragment<Sqlite> for Parent<ST> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql(ST::DECODE);
-        out.push_sql("parent.value)");
+        out.push_sql("parent.value ->> 0)");
         Ok(())
     }
 }
 
-/// Whether a key is on the page of one of the parents.
+impl<ST: ThroughJson> QueryFragment<Sqlite> for After<ST> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(ST::DECODE);
+        out.push_sql("parent.value ->> 1)");
+        Ok(())
+    }
+}
+
+/// Whether a key is one of several.
 #[derive(Debug, Clone, QueryId)]
-pub struct InPages<Key, Query> {
+pub struct Among<Key> {
     key: Key,
-    parents: Json,
+    keys: Rows,
+}
+
+/// Whether a key is on the page of one of the starts.
+#[derive(Debug, Clone, QueryId)]
+pub struct InPages<Key, Query, Owner = Key> {
+    /// The column of the parent, where the key is not unique without it.
+    owner: Option<Owner>,
+    key: Key,
+    starts: Rows,
     page: Query,
 }
 
-#[derive(Debug, Clone, QueryId)]
-struct Json(String);
-
-/// Keys that can be asked for by page.
+/// Columns that sets of keys and pages are asked for by.
 pub trait KeyOfPages: Column + Sized {
-    /// Whether the key is on the page of one of the parents. The page selects this column.
-    fn in_pages<Page>(self, parents: &[impl ToJson], page: Page) -> InPages<Self, Page> {
-        let parents = parents.iter().map(ToJson::to_json).collect::<serde_json::Value>();
-        InPages { key: self, parents: Json(parents.to_string()), page }
+    /// Whether the column has one of these values.
+    fn among(self, keys: &[impl ToJson]) -> Among<Self> {
+        Among { key: self, keys: keys.into() }
+    }
+
+    /// Whether the column is on the page of one of the starts. The page selects this column.
+    fn in_pages<Page>(self, starts: impl Into<Rows>, page: Page) -> InPages<Self, Page> {
+        InPages { owner: None, key: self, starts: starts.into(), page }
+    }
+
+    /// The same, where the column is not unique without that of the parent.
+    fn in_pages_of<Owner, Page>(self, owner: Owner, starts: impl Into<Rows>, page: Page) -> InPages<Self, Page, Owner> {
+        InPages { owner: Some(owner), key: self, starts: starts.into(), page }
     }
 }
 
 impl<C: Column> KeyOfPages for C {}
 
-impl<K, Q> Expression for InPages<K, Q> {
+impl<K> Expression for Among<K> {
     type SqlType = Bool;
 }
 
-impl<K: AppearsOnTable<QS>, Q, QS: ?Sized> AppearsOnTable<QS> for InPages<K, Q> {}
+impl<K: AppearsOnTable<QS>, QS: ?Sized> AppearsOnTable<QS> for Among<K> {}
 
-impl<K: SelectableExpression<QS>, Q, QS: ?Sized> SelectableExpression<QS> for InPages<K, Q> {}
+impl<K: SelectableExpression<QS>, QS: ?Sized> SelectableExpression<QS> for Among<K> {}
 
-impl<K, Q> ValidGrouping<()> for InPages<K, Q> {
+impl<K> ValidGrouping<()> for Among<K> {
     type IsAggregate = is_aggregate::No;
 }
 
-impl<K, Q> QueryFragment<Sqlite> for InPages<K, Q>
+impl<K> QueryFragment<Sqlite> for Among<K>
 where
     K: QueryFragment<Sqlite> + Column,
     <K as Expression>::SqlType: ThroughJson,
-    Q: QueryFragment<Sqlite>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         self.key.walk_ast(out.reborrow())?;
         out.push_sql(" IN (SELECT ");
         out.push_sql(<K as Expression>::SqlType::DECODE);
+        out.push_sql("parent.value ->> 0)");
+        out.push_sql(" FROM json_each(");
+        out.push_bind_param::<Text, _>(&self.keys.0)?;
+        out.push_sql(") AS parent)");
+        Ok(())
+    }
+}
+
+impl<K, Q, O> Expression for InPages<K, Q, O> {
+    type SqlType = Bool;
+}
+
+impl<K: AppearsOnTable<QS>, Q, O, QS: ?Sized> AppearsOnTable<QS> for InPages<K, Q, O> {}
+
+impl<K: SelectableExpression<QS>, Q, O, QS: ?Sized> SelectableExpression<QS> for InPages<K, Q, O> {}
+
+impl<K, Q, O> ValidGrouping<()> for InPages<K, Q, O> {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl<K, Q, O> QueryFragment<Sqlite> for InPages<K, Q, O>
+where
+    K: QueryFragment<Sqlite> + Column,
+    <K as Expression>::SqlType: ThroughJson,
+    O: QueryFragment<Sqlite> + Column,
+    <O as Expression>::SqlType: ThroughJson,
+    Q: QueryFragment<Sqlite>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("(");
+        if let Some(owner) = &self.owner {
+            owner.walk_ast(out.reborrow())?;
+            out.push_sql(", ");
+        }
+        self.key.walk_ast(out.reborrow())?;
+        out.push_sql(") IN (SELECT ");
+        if self.owner.is_some() {
+            out.push_sql(<O as Expression>::SqlType::DECODE);
+            out.push_sql("parent.value ->> 0), ");
+        }
+        out.push_sql(<K as Expression>::SqlType::DECODE);
         out.push_sql("page.value) FROM json_each(");
-        out.push_bind_param::<Text, _>(&self.parents.0)?;
+        out.push_bind_param::<Text, _>(&self.starts.0)?;
         out.push_sql(") AS parent, json_each((SELECT json_group_array(");
         out.push_sql(<K as Expression>::SqlType::ENCODE);
         out.push_identifier(K::NAME)?;

@@ -6,7 +6,11 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use diesel::{Connection, QueryableByName, SqliteConnection, connection::SimpleConnection, sql_types::BigInt};
+use diesel::{
+    Connection, QueryableByName, SqliteConnection,
+    connection::SimpleConnection,
+    sql_types::{BigInt, Text},
+};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use promolink::{
     promotions::{Campaign, PromotionCode, PromotionRepository},
@@ -105,6 +109,14 @@ impl Database {
         }
     }
 
+    /// The steps by which SQLite executes a statement.
+    pub fn plan(&self, statement: &str) -> Vec<String> {
+        let mut connection = SqliteConnection::establish(self.url.trim_start_matches("sqlite:")).unwrap();
+        let explain = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}"));
+        let steps: Vec<Step> = diesel::RunQueryDsl::load(explain, &mut connection).unwrap();
+        steps.into_iter().map(|step| step.detail).collect()
+    }
+
     /// A session of one's own on the PostgreSQL database.
     pub async fn session(&self) -> Session {
         Session(AsyncPgConnection::establish(&self.url).await.unwrap())
@@ -124,6 +136,12 @@ impl Session {
         let number: Number = diesel::sql_query(query).get_result(&mut self.0).await.unwrap();
         number.number
     }
+}
+
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
 }
 
 #[derive(QueryableByName)]

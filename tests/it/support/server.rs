@@ -147,6 +147,12 @@ impl Server {
         self.process.id()
     }
 
+    /// How many threads the process has.
+    #[cfg(target_os = "linux")]
+    pub fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap().count()
+    }
+
     /// Asks the process to end.
     pub fn ask_to_end(&self) {
         Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();

@@ -1,0 +1,92 @@
+//! What only an embedded database has: threads of the server's own, and a file.
+
+#![cfg(unix)]
+
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{Database, Server, campaign, code_of};
+
+/// Codes that one customer holds, all of them active: to look for one that is not takes some milliseconds.
+const HOLDS: &str = "
+    WITH RECURSIVE numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number < 4999)
+    INSERT INTO promotion_codes (org_id, mode, folded, code, campaign_id, created_on, link_count)
+        SELECT org_id, mode, 'c-' || number, 'C-' || number, id, 0, 1 FROM campaigns, numbers;
+    INSERT INTO promotions (org_id, id, mode, folded, campaign_id, customer_id, created_on, redemption_count)
+        SELECT org_id, randomblob(16), mode, folded, campaign_id, 7, 0, 0 FROM promotion_codes;";
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_wait_for_the_database_take_no_threads() {
+    const REQUESTS: usize = 300;
+    let database = Database::sqlite();
+    database.seed(&[campaign("Spring")]).await;
+    database.run(HOLDS).await;
+    let server = Server::start(&database);
+    let look_up = "{ customerPromotions(customerId: 7, active: false) { nodes { id } } }";
+    let look_ups = join_all((0..REQUESTS).map(|_| server.data(look_up, Value::Null)));
+    let changes = join_all((0..REQUESTS).map(|_| server.redeem(7, "no such code", "order-1")));
+    let (found, refused) = tokio::join!(look_ups, changes);
+    assert!(found.iter().all(|data| data["customerPromotions"]["nodes"] == json!([])));
+    assert!(refused.iter().all(|response| code_of(response) == "CODE_NOT_FOUND"));
+    // Threads that have waited stay for ten seconds.
+    assert!(server.threads() < 40, "{} threads", server.threads());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_database_is_its_owners_alone() {
+    let database = Database::sqlite();
+    database.seed(&[campaign("Spring").code("A", None)]).await;
+    let server = Server::start(&database);
+    server.link(1, "A").await;
+    let files = ["", "-wal", "-shm"].map(|suffix| path(&database, suffix));
+    assert_eq!(files.each_ref().map(mode), [0o600; 3], "{files:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_exists_keeps_its_mode() {
+    let database = Database::sqlite();
+    fs::write(path(&database, ""), "").unwrap();
+    fs::set_permissions(path(&database, ""), fs::Permissions::from_mode(0o640)).unwrap();
+    database.seed(&[campaign("Spring")]).await;
+    assert_eq!(mode(&path(&database, "")), 0o640);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_is_found_by_whole_keys() {
+    let database = Database::sqlite();
+    let spring = campaign("Spring");
+    let id = spring.campaign.id.get();
+    database.seed(&[spring]).await;
+    database.run(HOLDS).await;
+    let server = Server::start_logging(&database, "promolink::sql=debug");
+    let query = format!(
+        "{{ campaigns(first: 1) {{ nodes {{ codes(first: 2) {{ nodes {{ campaign {{ id }} promotions {{ nodes {{
+                redemptions {{ nodes {{ id }} }} customer {{ promotions(first: 2) {{ nodes {{ id }} }} }} }} }} }} }} }} }}
+            campaign(id: \"{id}\") {{ id }} promotion(id: \"{id}\") {{ id }}
+            promotionCodes(codes: [\"C-1\"], mode: DISCOUNT) {{ code }}
+            customerPromotions(customerId: 7, active: true, mode: DISCOUNT) {{ nodes {{ id }} }} }}"
+    );
+    let already = server.log().lines().count();
+    server.data(&query, Value::Null).await;
+    let log = server.log();
+    let statements = log.lines().skip(already).filter_map(|line| line.split_once("sql="));
+    let plans: Vec<_> = statements.map(|(_, sql)| (sql, database.plan(sql.trim_matches('"')))).collect();
+    assert!(plans.len() >= 8, "{plans:#?}");
+    for (sql, plan) in plans {
+        let tables = plan.iter().filter(|step| !step.contains("VIRTUAL TABLE") && !step.contains("(subquery-"));
+        for step in tables.filter(|step| step.starts_with("SCAN") || step.starts_with("SEARCH")) {
+            assert!(step.starts_with("SEARCH") && step.contains("(org_id=? AND "), "{step}: {sql}");
+        }
+    }
+}
+
+fn path(database: &Database, suffix: &str) -> PathBuf {
+    format!("{}{suffix}", database.url.trim_start_matches("sqlite:")).into()
+}
+
+fn mode(path: &PathBuf) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
