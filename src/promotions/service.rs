@@ -1,6 +1,6 @@
 //! What callers ask of the domain: one method a use case.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 
@@ -62,6 +62,12 @@ impl PromotionService {
     ) -> Result<LinkOutcome, StoreError> {
         let key = CodeKey { org, mode, folded: code.into_folded() };
         self.batcher.link(LinkRequest { id: PromotionId::new(self.now()), key, customer_id }).await
+    }
+
+    /// The longest that a batch of links took which wrote something, of the last minute or two. Zero if none did.
+    #[must_use]
+    pub fn slowest_commit(&self) -> Duration {
+        self.batcher.slowest_commit()
     }
 
     /// Links codes to customers, each with its own outcome, in the order given.

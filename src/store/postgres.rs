@@ -37,9 +37,9 @@ use crate::{
     auth::Secret,
     promotions::{
         Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign,
-        LinkOutcome, LinkRepository, LinkRequest, NewCodes, OrgId, Page, Promotion, PromotionCode, PromotionId,
-        PromotionMode, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError,
-        Timestamp, WalletFilter,
+        LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Page, Promotion, PromotionCode,
+        PromotionId, PromotionMode, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId,
+        StoreError, Timestamp, WalletFilter,
     },
 };
 
@@ -67,9 +67,14 @@ impl PostgresStore {
 
 #[async_trait]
 impl LinkRepository for PostgresStore {
-    async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
-        let lease = Lease::new(self.connection().await?);
-        let linked = link::link(lease.connection(), requests, now).await;
+    async fn link(
+        &self,
+        requests: &[LinkRequest],
+        on_locked: OnLocked,
+        now: Timestamp,
+    ) -> StoreResult<Vec<Option<LinkOutcome>>> {
+        let lease = Lease::new(self.connections.for_links().await?);
+        let linked = link::link(lease.connection(), requests, on_locked, now).await;
         if linked.is_ok() || lease.connection().batch_execute("ROLLBACK").await.is_ok() {
             lease.give_back();
         }
@@ -77,8 +82,11 @@ impl LinkRepository for PostgresStore {
     }
 
     fn link_workers(&self) -> usize {
-        // One batch is decided while the other commits.
-        2
+        pool::LINK_WORKERS
+    }
+
+    fn lock_waiters(&self) -> usize {
+        pool::LOCK_WAITERS
     }
 }
 
