@@ -31,6 +31,7 @@ mod tenancy;
 mod tls;
 #[cfg(feature = "otlp")]
 mod traces;
+mod transactions;
 mod validation;
 mod wallet;
 mod wire;
