@@ -33,7 +33,7 @@ async fn a_transaction_that_links_nothing_is_rolled_back() {
     // Sessions report what they did when they end.
     server.stop();
     let asked = Instant::now();
-    while session.number(rolled_back).await < before + links.len() as i64 {
+    while session.number(rolled_back).await < before + i64::try_from(links.len()).unwrap() {
         assert!(asked.elapsed() < Duration::from_secs(10), "{} of them", session.number(rolled_back).await - before);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 /// What is remembered for at least this long, and for less than twice as long.
-const REMEMBERED: Duration = Duration::from_secs(60);
+const REMEMBERED: Duration = Duration::from_mins(1);
 
 /// The longest duration of the last minute or two.
 pub struct Slowest(Mutex<Periods>);

@@ -25,11 +25,14 @@ pub fn watch<const N: usize>(pools: [&Pool<AsyncPgConnection>; N], database: &st
         let mut looks = interval(LOOK_EVERY);
         loop {
             looks.tick().await;
-            let pools: Vec<_> = pools.iter().filter_map(|pool| pool.upgrade()).collect();
-            if pools.is_empty() {
+            let mut open = Vec::with_capacity(N);
+            for pool in &pools {
+                open.extend(pool.upgrade());
+            }
+            if open.is_empty() {
                 break;
             }
-            figures.tell(&pools);
+            figures.tell(&open);
         }
     });
 }

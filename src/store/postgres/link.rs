@@ -36,8 +36,8 @@ pub async fn link(
     on_locked: OnLocked,
     now: Timestamp,
 ) -> StoreResult<Vec<Option<LinkOutcome>>> {
-    let begin = statements::Begin.execute(&mut &*connection);
-    let (begun, set) = join(begin, read_working_set(connection, requests, on_locked)).await;
+    let working_set = read_working_set(connection, requests, on_locked);
+    let (begun, set) = join(statements::Begin.execute(&mut &*connection), working_set).await;
     begun?;
     let decisions = decide(set?, requests, now);
     let new: Vec<&Promotion> = decisions.new_promotions().collect();

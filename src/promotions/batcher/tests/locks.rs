@@ -59,8 +59,8 @@ async fn locked_codes_beyond_those_that_may_wait_are_tried_again_and_then_given_
     let codes = ["locked-1", "locked-2", "locked-3", "locked-4"];
     let contended = join_all(codes.map(|code| batcher.link(request(code, 1)))).await;
     assert!(contended.iter().all(|outcome| matches!(outcome, Err(StoreError::Contended(_)))), "{contended:?}");
-    let batches = double.batches.lock().unwrap().len();
-    assert!((5..30).contains(&batches), "{batches} batches: the pauses grow");
+    let tries = double.batches.lock().unwrap().len();
+    assert!((5..30).contains(&tries), "{tries} batches: the pauses grow");
     assert_eq!(double.waits.lock().unwrap().len(), LOCK_WAITERS);
 
     let started = Instant::now();
