@@ -95,7 +95,7 @@ fn working_set(requests: &[LinkRequest]) -> WorkingSet {
         };
         (request.key.clone(), CodeState { code, campaign: Arc::clone(&campaign), holds: HashMap::new() })
     });
-    WorkingSet { codes: codes.collect(), held: HashMap::new() }
+    WorkingSet { codes: codes.collect(), ..WorkingSet::default() }
 }
 
 fn org() -> OrgId {

@@ -99,7 +99,7 @@ impl NewCodes {
         customers: &[Option<CustomerId>],
         mut added: HashSet<FoldedCode>,
         elsewhere: &HashSet<FoldedCode>,
-        links: Vec<LinkOutcome>,
+        links: Vec<Option<LinkOutcome>>,
     ) -> Vec<RowOutcome> {
         let mut links = links.into_iter();
         let rows = self.codes.iter().map(Code::folded).zip(customers);
@@ -109,7 +109,7 @@ impl NewCodes {
             }
             // Of a code that stands twice among the rows, the first was added.
             let added = added.remove(folded);
-            match customer.and_then(|_| links.next()) {
+            match customer.and_then(|_| links.next()).flatten() {
                 Some(Err(refusal)) => RowOutcome::NotLinked { added, refusal },
                 _ if added => RowOutcome::Added,
                 _ => RowOutcome::Present,

@@ -1,7 +1,7 @@
 //! The rules of linking: one pure function, which every database calls between its reads and its writes.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::Arc,
 };
 
@@ -33,6 +33,8 @@ pub type LinkOutcome = Result<Promotion, Refusal>;
 pub struct WorkingSet {
     /// The codes asked for that there are.
     pub codes: HashMap<CodeKey, CodeState>,
+    /// The codes asked for that another transaction has locked. They can't be decided.
+    pub locked: HashSet<CodeKey>,
     /// How many codes of a campaign a customer holds, where the campaign limits that. Absent: none.
     pub held: HashMap<(OrgId, CampaignId, CustomerId), u32>,
 }
@@ -51,8 +53,8 @@ pub struct CodeState {
 /// What the rules decided about a batch.
 #[derive(Debug, Default)]
 pub struct Decisions {
-    /// An answer per request, in their order.
-    pub outcomes: Vec<LinkOutcome>,
+    /// The outcome of each request, in their order. `None` if another transaction has locked the code.
+    pub outcomes: Vec<Option<LinkOutcome>>,
     /// The positions of the requests whose promotion is new.
     new: Vec<usize>,
 }
@@ -60,7 +62,7 @@ pub struct Decisions {
 impl Decisions {
     /// The promotions that have to be written.
     pub fn new_promotions(&self) -> impl Iterator<Item = &Promotion> {
-        self.new.iter().filter_map(|&position| self.outcomes[position].as_ref().ok())
+        self.new.iter().filter_map(|&position| self.outcomes[position].as_ref()?.as_ref().ok())
     }
 }
 
@@ -70,11 +72,12 @@ pub fn decide(mut set: WorkingSet, requests: &[LinkRequest], now: Timestamp) -> 
     let mut decisions = Decisions::default();
     for (position, request) in requests.iter().enumerate() {
         let outcome = match set.codes.get_mut(&request.key) {
-            None => Err(Refusal::CodeNotFound),
-            Some(state) => match state.holds.get(&request.customer_id) {
+            None if set.locked.contains(&request.key) => None,
+            None => Some(Err(Refusal::CodeNotFound)),
+            Some(state) => Some(match state.holds.get(&request.customer_id) {
                 Some(promotion) => Ok(promotion.clone()),
                 None => link_new(state, &mut set.held, request, now).inspect(|_| decisions.new.push(position)),
-            },
+            }),
         };
         decisions.outcomes.push(outcome);
     }

@@ -36,15 +36,32 @@ pub enum StoreError {
     Failed(#[source] Cause),
 }
 
+/// What linking does with a code that another transaction has locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLocked {
+    /// Leaves it undecided.
+    Skip,
+    /// Waits for the lock, up to a limit of the store's.
+    Wait,
+}
+
 /// What linking asks of a store.
 #[async_trait]
 pub trait LinkRepository: Send + Sync + 'static {
-    /// Links a batch, of any organisations: all of it is durable when this returns, or none of it.
-    /// One outcome per request, in their order.
-    async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> Result<Vec<LinkOutcome>, StoreError>;
+    /// Links a batch, of any organisations: all that it links is durable when this returns, or none of it.
+    /// One outcome per request, in their order: `None` if the code is locked, and was skipped.
+    async fn link(
+        &self,
+        requests: &[LinkRequest],
+        on_locked: OnLocked,
+        now: Timestamp,
+    ) -> Result<Vec<Option<LinkOutcome>>, StoreError>;
 
-    /// How many batches the store can usefully work on at once.
+    /// How many batches the store can usefully work on concurrently.
     fn link_workers(&self) -> usize;
+
+    /// How many more batches may wait for locks meanwhile.
+    fn lock_waiters(&self) -> usize;
 }
 
 /// The store of promotions. Both databases keep the same promises; one suite of tests holds them to it.

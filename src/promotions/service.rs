@@ -1,6 +1,6 @@
 //! What callers ask of the domain: one method a use case.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 
@@ -46,12 +46,6 @@ impl PromotionService {
         Self { reads: replica, ..self.clone() }
     }
 
-    /// STUB
-    #[must_use]
-    pub fn slowest_commit(&self) -> std::time::Duration {
-        std::time::Duration::ZERO
-    }
-
     /// The present moment, as the domain sees it.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -68,6 +62,12 @@ impl PromotionService {
     ) -> Result<LinkOutcome, StoreError> {
         let key = CodeKey { org, mode, folded: code.into_folded() };
         self.batcher.link(LinkRequest { id: PromotionId::new(self.now()), key, customer_id }).await
+    }
+
+    /// The longest that a batch of links took which wrote something, of the last minute or two. Zero if none did.
+    #[must_use]
+    pub fn slowest_commit(&self) -> Duration {
+        self.batcher.slowest_commit()
     }
 
     /// Links codes to customers, each with its own outcome, in the order given.

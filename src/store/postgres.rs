@@ -34,7 +34,7 @@ use crate::{
     auth::Secret,
     promotions::{
         Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign,
-        LinkOutcome, LinkRepository, LinkRequest, NewCodes, OrgId, Promotion, PromotionCode, PromotionId,
+        LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId,
         PromotionMode, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start, StoreError,
         Timestamp, WalletFilter,
     },
@@ -64,9 +64,14 @@ impl PostgresStore {
 
 #[async_trait]
 impl LinkRepository for PostgresStore {
-    async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
-        let lease = Lease::new(self.connection().await?);
-        let linked = link::link(lease.connection(), requests, now).await;
+    async fn link(
+        &self,
+        requests: &[LinkRequest],
+        on_locked: OnLocked,
+        now: Timestamp,
+    ) -> StoreResult<Vec<Option<LinkOutcome>>> {
+        let lease = Lease::new(self.connections.for_links().await?);
+        let linked = link::link(lease.connection(), requests, on_locked, now).await;
         if linked.is_ok() || lease.connection().batch_execute("ROLLBACK").await.is_ok() {
             lease.give_back();
         }
@@ -74,8 +79,11 @@ impl LinkRepository for PostgresStore {
     }
 
     fn link_workers(&self) -> usize {
-        // One batch is decided while the other commits.
-        2
+        pool::LINK_WORKERS
+    }
+
+    fn lock_waiters(&self) -> usize {
+        pool::LOCK_WAITERS
     }
 }
 

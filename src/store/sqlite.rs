@@ -30,7 +30,7 @@ use super::{
 };
 use crate::promotions::{
     Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkOutcome,
-    LinkRepository, LinkRequest, NewCodes, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
+    LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
     PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start, StoreError, Timestamp,
     WalletFilter,
 };
@@ -112,13 +112,24 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> StoreResult<T> + Sen
 
 #[async_trait]
 impl LinkRepository for SqliteStore {
-    async fn link(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
+    async fn link(
+        &self,
+        requests: &[LinkRequest],
+        // A transaction that writes locks the whole file: no single code is ever locked.
+        _: OnLocked,
+        now: Timestamp,
+    ) -> StoreResult<Vec<Option<LinkOutcome>>> {
         let requests = requests.to_vec();
         self.write(move |connection| link::link(connection, &requests, now)).await
     }
 
     fn link_workers(&self) -> usize {
         // Its writer is alone.
+        1
+    }
+
+    fn lock_waiters(&self) -> usize {
+        // Another process may have locked the file. All batches wait for that with the one writer.
         1
     }
 }

@@ -140,6 +140,20 @@ on_both_databases! {
         assert_eq!(shop.export(), [] as [Row; 0]);
     }
 
+    async fn all_or_nothing_links_nothing_when_the_last_row_is_bad(database: Database) {
+        let shop = Shop::open(&database, campaign("Summer").code("HERE", None)).await;
+        let file = shop.file("codes.csv", b"code,customer_id\nNEW,1\nHERE,2\nBAD,x\n");
+        shop.fails("import", &[&file, "--all-or-nothing"]);
+        let kept: Vec<[String; 2]> = shop.export().iter().map(|row| [row[0].clone(), row[5].clone()]).collect();
+        assert_eq!(kept, [["HERE", ""]]);
+        // Links that are not new write nothing; what stands beside them is kept.
+        for rows in ["HERE,2", "HERE,2\nNEW,"] {
+            let file = shop.file("again.csv", format!("code,customer_id\n{rows}\n").as_bytes());
+            shop.succeeds("import", &[&file, "--all-or-nothing"]);
+        }
+        assert_eq!(shop.export().len(), 2);
+    }
+
     async fn all_or_nothing_keeps_all_when_no_row_is_bad(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let file = shop.file("codes.csv", numbered(12_000).as_bytes());

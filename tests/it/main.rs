@@ -35,6 +35,7 @@ mod tenancy;
 mod tls;
 #[cfg(feature = "otlp")]
 mod traces;
+mod transactions;
 mod validation;
 mod wallet;
 mod wire;

@@ -11,8 +11,9 @@ use std::{
 };
 
 use promolink::promotions::{
-    Campaign, CampaignChange, CampaignId, Code, CodeKey, CustomerId, LinkRequest, OrgId, PromotionCode, PromotionId,
-    PromotionMode, PromotionRepository, RedeemRequest, RedemptionId, Refusal, Timestamp, TransactionId, WalletFilter,
+    Campaign, CampaignChange, CampaignId, Code, CodeKey, CustomerId, LinkRequest, OnLocked, OrgId, PromotionCode,
+    PromotionId, PromotionMode, PromotionRepository, RedeemRequest, RedemptionId, Refusal, Timestamp, TransactionId,
+    WalletFilter,
 };
 use proptest::{
     prelude::*,
@@ -182,10 +183,10 @@ impl<'a> Case<'a> {
             Operation::Link(wishes) => {
                 let requests: Vec<LinkRequest> =
                     wishes.iter().map(|(customer, code)| request(self.org, *customer, *code, now)).collect();
-                let outcomes = both!(self, store => store.link(&requests, now));
+                let outcomes = both!(self, store => store.link(&requests, OnLocked::Skip, now));
                 for ((request, (customer, code)), outcome) in requests.iter().zip(wishes).zip(outcomes) {
                     let expected = self.model.link(request.id, *code, *customer, self.now);
-                    assert_eq!(outcome.map(|promotion| promotion.id), expected);
+                    assert_eq!(outcome.unwrap().map(|promotion| promotion.id), expected);
                 }
             }
             Operation::Redeem { customer, code, transaction } => {
@@ -347,8 +348,10 @@ async fn one_organisation_never_sees_anothers_codes() {
         let (campaigns, codes) = lay_out(ours, &[Plan { terms, codes: vec![(Some(1), false)] }]);
         store.seed(ours, &campaigns, &codes, Timestamp::from_millis(START)).await.unwrap();
         let now = Timestamp::from_millis(START);
-        assert_eq!(store.link(&[request(theirs, 1, 0, now)], now).await.unwrap(), [Err(Refusal::CodeNotFound)]);
-        let linked = store.link(&[request(ours, 1, 0, now)], now).await.unwrap().remove(0).unwrap();
+        let refused = store.link(&[request(theirs, 1, 0, now)], OnLocked::Skip, now).await.unwrap();
+        assert_eq!(refused, [Some(Err(Refusal::CodeNotFound))]);
+        let linked =
+            store.link(&[request(ours, 1, 0, now)], OnLocked::Wait, now).await.unwrap().remove(0).unwrap().unwrap();
         assert_eq!(store.promotions(theirs, &[linked.id]).await.unwrap(), []);
         assert_eq!(store.campaigns(theirs, &[linked.campaign.id]).await.unwrap(), []);
         assert_eq!(store.codes(theirs, linked.campaign.mode, &[linked.code.folded().clone()]).await.unwrap(), []);

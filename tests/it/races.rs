@@ -1,6 +1,10 @@
 //! Many customers at once: exactly as many win as may.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::task::JoinSet;
 
@@ -70,6 +74,28 @@ async fn two_servers_on_one_postgres_share_the_limits() {
     assert_eq!(race(&servers, "ONE").await, counts([("OK", 1), ("CODE_ALREADY_LINKED", 499)]));
     assert_eq!(race(&servers, "HUNDRED").await, counts([("OK", 100), ("LINK_LIMIT_REACHED", 400)]));
     assert_eq!(race_of_one_customer(&servers).await, counts([("OK", 5), ("CUSTOMER_LIMIT_REACHED", 495)]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_that_link_one_code_without_end_both_make_progress() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Race").code("HOT", None)]).await;
+    let servers = [Server::start(&database), Server::start(&database)].map(Arc::new);
+    let mut clients = JoinSet::new();
+    for client in 0..64 {
+        let server = Arc::clone(&servers[client % 2]);
+        clients.spawn(async move {
+            let (started, mut linked) = (Instant::now(), 0);
+            while started.elapsed() < Duration::from_secs(2) {
+                assert_eq!(code_of(&server.link(client * 10_000 + linked, "HOT").await), "OK");
+                linked += 1;
+            }
+            linked
+        });
+    }
+    let linked = clients.join_all().await;
+    println!("{} links", linked.iter().sum::<usize>());
+    assert!(linked.iter().all(|linked| *linked >= 5), "{linked:?}");
 }
 
 fn many_codes_five_each() -> crate::support::TestCampaign {

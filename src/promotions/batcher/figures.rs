@@ -4,35 +4,43 @@ use std::time::Duration;
 
 use metrics::{Gauge, Histogram, gauge, histogram};
 
-/// How many links wait.
-pub fn waiting() -> Gauge {
-    gauge!("promolink_link_queue_length")
+/// Where the queue's metrics are kept.
+pub struct QueueFigures {
+    length: Gauge,
+    waited: Histogram,
 }
 
-/// Where the batcher's metrics are kept.
-pub struct Figures {
-    waiting: Gauge,
-    waited: Histogram,
+impl Default for QueueFigures {
+    fn default() -> Self {
+        Self { length: gauge!("promolink_link_queue_length"), waited: histogram!("promolink_link_queue_seconds") }
+    }
+}
+
+impl QueueFigures {
+    /// How many links wait.
+    pub fn length(&self, links: usize) {
+        self.length.set(u32::try_from(links).unwrap_or(u32::MAX));
+    }
+
+    /// Links were taken that have waited so long.
+    pub fn taken(&self, waited: impl Iterator<Item = Duration>) {
+        waited.for_each(|waited| self.waited.record(waited));
+    }
+}
+
+/// Where the metrics of batches are kept.
+pub struct BatchFigures {
     size: Histogram,
     took: Histogram,
 }
 
-impl Figures {
-    pub fn new() -> Self {
-        Self {
-            waiting: waiting(),
-            waited: histogram!("promolink_link_queue_seconds"),
-            size: histogram!("promolink_link_batch_size"),
-            took: histogram!("promolink_link_batch_seconds"),
-        }
+impl Default for BatchFigures {
+    fn default() -> Self {
+        Self { size: histogram!("promolink_link_batch_size"), took: histogram!("promolink_link_batch_seconds") }
     }
+}
 
-    /// A worker took links out of the queue, which have waited so long; so many are left.
-    pub fn taken(&self, left: usize, waited: impl Iterator<Item = Duration>) {
-        self.waiting.set(u32::try_from(left).unwrap_or(u32::MAX));
-        waited.for_each(|waited| self.waited.record(waited));
-    }
-
+impl BatchFigures {
     /// So many links were decided together, in this time.
     pub fn linked(&self, links: usize, took: Duration) {
         self.size.record(u32::try_from(links).unwrap_or(u32::MAX));

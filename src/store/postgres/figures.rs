@@ -1,4 +1,4 @@
-//! What operators see of a pool of connections.
+//! What operators see of the connections to a database.
 
 use std::time::Duration;
 
@@ -9,34 +9,45 @@ use tokio::time::interval;
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Where a pool's metrics are kept.
+/// Where a database's metrics are kept.
 struct PoolFigures {
     used: Gauge,
     idle: Gauge,
     awaited: Gauge,
 }
 
-/// Tells of the connections to this database, for as long as there is the pool.
-pub fn watch(pool: &Pool<AsyncPgConnection>, database: &str) {
+/// Publishes the connections of these pools to a database, together, for as long as the pools exist.
+pub fn watch<const N: usize>(pools: [&Pool<AsyncPgConnection>; N], database: &str) {
     let state = |state| gauge!("promolink_database_connections", "database" => database.to_owned(), "state" => state);
     let figures = PoolFigures { used: state("used"), idle: state("idle"), awaited: state("awaited") };
-    let pool = pool.weak();
+    let pools = pools.map(Pool::weak);
     tokio::spawn(async move {
         let mut looks = interval(LOOK_EVERY);
         loop {
             looks.tick().await;
-            let Some(pool) = pool.upgrade() else { break };
-            figures.tell(&pool);
+            let mut open = Vec::with_capacity(N);
+            for pool in &pools {
+                open.extend(pool.upgrade());
+            }
+            if open.is_empty() {
+                break;
+            }
+            figures.tell(&open);
         }
     });
 }
 
 impl PoolFigures {
-    fn tell(&self, pool: &Pool<AsyncPgConnection>) {
-        let status = pool.status();
-        let count = |gauge: &Gauge, count| gauge.set(u32::try_from(count).unwrap_or(u32::MAX));
-        count(&self.used, status.size.saturating_sub(status.available));
-        count(&self.idle, status.available);
-        count(&self.awaited, status.waiting);
+    fn tell(&self, pools: &[Pool<AsyncPgConnection>]) {
+        let (mut used, mut idle, mut awaited) = (0, 0, 0);
+        for pool in pools {
+            let status = pool.status();
+            used += status.size.saturating_sub(status.available);
+            idle += status.available;
+            awaited += status.waiting;
+        }
+        for (gauge, count) in [(&self.used, used), (&self.idle, idle), (&self.awaited, awaited)] {
+            gauge.set(u32::try_from(count).unwrap_or(u32::MAX));
+        }
     }
 }

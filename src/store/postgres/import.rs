@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection, TransactionManager};
 
-use super::{connection::connect, link::link, look_ups, statements};
+use super::{connection::connect, link::link_in_transaction, look_ups, statements};
 use crate::{
     promotions::{CodeImport, CustomerId, FoldedCode, NewCodes, RowOutcome},
     store::{
@@ -54,8 +54,11 @@ impl CodeImport for Import {
         };
         let elsewhere = codes.elsewhere(present);
         let requests = codes.link_requests(customers, &elsewhere);
-        let links =
-            if requests.is_empty() { Vec::new() } else { link(connection, &requests, codes.created_on).await? };
+        let links = if requests.is_empty() {
+            Vec::new()
+        } else {
+            link_in_transaction(connection, &requests, codes.created_on).await?
+        };
         Ok(codes.outcomes(customers, added, &elsewhere, links))
     }
 

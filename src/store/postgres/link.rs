@@ -1,5 +1,8 @@
 //! Linking in PostgreSQL: locks first, then reads, each statement over all that the batch asks for.
 //!
+//! A transaction that has nothing to write ends by ROLLBACK. To lock a row takes a transaction id, and the COMMIT of a
+//! transaction that has one waits for the disk: it would tell a code that exists from one that does not.
+//!
 //! What need not wait for an answer is sent together: a batch costs two round trips, or three, where campaigns limit
 //! what customers may hold.
 
@@ -8,12 +11,15 @@ use std::{
     sync::Arc,
 };
 
+use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures_util::future::{join, join3};
+use futures_util::future::join;
 
 use super::statements;
 use crate::{
-    promotions::{CodeState, LinkOutcome, LinkRequest, Promotion, PromotionCode, Timestamp, WorkingSet, decide},
+    promotions::{
+        CodeState, LinkOutcome, LinkRequest, OnLocked, Promotion, PromotionCode, Timestamp, WorkingSet, decide,
+    },
     store::{
         error::StoreResult,
         rows::{CampaignRow, CodeRow, HeldKey, HoldRow, Id, code_key},
@@ -27,43 +33,69 @@ use crate::{
 pub async fn link(
     connection: &AsyncPgConnection,
     requests: &[LinkRequest],
+    on_locked: OnLocked,
     now: Timestamp,
-) -> StoreResult<Vec<LinkOutcome>> {
-    let set = read_working_set(connection, requests).await?;
-    let decisions = decide(set, requests, now);
+) -> StoreResult<Vec<Option<LinkOutcome>>> {
+    let working_set = read_working_set(connection, requests, on_locked);
+    let (begun, set) = join(statements::Begin.execute(&mut &*connection), working_set).await;
+    begun?;
+    let decisions = decide(set?, requests, now);
     let new: Vec<&Promotion> = decisions.new_promotions().collect();
     if new.is_empty() {
-        statements::Commit.execute(&mut &*connection).await?;
+        statements::Rollback.execute(&mut &*connection).await?;
     } else {
-        let (inserted, counted, committed) = join3(
-            statements::InsertPromotions::new(&new).execute(&mut &*connection),
-            statements::CountLinks::new(&new).execute(&mut &*connection),
-            statements::Commit.execute(&mut &*connection),
-        )
-        .await;
+        let commit = statements::Commit.execute(&mut &*connection);
+        let (written, committed) = join(write(connection, &new), commit).await;
         // A commit after a failure is none, and says so to nobody: the failure comes first.
-        inserted?;
-        counted?;
+        written?;
         committed?;
     }
     Ok(decisions.outcomes)
 }
 
+/// Links a batch, in the transaction that is open. Waits for locks.
+pub async fn link_in_transaction(
+    connection: &AsyncPgConnection,
+    requests: &[LinkRequest],
+    now: Timestamp,
+) -> StoreResult<Vec<Option<LinkOutcome>>> {
+    let set = read_working_set(connection, requests, OnLocked::Wait).await?;
+    let decisions = decide(set, requests, now);
+    let new: Vec<&Promotion> = decisions.new_promotions().collect();
+    if !new.is_empty() {
+        write(connection, &new).await?;
+    }
+    Ok(decisions.outcomes)
+}
+
+async fn write(connection: &AsyncPgConnection, new: &[&Promotion]) -> QueryResult<()> {
+    let (inserted, counted) = join(
+        statements::InsertPromotions::new(new).execute(&mut &*connection),
+        statements::CountLinks::new(new).execute(&mut &*connection),
+    )
+    .await;
+    inserted.and(counted).map(drop)
+}
+
 /// Locks the codes of a batch and reads what the rules look at. Each statement sees what was committed before it, so
 /// the holds are read in statements of their own, after the locks: nobody can add one any more.
-async fn read_working_set(connection: &AsyncPgConnection, requests: &[LinkRequest]) -> StoreResult<WorkingSet> {
-    let keys = requests.iter().map(|request| &request.key).collect();
-    let (begun, locked, holds) = join3(
-        statements::Begin.execute(&mut &*connection),
-        statements::LockCodes::new(keys).load::<(CodeRow, CampaignRow)>(&mut &*connection),
+async fn read_working_set(
+    connection: &AsyncPgConnection,
+    requests: &[LinkRequest],
+    on_locked: OnLocked,
+) -> StoreResult<WorkingSet> {
+    let (locked, holds) = join(
+        lock_codes(connection, requests, on_locked),
         statements::ReadHolds::new(requests).load::<HoldRow>(&mut &*connection),
     )
     .await;
-    begun?;
-
     let mut set = WorkingSet::default();
     let mut campaigns = HashMap::new();
-    for (code, campaign) in locked? {
+    for (org, mode, folded, code, campaign) in locked? {
+        let (Some(code), Some(campaign)) = (code, campaign) else {
+            set.locked.insert(code_key(org, mode, folded)?);
+            continue;
+        };
         let code: PromotionCode = code.try_into()?;
         let campaign = match campaigns.entry((code.org, code.campaign_id)) {
             Entry::Occupied(known) => Arc::clone(known.get()),
@@ -80,6 +112,21 @@ async fn read_working_set(connection: &AsyncPgConnection, requests: &[LinkReques
     }
     count_held(connection, requests, &mut set).await?;
     Ok(set)
+}
+
+/// A code asked for that exists, and what could be locked of it and its campaign.
+type LockedRow = (i64, i16, String, Option<CodeRow>, Option<CampaignRow>);
+
+async fn lock_codes(
+    connection: &AsyncPgConnection,
+    requests: &[LinkRequest],
+    on_locked: OnLocked,
+) -> QueryResult<Vec<LockedRow>> {
+    let keys = requests.iter().map(|request| &request.key).collect();
+    match on_locked {
+        OnLocked::Skip => statements::LockCodes::<true>::new(keys).load(&mut &*connection).await,
+        OnLocked::Wait => statements::LockCodes::<false>::new(keys).load(&mut &*connection).await,
+    }
 }
 
 /// After the codes, locks the customers whose holds are limited, and counts these: all processes lock in this order, so

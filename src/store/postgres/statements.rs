@@ -16,7 +16,7 @@ use diesel::{
 
 pub use self::{
     reads::{AdvisoryLocks, CountHeld, LockCodes, ReadHolds},
-    transaction::{Begin, Commit},
+    transaction::{Begin, Commit, Rollback},
     writes::{CountLinks, InsertCodes, InsertPromotions},
 };
 use crate::{

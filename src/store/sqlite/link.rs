@@ -33,7 +33,7 @@ pub fn link(
     connection: &mut SqliteConnection,
     requests: &[LinkRequest],
     now: Timestamp,
-) -> StoreResult<Vec<LinkOutcome>> {
+) -> StoreResult<Vec<Option<LinkOutcome>>> {
     let set = read_working_set(connection, requests)?;
     let decisions = decide(set, requests, now);
     for promotion in decisions.new_promotions() {

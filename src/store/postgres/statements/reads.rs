@@ -6,7 +6,7 @@ use diesel::{
     pg::Pg,
     prelude::*,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
-    sql_types::{Array, BigInt},
+    sql_types::{Array, BigInt, Nullable, SmallInt, Text},
 };
 
 use super::{CodeKeys, query_id};
@@ -18,44 +18,60 @@ use crate::{
     },
 };
 
-query_id!(LockCodes, ReadHolds);
+query_id!(ReadHolds);
 
-/// Locks codes against other links, in the order of their keys, and reads them, as they are under the lock, with their
-/// campaigns.
+/// Locks codes against other links and reads them, as they are under the lock, with their campaigns. One row per code
+/// that exists. If another transaction has locked a code, or its campaign, `SKIP` leaves the columns of that one NULL;
+/// otherwise the statement waits, for the codes in the order of their keys.
 ///
 /// The campaigns are kept as they are: a limit that is set while links are under way waits for them, and counts them.
 #[derive(Debug)]
-pub struct LockCodes<'a>(CodeKeys<'a>);
+pub struct LockCodes<'a, const SKIP: bool>(CodeKeys<'a>);
 
-impl<'a> LockCodes<'a> {
+impl<const SKIP: bool> QueryId for LockCodes<'_, SKIP> {
+    type QueryId = LockCodes<'static, SKIP>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<'a, const SKIP: bool> LockCodes<'a, SKIP> {
     pub fn new(keys: BTreeSet<&'a CodeKey>) -> Self {
         Self(keys.into_iter().collect())
     }
 }
 
-impl QueryFragment<Pg> for LockCodes<'_> {
+impl<const SKIP: bool> QueryFragment<Pg> for LockCodes<'_, SKIP> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let or_skip = if SKIP { " SKIP LOCKED" } else { "" };
         out.push_sql(
-            "SELECT c.org_id, c.mode, c.folded, c.code, c.campaign_id, c.created_on, c.revoked_on, c.max_links, \
-             c.link_count, p.org_id, p.id, p.name, p.mode, p.active, p.created_on, p.redeemable_from, p.valid_till, \
-             p.valid_for_days, p.max_links_per_customer, p.max_redemptions_per_link FROM unnest(",
+            "SELECT k.org_id, k.mode, k.folded, c.org_id, c.mode, c.folded, c.code, c.campaign_id, c.created_on, \
+             c.revoked_on, c.max_links, c.link_count, p.org_id, p.id, p.name, p.mode, p.active, p.created_on, \
+             p.redeemable_from, p.valid_till, p.valid_for_days, p.max_links_per_customer, p.max_redemptions_per_link \
+             FROM unnest(",
         );
         self.0.bind(&mut out)?;
-        // A lateral query that locks runs once for each key, in their order. Not FOR UPDATE: no key changes, so rows
-        // that refer to the code need not wait.
+        // Once without a lock: a code that is locked exists. A lateral query that locks, or has a limit, runs once for
+        // each key, in their order. Not FOR UPDATE: no key changes, so rows that refer to the code need not wait.
         out.push_sql(
             ") AS wanted (org_id, mode, folded) \
-             CROSS JOIN LATERAL (SELECT * FROM promotion_codes c WHERE c.org_id = wanted.org_id \
-             AND c.mode = wanted.mode AND c.folded = wanted.folded FOR NO KEY UPDATE) c \
-             CROSS JOIN LATERAL (SELECT * FROM campaigns p WHERE p.org_id = c.org_id AND p.id = c.campaign_id \
-             FOR KEY SHARE) p",
+             CROSS JOIN LATERAL (SELECT k.org_id, k.mode, k.folded FROM promotion_codes k WHERE k.org_id = wanted.org_id \
+             AND k.mode = wanted.mode AND k.folded = wanted.folded LIMIT 1) k \
+             LEFT JOIN LATERAL (SELECT * FROM promotion_codes c WHERE c.org_id = k.org_id AND c.mode = k.mode \
+             AND c.folded = k.folded FOR NO KEY UPDATE",
         );
+        out.push_sql(or_skip);
+        out.push_sql(
+            ") c ON true \
+             LEFT JOIN LATERAL (SELECT * FROM campaigns p WHERE p.org_id = c.org_id AND p.id = c.campaign_id \
+             FOR KEY SHARE",
+        );
+        out.push_sql(or_skip);
+        out.push_sql(") p ON true");
         Ok(())
     }
 }
 
-impl Query for LockCodes<'_> {
-    type SqlType = (promotion_codes::SqlType, campaigns::SqlType);
+impl<const SKIP: bool> Query for LockCodes<'_, SKIP> {
+    type SqlType = (BigInt, SmallInt, Text, Nullable<promotion_codes::SqlType>, Nullable<campaigns::SqlType>);
 }
 
 /// Reads the holds that the asking customers have on the codes they ask for.

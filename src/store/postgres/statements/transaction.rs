@@ -27,3 +27,14 @@ impl QueryFragment<Pg> for Commit {
         Ok(())
     }
 }
+
+/// Rolls a transaction back.
+#[derive(Debug, QueryId)]
+pub struct Rollback;
+
+impl QueryFragment<Pg> for Rollback {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("ROLLBACK");
+        Ok(())
+    }
+}

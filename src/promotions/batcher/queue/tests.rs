@@ -1,0 +1,115 @@
+//! The order in which links are taken.
+
+use futures_util::FutureExt;
+use tokio::{sync::oneshot::Receiver, time::advance};
+
+use super::*;
+use crate::promotions::batcher::tests::double::request;
+
+type Answered = Receiver<Result<LinkOutcome, StoreError>>;
+
+fn add(queue: &Queue, links: &[(&str, i64)]) -> Vec<Answered> {
+    links.iter().map(|(code, customer)| queue.add(request(code, *customer)).unwrap()).collect()
+}
+
+/// What a worker gets now.
+fn take(queue: &Queue) -> Vec<Job> {
+    queue.take().now_or_never().flatten().unwrap_or_default()
+}
+
+fn names(jobs: &[Job]) -> Vec<(&str, i64)> {
+    jobs.iter().map(|job| (job.request.key.folded.as_str(), job.request.customer_id.get())).collect()
+}
+
+fn release(queue: &Queue, jobs: &[Job], locked: bool) {
+    queue.release(jobs.iter().map(|job| &job.request.key), locked);
+}
+
+#[tokio::test]
+async fn links_are_taken_in_their_order_of_arrival() {
+    let queue = Queue::default();
+    let links = [("a", 1), ("b", 1), ("a", 2), ("c", 1), ("b", 2)];
+    let _answered = add(&queue, &links);
+    assert_eq!(names(&take(&queue)), links);
+    assert_eq!(names(&take(&queue)), []);
+}
+
+#[tokio::test]
+async fn links_for_a_code_in_a_batch_wait_until_it_is_done_and_go_first() {
+    let queue = Queue::default();
+    let _answered = add(&queue, &[("a", 1), ("b", 1)]);
+    let first = take(&queue);
+    let _behind = add(&queue, &[("a", 2), ("c", 1), ("a", 3), ("b", 2)]);
+    let second = take(&queue);
+    assert_eq!(names(&second), [("c", 1)]);
+    let _later = add(&queue, &[("d", 1), ("a", 4)]);
+    release(&queue, &first, false);
+    assert_eq!(names(&take(&queue)), [("a", 2), ("a", 3), ("b", 2), ("d", 1), ("a", 4)]);
+}
+
+#[tokio::test]
+async fn links_beyond_a_batch_wait_for_it_and_those_for_other_codes_do_not() {
+    let queue = Queue::default();
+    let _hot: Vec<_> = (0..1000).flat_map(|customer| add(&queue, &[("hot", customer)])).collect();
+    let _other = add(&queue, &[("other", 1)]);
+    let first = take(&queue);
+    assert_eq!((first.len(), names(&first)[511]), (MAX_BATCH, ("hot", 511)));
+    assert_eq!(names(&take(&queue)), [("other", 1)]);
+    release(&queue, &first, false);
+    let second = take(&queue);
+    assert_eq!((second.len(), names(&second)[0]), (1000 - MAX_BATCH, ("hot", 512)));
+}
+
+#[tokio::test]
+async fn what_is_put_back_stays_first_of_its_code() {
+    let queue = Queue::default();
+    let _answered = add(&queue, &[("a", 1), ("a", 2)]);
+    let taken = take(&queue);
+    let _behind = add(&queue, &[("a", 3), ("b", 1)]);
+    let code = taken[0].request.key.clone();
+    queue.put_back(taken);
+    assert_eq!(names(&take(&queue)), [("b", 1)], "its code is busy");
+    queue.release([&code], true);
+    assert_eq!(names(&take(&queue)), [("a", 1), ("a", 2), ("a", 3)]);
+}
+
+#[tokio::test]
+async fn links_that_wait_for_a_code_take_room_in_the_queue() {
+    let queue = Queue::default();
+    let _first = add(&queue, &[("a", 0)]);
+    let taken = take(&queue);
+    let _behind: Vec<_> = (0..QUEUE_LENGTH).flat_map(|_| add(&queue, &[("a", 1)])).collect();
+    assert!(matches!(queue.add(request("b", 1)), Err(StoreError::Overloaded)));
+    release(&queue, &taken, false);
+    assert_eq!(take(&queue).len(), MAX_BATCH);
+    assert!(queue.add(request("b", 1)).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_too_long_behind_a_lock_is_told_so() {
+    let queue = Queue::default();
+    let _answered = add(&queue, &[("free", 1), ("locked", 1)]);
+    let taken = take(&queue);
+    let behind = add(&queue, &[("free", 2), ("locked", 2)]);
+    advance(MAX_WAIT + Duration::from_millis(1)).await;
+    let _in_time = add(&queue, &[("free", 3)]);
+    release(&queue, &taken[..1], false);
+    release(&queue, &taken[1..], true);
+    assert_eq!(names(&take(&queue)), [("free", 3)]);
+    let [free, locked] = <[_; 2]>::try_from(behind).unwrap().map(|answered| answered.now_or_never().unwrap().unwrap());
+    assert!(matches!(free, Err(StoreError::Overloaded)), "{free:?}");
+    assert!(matches!(locked, Err(StoreError::Contended(_))), "{locked:?}");
+}
+
+#[tokio::test]
+async fn a_closed_queue_ends_when_nothing_waits() {
+    let queue = Queue::default();
+    let _first = add(&queue, &[("a", 1)]);
+    let taken = take(&queue);
+    let _behind = add(&queue, &[("a", 2)]);
+    queue.close();
+    assert!(queue.take().now_or_never().is_none(), "one link waits for another");
+    release(&queue, &taken, false);
+    assert_eq!(names(&take(&queue)), [("a", 2)]);
+    assert!(queue.take().await.is_none());
+}

@@ -1,0 +1,96 @@
+//! How links end their transactions on PostgreSQL, and what those of others do to them.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::support::{Caller, Database, ORG, Server, campaign, code_of};
+
+/// A COMMIT waits for the disk where a row was locked, and so would tell codes that exist from those that do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_links_nothing_is_rolled_back() {
+    let database = Database::postgres();
+    let off = campaign("Off").with(|campaign| campaign.active = false).code("OFF", None);
+    let spring = campaign("Spring").code("TAKEN", Some(1)).revoked_code("REVOKED");
+    database.seed(&[spring, off]).await;
+    let server = Server::start(&database);
+    assert_eq!(code_of(&server.link(1, "TAKEN").await), "OK");
+    let mut session = database.session().await;
+    let rolled_back = "SELECT xact_rollback AS number FROM pg_stat_database WHERE datname = current_database()";
+    let before = session.number(rolled_back).await;
+    let links = [
+        (1, "TAKEN", "OK"),
+        (2, "TAKEN", "CODE_ALREADY_LINKED"),
+        (1, "UNKNOWN", "CODE_NOT_FOUND"),
+        (1, "REVOKED", "CODE_REVOKED"),
+        (1, "OFF", "PROMOTION_INACTIVE"),
+    ];
+    for (customer, code, outcome) in links {
+        assert_eq!(code_of(&server.link(customer, code).await), outcome);
+    }
+    // Sessions report what they did when they end.
+    server.stop();
+    let asked = Instant::now();
+    while session.number(rolled_back).await < before + i64::try_from(links.len()).unwrap() {
+        assert!(asked.elapsed() < Duration::from_secs(10), "{} of them", session.number(rolled_back).await - before);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_for_a_locked_code_delay_no_others_and_cost_them_no_budget() {
+    const CLIENTS: usize = 4;
+    const LINKS: usize = 50;
+    let database = Database::postgres();
+    let codes = (0..CLIENTS * LINKS)
+        .fold(campaign("Spring").code("LOCKED", None), |campaign, n| campaign.code(&format!("FREE-{n}"), Some(1)));
+    database.seed(&[codes]).await;
+    // Room for the clients and one link for the locked code.
+    let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "storefront.failed-links=5")]);
+    let storefront = server.caller(&database.key(ORG, "storefront"));
+    let mut session = database.session().await;
+    session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded = 'locked' FOR UPDATE").await;
+
+    let mut stream = JoinSet::new();
+    for customer in 0..8 {
+        let service = server.caller(&database.key(ORG, "service"));
+        stream.spawn(async move {
+            loop {
+                assert_retryable(&service.link(customer, "LOCKED").await);
+            }
+        });
+    }
+    let failing = storefront.link(99, "LOCKED");
+    let others = join_all((0..CLIENTS).map(|client| link_in_turn(&storefront, client * LINKS..(client + 1) * LINKS)));
+    let (failed, slowest) = tokio::join!(failing, others);
+    let slowest = slowest.into_iter().max().unwrap();
+    println!("the slowest of the others took {slowest:?}");
+    assert!(slowest < Duration::from_millis(250), "{slowest:?}");
+    assert_retryable(&failed);
+    assert!(stream.try_join_next().is_none(), "a link for the locked code got an unexpected answer");
+    stream.shutdown().await;
+
+    session.run("ROLLBACK").await;
+    assert_eq!(code_of(&server.caller(&database.key(ORG, "service")).link(1, "LOCKED").await), "OK");
+    for (guess, outcome) in ["CODE_NOT_USABLE"; 4].into_iter().chain(["RATE_LIMITED"]).enumerate() {
+        assert_eq!(code_of(&storefront.link(guess + 100, "GUESS").await), outcome, "the locked code cost one of five");
+    }
+}
+
+/// Links these codes, one after the other. Returns how long the slowest took.
+async fn link_in_turn(caller: &Caller, codes: std::ops::Range<usize>) -> Duration {
+    let mut slowest = Duration::ZERO;
+    for code in codes {
+        let asked = Instant::now();
+        assert_eq!(code_of(&caller.link(code, &format!("FREE-{code}")).await), "OK");
+        slowest = slowest.max(asked.elapsed());
+    }
+    slowest
+}
+
+fn assert_retryable(response: &serde_json::Value) {
+    assert_eq!(code_of(response), "OVERLOADED");
+    assert_eq!(response["errors"][0]["extensions"]["retryable"], json!(true));
+}
