@@ -58,15 +58,17 @@ fn run(url: &str, tenants: &Tenants, attack: &Attack, during: Duration, after: D
     runtime.block_on(async {
         let backend = Backend::start(&server.address, tenants).await;
         let before = backend.phase(Duration::from_secs(2)).await;
-        let log = server.log_bytes();
+        let (log, links) = (server.log_bytes(), before.links());
         let responses = {
             let attacking = attack.start(&server.address, tenants);
             let seen = backend.phase(during).await;
             (attacking.stop().await, seen)
         };
         let (responses, seen) = responses;
+        // Without the lines of the backend's links.
+        let own = log / links * seen.links();
         #[expect(clippy::cast_precision_loss, reason = "kilobytes for people")]
-        let log = (server.log_bytes() - log) as f64 / 1000.0 / during.as_secs_f64();
+        let log = (server.log_bytes() - log).saturating_sub(own) as f64 / 1000.0 / during.as_secs_f64();
         let afterwards = backend.phase(after).await;
         let refused = seen.refused + afterwards.refused;
         let memory = server.memory("VmHWM");

@@ -139,7 +139,7 @@ async fn attack(address: &str, request: &str, reads: Reads) -> Option<u16> {
     stream.write_all(request.as_bytes()).await.ok()?;
     match reads {
         Reads::Silent => {
-            sleep(Duration::from_secs(60)).await;
+            sleep(Duration::from_mins(1)).await;
             None
         }
         Reads::Nothing => {
@@ -155,7 +155,7 @@ async fn attack(address: &str, request: &str, reads: Reads) -> Option<u16> {
             let mut head = [0; 12];
             stream.read_exact(&mut head).await.ok()?;
             let status = std::str::from_utf8(&head).ok()?.get(9..12)?.parse().ok()?;
-            let mut rest = [0; 64 * 1024];
+            let mut rest = vec![0; 64 * 1024];
             while stream.read(&mut rest).await.ok()? > 0 {}
             Some(status)
         }
@@ -204,8 +204,8 @@ fn nested(first: u64, within: u64, times: u64) -> String {
 /// The types of the types of all fields, several times.
 fn introspection(n: u64) -> String {
     let types = "types { name description fields { name description args { name type { name } } type { name fields { name } } } }";
-    let schemas: String = (0..5).map(|alias| format!("s{n}x{alias}: __schema {{ {types} }} ")).collect();
-    format!("{{ {schemas} }}")
+    let schema = |alias: u64| format!("s{n}x{alias}: __schema {{ {types} }} ");
+    format!("{{ {} }}", (0..5).map(schema).collect::<String>())
 }
 
 /// A document that was never seen before.

@@ -33,6 +33,12 @@ pub struct Phase {
     pub refused: usize,
 }
 
+impl Phase {
+    pub fn links(&self) -> usize {
+        self.latencies.count()
+    }
+}
+
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.1}, {:.1}", self.latencies.quantile(0.5), self.latencies.quantile(0.99))

@@ -35,7 +35,7 @@ impl Server {
         let mut server = Self::launch(url, variables, Stdio::piped());
         let (mut log, bytes) = (server.process.stderr.take().unwrap(), Arc::clone(&server.log_bytes));
         thread::spawn(move || {
-            let mut buffer = [0; 64 * 1024];
+            let mut buffer = [0; 8 * 1024];
             while let Ok(read @ 1..) = log.read(&mut buffer) {
                 bytes.fetch_add(read, Ordering::Relaxed);
             }

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -88,12 +89,14 @@ async fn responses_that_nobody_reads_do_not_fill_the_memory() {
     for (attacker, document, connections) in [(&service, nested(100), 60), (&customer, nested(10), 60)] {
         for _ in 0..connections {
             let request = attacker.request(&json!({ "query": document })).build().unwrap();
-            let mut head = format!("POST /graphql HTTP/1.1\r\nhost: {}\r\n", attacker.address);
-            for (name, value) in request.headers() {
-                head += &format!("{name}: {}\r\n", value.to_str().unwrap());
-            }
             let body = request.body().unwrap().as_bytes().unwrap().to_vec();
-            head += &format!("content-length: {}\r\n\r\n", body.len());
+            let header = |(name, value): (&_, &HeaderValue)| format!("{name}: {}\r\n", value.to_str().unwrap());
+            let headers = request.headers().iter().map(header).collect::<Vec<_>>().concat();
+            let head = format!(
+                "POST /graphql HTTP/1.1\r\nhost: {}\r\n{headers}content-length: {}\r\n\r\n",
+                attacker.address,
+                body.len()
+            );
             let mut stream = TcpStream::connect(&attacker.address).await.unwrap();
             unread.spawn(async move {
                 stream.write_all(head.as_bytes()).await.unwrap();
@@ -180,22 +183,26 @@ const INTROSPECTION: &str =
 
 /// One promotion of the wallet on each page; only the arguments differ.
 fn wallets(pages: usize) -> String {
-    let page = |n: usize| {
+    let page = |n| {
         let active = ["active: true", "active: false", ""][n % 3];
         format!("a{n}: customerPromotions(customerId: 42, first: {}, {active}) {{ nodes {{ id }} }} ", n % 100 + 1)
     };
-    format!("{{ {} }}", (0..pages).map(page).collect::<String>())
+    repeated(pages, page)
 }
 
 fn promotions(count: usize) -> String {
-    format!("{{ {} }}", (0..count).map(|n| format!("a{n}: promotion(id: \"{n:032x}\") {{ id }} ")).collect::<String>())
+    repeated(count, |n| format!("a{n}: promotion(id: \"{n:032x}\") {{ id }} "))
+}
+
+fn repeated(count: usize, field: impl Fn(usize) -> String) -> String {
+    format!("{{ {} }}", (0..count).map(field).collect::<Vec<_>>().concat())
 }
 
 /// The wallet of the customer of each promotion of a wallet.
 fn nested(first: usize) -> String {
     let fields =
         "id orgId promotionId promotionName code customerId active createdOn validTill mode redeemableFrom state";
-    let more: String = (0..2).map(|n| format!("i{n}: id n{n}: promotionName c{n}: code v{n}: validTill ")).collect();
+    let more = "i: id n: promotionName c: code v: validTill";
     format!(
         "{{ customerPromotions(customerId: 42, first: {first}) {{ nodes {{ {fields}
             customer {{ promotions(first: {first}) {{ nodes {{ {fields} {more} }} }} }} }} }} }}"

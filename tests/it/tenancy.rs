@@ -164,13 +164,14 @@ fn names_its_organisation(sql: &str) -> bool {
     const TABLES: [&str; 6] =
         ["campaigns", "promotion_codes", "promotions", "redemptions", "api_keys", "organisations"];
     // How a condition asks for an organisation: that of a parameter, of the keys that the statement is given (`wanted`,
-    // `asked`, `linked`), or of a code (`c`) or a promotion that was found by such a condition.
-    const ASKS: [&str; 7] = [
+    // `asked`, `linked`), or of a code (`k`, `c`) or a promotion that was found by such a condition.
+    const ASKS: [&str; 8] = [
         "org_id = $",
         "org_id = ?",
         "org_id = wanted.",
         "org_id = asked.",
         "org_id = linked.",
+        "org_id = k.",
         "org_id = c.",
         "org_id = promotions.",
     ];

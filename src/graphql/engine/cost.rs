@@ -33,12 +33,19 @@ const INTROSPECTION: [(&str, usize); 8] = [
     ("possibleTypes", 1),
 ];
 
+/// What a look-up counts for beside the values that it returns: the database searches an index for its key.
+const LOOK_UP: usize = 10;
+
+/// The fields that look something up, by an id or a page. Several look-ups of one kind share a statement.
+const LOOK_UPS: [&str; 7] =
+    ["promotion", "campaign", "customerPromotions", "campaigns", "promotions", "codes", "redemptions"];
+
 /// The values that the text of a field counts for, if it is long.
 fn texts(field: &str) -> usize {
     match field {
         // The whole schema.
         "sdl" => 40_000 / STRING_BYTES,
-        "description" => 200 / STRING_BYTES,
+        "description" | "promotionName" => 200 / STRING_BYTES,
         _ => 0,
     }
 }
@@ -109,7 +116,8 @@ impl Given<'_> {
         let below = below.once.saturating_add(below.each_row.saturating_mul(rows)).saturating_mul(times);
         let text = texts(name).saturating_add(field.response_key().node.len() / STRING_BYTES);
         let arguments = sum(field.arguments.iter().map(|(_, value)| self.weight(&value.node)));
-        let own = arguments.saturating_add(1 + text).saturating_add(self.generated(field));
+        let look_up = if LOOK_UPS.contains(&name) { LOOK_UP } else { 0 };
+        let own = arguments.saturating_add(1 + text + look_up).saturating_add(self.generated(field));
         match name {
             "nodes" | "edges" => Cost { once: 0, each_row: own.saturating_add(below) },
             _ => Cost { once: own.saturating_add(below), each_row: 0 },

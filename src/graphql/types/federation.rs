@@ -14,7 +14,7 @@ use super::{
     campaign::Campaign,
     customer::Customer,
     promotion::Promotion,
-    query::Reads,
+    query::{self, Reads},
     scalars::{Long, parse_id},
 };
 use crate::{
@@ -94,15 +94,9 @@ async fn entity(ctx: &Context<'_>, representation: &Value) -> Result<Option<Enti
     match type_name.as_str() {
         "Campaign" => Ok(find_campaign(ctx, &key()?).await?.map(Entity::Campaign)),
         "Customer" => Ok(Some(Entity::Customer(find_customer(ctx, &key()?)?))),
-        "Promotion" => Ok(find_promotion(ctx, &key()?).await?.map(Entity::Promotion)),
+        "Promotion" => Ok(query::promotion(ctx, &key()?).await?.map(Entity::Promotion)),
         _ => Err(invalid_input("__typename", "must be Campaign, Customer or Promotion")),
     }
-}
-
-async fn find_promotion(ctx: &Context<'_>, id: &ID) -> Result<Option<Promotion>> {
-    let principal = ctx.data::<Principal>()?;
-    let found = ctx.data::<Loaders>()?.promotion(parse_id(id, "id")?).await?;
-    Ok(found.filter(|promotion| own_customer(principal, promotion.customer_id).is_ok()).map(Promotion))
 }
 
 /// Not even `__typename` tells other roles that a campaign exists.
@@ -135,7 +129,7 @@ pub struct Keys;
 impl Keys {
     #[graphql(entity)]
     async fn promotion(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Promotion>> {
-        find_promotion(ctx, &id).await
+        query::promotion(ctx, &id).await
     }
 
     #[graphql(entity)]

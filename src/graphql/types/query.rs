@@ -93,7 +93,8 @@ impl Reads {
     }
 }
 
-async fn promotion(ctx: &Context<'_>, id: &ID) -> Result<Option<Promotion>> {
+/// The promotion with this id, unless it is another customer's.
+pub async fn promotion(ctx: &Context<'_>, id: &ID) -> Result<Option<Promotion>> {
     let principal = ctx.data::<Principal>()?;
     let found = ctx.data::<Loaders>()?.promotion(parse_id(id, "id")?).await?;
     Ok(found.filter(|promotion| own_customer(principal, promotion.customer_id).is_ok()).map(Promotion))

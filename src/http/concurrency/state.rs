@@ -48,9 +48,9 @@ impl State {
 
     /// Whether a caller has less than its share, so that it may wait for a place.
     pub fn may_wait(&self, shared: &Shared, claim: &Claim) -> bool {
-        let shares = self.usage.shares(&claim.principal, self.demand.permitted());
+        let share = self.usage.shares(&claim.principal, self.demand.permitted());
         let within = |held: u32, share: u32| held == 0 || held + claim.places <= share.saturating_mul(shared.queue);
-        within(shares.held_by_caller, shares.of_caller) && within(shares.waiting_in_role, shares.of_role)
+        within(share.held_by_caller, share.of_caller) && within(share.waiting_in_role, share.of_role)
     }
 
     /// The position of the one who waits that gets the next places: of the organisation that has the least, the role that

@@ -26,6 +26,7 @@ const HEAVY_VALUES: usize = 5_000;
 const HEAVY_BYTES: usize = 64 * 1024;
 
 /// Why there is no result.
+#[derive(Debug, Clone, Copy)]
 pub enum Failure {
     /// There were no places for the operation.
     Busy,

@@ -11,7 +11,7 @@ use std::{
 
 use axum::body::{Body, Bytes};
 use http_body_util::BodyExt;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::{Body as HttpBody, Buf, Frame, SizeHint};
 use metrics::counter;
 
 use crate::{
@@ -28,8 +28,9 @@ const MAX_BYTES_PER_CALLER: usize = 16 * 1024 * 1024;
 /// Smaller responses are not counted: a connection has one of them at most.
 const COUNTED_FROM: usize = 16 * 1024;
 
-/// How much of a response is handed to its connection at a time.
-const FRAME: usize = 64 * 1024;
+/// How much of a response is handed to its connection at a time, as a copy: a slice would keep the whole response in
+/// memory.
+const FRAME: usize = 16 * 1024;
 
 type Caller = (OrgId, Credential);
 
@@ -135,7 +136,11 @@ impl HttpBody for Sending {
         let frame = match &mut *lock(&self.rest) {
             None => Some(Err(io::Error::other("the client did not read its responses in time"))),
             Some(rest) if rest.is_empty() => None,
-            Some(rest) => Some(Ok(Frame::data(rest.split_to(rest.len().min(FRAME))))),
+            Some(rest) => {
+                let frame = Bytes::copy_from_slice(&rest[..rest.len().min(FRAME)]);
+                rest.advance(frame.len());
+                Some(Ok(Frame::data(frame)))
+            }
         };
         if self.is_end_stream() {
             self.unsent.lock().remove(self.caller, self.id);
