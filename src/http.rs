@@ -15,10 +15,10 @@ mod stream;
 use std::{iter::once, sync::Arc, time::Duration};
 
 use axum::{
-    BoxError, Router,
-    body::{Body, Bytes, HttpBody},
+    Router,
+    body::Body,
     http::{
-        Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response,
+        Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request,
         header::{
             AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
         },
@@ -26,7 +26,7 @@ use axum::{
     middleware,
     routing::get,
 };
-use tower::util::{MapRequestLayer, MapResponseLayer, option_layer};
+use tower::util::{MapRequestLayer, option_layer};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::{CompressionLayer, DefaultPredicate, Predicate},
@@ -105,6 +105,7 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
     if settings.local_names_only {
         routes = routes.layer(middleware::from_fn(origin::local_names_only));
     }
+    let shed_load = middleware::from_fn_with_state(shared.clone(), graphql::shed_load);
     let cors = (!settings.origins.is_empty()).then(|| cors(settings.origins));
     // In the order in which a request passes them: its id is set before all else. All in one, since routes box what each
     // call adds, and clone it for each request.
@@ -115,7 +116,7 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
         always(REFERRER_POLICY, "no-referrer"),
         always(X_CONTENT_TYPE_OPTIONS, "nosniff"),
         option_layer(cors),
-        MapResponseLayer::new(with_plain_body),
+        shed_load,
         SetSensitiveRequestHeadersLayer::new(once(AUTHORIZATION)),
         TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(access_log::tell).on_failure(()),
         CatchPanicLayer::new(),
@@ -136,15 +137,6 @@ fn with_sound_id(mut request: Request<Body>) -> Request<Body> {
         request.headers_mut().remove(REQUEST_ID);
     }
     request
-}
-
-/// Hides what layers have made of a body, which is a type too long for the next ones.
-fn with_plain_body<B>(response: Response<B>) -> Response<Body>
-where
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    response.map(Body::new)
 }
 
 /// Compresses responses, but not large ones: a thread that compresses serves no other request meanwhile.

@@ -51,9 +51,10 @@ An API key is made by `promolink key create`. A customer token is a JSON Web Tok
   its signature  HS256 by the secret in PROMOLINK_JWT_SECRET or --jwt-secret-file,
                  or RS256, ES256 or EdDSA by a key of --jwks
 
-Limits of one credential: operations and links a second, failed links an hour, and failed links
-an hour for one customer (an hour's are there at once at first, and come back over an hour). Each
-server process counts for itself. The defaults are:
+Limits of one credential: operations and links a second; links an hour that fail and that succeed
+(new-links, which counts repeated links as well), in all and for one customer. An hour's are there
+at once at first, and come back over an hour. An operation counts as one, and as one more for each
+further 500 values that it reads and returns. Each server process counts for itself. The defaults:
 
 {}
 

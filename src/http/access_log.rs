@@ -45,8 +45,6 @@ pub struct About {
     pub error: Option<String>,
     /// Why it was refused, in words that are not for the caller.
     pub reason: Option<&'static str>,
-    /// Whether there was no room for it. That took no time, of which the histogram would tell as if it had been served.
-    pub had_no_place: bool,
 }
 
 /// Tells of a request that is answered.
@@ -86,9 +84,7 @@ impl About {
     fn tell(&self, status: u16, latency: Duration) {
         self.log(status, latency);
         let figures = self.figures();
-        if !self.had_no_place {
-            figures.seconds.record(latency);
-        }
+        figures.seconds.record(latency);
         self.count(status, &figures);
     }
 

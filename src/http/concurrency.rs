@@ -88,7 +88,15 @@ impl Concurrency {
         Self(Arc::new(Shared { places_per_reserved, queue, name, state: Mutex::new(state) }))
     }
 
-    /// Whether another operation of a caller would be rejected, whatever it asks for.
+    /// Whether all places are taken.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let mut state = self.0.lock();
+        state.demand.update();
+        !state.has_free_place(&self.0)
+    }
+
+    /// Whether another operation of a caller is rejected, whatever it asks for.
     #[must_use]
     pub fn rejects(&self, principal: &Principal) -> bool {
         let mut state = self.0.lock();

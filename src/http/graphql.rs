@@ -16,6 +16,7 @@ use std::sync::Arc;
 use axum::{
     extract::{Request, State},
     http::HeaderMap,
+    middleware::Next,
     response::Response,
 };
 
@@ -27,13 +28,32 @@ pub use self::{
 };
 use super::{
     Shared,
-    access_log::Naming,
-    credentials::{admit, name_of},
+    access_log::{Naming, tell_unserved},
+    credentials::{admit, known_caller, name_of},
 };
 use crate::{auth::Principal, graphql::Call};
 
 /// Where the endpoint is.
 pub const PATH: &str = "/graphql";
+
+/// Rejects a request of a caller that has its share of the places already, before all other layers: what is rejected takes
+/// time from what is executed.
+pub async fn shed_load(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    if request.uri().path() == PATH
+        && shared.concurrency.is_full()
+        && let Some(principal) = known_caller(&shared.authenticator, request.headers())
+        && shared.concurrency.rejects(&principal)
+    {
+        let media = Media::negotiate(request.headers()).unwrap_or(Media::Json);
+        let mut answerer = Answerer::new(media, request.headers());
+        answerer.about.credential = Some(name_of(&principal).into());
+        let response = answerer.busy();
+        tell_unserved(&response);
+        request::discard(request.into_body()).await;
+        return response;
+    }
+    next.run(request).await
+}
 
 /// Executes a query or a mutation: POST, with a JSON body alone, which no stranger's page can send without asking first
 /// (CORS).
@@ -72,10 +92,6 @@ async fn admitted(shared: &Shared, headers: &HeaderMap) -> Result<(Principal, An
     let admitted = admit(&shared.authenticator, &shared.limiter, headers, media).await;
     let principal = admitted.inspect_err(|_| answerer.leave())?;
     answerer.about.credential = Some(name_of(&principal).into());
-    // Before its body is read: what is rejected takes time from what is executed.
-    if shared.concurrency.rejects(&principal) {
-        return Err(Box::new(answerer.busy()));
-    }
     Ok((principal, answerer))
 }
 

@@ -309,8 +309,8 @@ fn the_readme_tells_the_limits() {
         ("links a second", Limit::Links),
         ("failed links an hour", Limit::FailedLinks),
         ("failed links an hour, for one customer", Limit::FailedLinksPerCustomer),
-        ("links an hour", Limit::NewLinks),
-        ("links an hour, for one customer", Limit::NewLinksPerCustomer),
+        ("new links an hour", Limit::NewLinks),
+        ("new links an hour, for one customer", Limit::NewLinksPerCustomer),
     ] {
         let numbers = Role::ALL.map(|role| number(role, limit));
         let row = format!("| {name} | {} |\n", numbers.join(" | "));

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use promolink::graphql::DocumentLimits;
 use serde_json::{Value, json};
 
 use self::{
@@ -112,4 +113,29 @@ async fn a_document_that_is_too_much_says_of_what_and_is_not_executed() {
     "#);
     let campaigns = server.data("{ campaigns(first: 100) { nodes { name } } }", Value::Null).await;
     assert!(!campaigns.to_string().contains("Secret"), "{campaigns:#}");
+}
+
+#[test]
+fn the_readme_tells_the_limits_of_documents() {
+    let (trusted, untrusted) = (DocumentLimits::default(), DocumentLimits::untrusted());
+    for (name, of) in [
+        ("nesting", (|limits| limits.nesting) as fn(&DocumentLimits) -> usize),
+        ("depth", |limits| limits.depth),
+        ("tokens", |limits| limits.tokens),
+        ("name", |limits| limits.name),
+        ("operations", |limits| limits.operations),
+        ("variables", |limits| limits.variables),
+        ("selections", |limits| limits.selections),
+        ("aliases", |limits| limits.aliases),
+        ("directives", |limits| limits.directives),
+        ("root-fields", |limits| limits.root_fields),
+        ("values", |limits| limits.values),
+    ] {
+        let number = |limits| match of(limits) {
+            number if number < 1_000 => number.to_string(),
+            number => format!("{},{:03}", number / 1_000, number % 1_000),
+        };
+        let row = format!("| `{name}` | {} | {} | ", number(&trusted), number(&untrusted));
+        assert!(include_str!("../../README.md").contains(&row), "README.md does not say: {row}");
+    }
 }

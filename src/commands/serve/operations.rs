@@ -16,8 +16,9 @@ pub struct OperationArguments {
     /// Mutations, and all that decides about a link, use the database itself
     #[arg(long, env = READ_VARIABLE, hide_env_values = true, value_name = "URL")]
     pub read_database_url: Option<Secret>,
-    /// How many requests go on at once; more are refused at once, with 503 and OVERLOADED, and while more is refused than
-    /// taken, fewer go on, so that what is taken is soon answered
+    /// How many operations are executed concurrently. Beyond that, callers have equal shares: one that has less than its
+    /// share waits up to 2 seconds, others are rejected with 503 and OVERLOADED. While more is rejected than executed, fewer
+    /// are executed concurrently, so that each is answered sooner
     #[arg(
         long,
         env = "PROMOLINK_CONCURRENCY",

@@ -38,12 +38,22 @@ pub struct Claim {
 }
 
 impl State {
+    /// Whether a place is free, if only for a mutation.
+    pub fn has_free_place(&self, shared: &Shared) -> bool {
+        self.usage.taken() < self.most(shared)
+    }
+
+    /// The most places that may be taken, those reserved for mutations among them.
+    fn most(&self, shared: &Shared) -> u32 {
+        let permitted = self.demand.permitted();
+        permitted + permitted.checked_div(shared.places_per_reserved).unwrap_or(0)
+    }
+
     /// Whether so many places are free.
     pub fn fits(&self, shared: &Shared, claim: &Claim) -> bool {
-        let permitted = self.demand.permitted();
-        let reserved = permitted.checked_div(shared.places_per_reserved).unwrap_or(0);
-        let for_queries = claim.kind == Kind::Mutation || self.usage.queries() + claim.places <= permitted;
-        for_queries && self.usage.taken() + claim.places <= permitted + reserved
+        let queries_fit = self.usage.queries() + claim.places <= self.demand.permitted();
+        let is_permitted = claim.kind == Kind::Mutation || queries_fit;
+        is_permitted && self.usage.taken() + claim.places <= self.most(shared)
     }
 
     /// Whether a caller has less than its share, so that it may wait for a place.

@@ -148,7 +148,6 @@ impl Answerer {
 
     /// Answers a request that there is no place for.
     pub fn busy(&mut self) -> Response {
-        self.about.had_no_place = true;
         self.write(StatusCode::SERVICE_UNAVAILABLE, &[graphql::overloaded()])
     }
 
