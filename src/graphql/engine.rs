@@ -151,11 +151,11 @@ impl Engine {
                 .map_err(|invalid| RequestError::document(ErrorCode::BadUserInput, invalid.to_string()))?,
         };
         let variables = variables::into_values(variables);
-        let values = cost::values(&definition, &variables, &self.trust(principal).limits)?;
+        let cost = cost::cost(&definition, &variables, &self.trust(principal).limits)?;
         let operation = Node::clone(operation);
         let is_persisted = self.0.persisted.has_text(document.text());
         let executable = normalization::document_of(definition);
-        Ok(Prepared { document, operation, executable, variables, values, is_persisted })
+        Ok(Prepared { document, operation, executable, variables, cost, is_persisted })
     }
 
     /// Executes an operation on behalf of a caller.

@@ -1,6 +1,6 @@
 //! Limits how many operations are executed concurrently, and shares that limit fairly.
 //!
-//! An operation holds *places* while it is executed: one for each 1,000 values that it reads and returns. As long as
+//! An operation holds *places* while it is executed: one for each 1,000 of its cost. As long as
 //! places are free, any caller may take them. When all are taken, organisations have equal shares of them, the roles in an
 //! organisation have equal shares of its share, and so have the callers of a role. A caller below its share waits a short
 //! time for the next place; one at its share is rejected immediately. So callers that ask for too much wait for no one but
@@ -31,8 +31,8 @@ use self::{
 };
 use crate::auth::Principal;
 
-/// Values that an operation may read and return for each place that it holds.
-const VALUES_PER_PLACE: usize = 1_000;
+/// The cost of an operation for each place that it holds.
+const COST_PER_PLACE: usize = 1_000;
 
 /// How long a caller below its share waits for a place.
 const MAX_WAIT: Duration = Duration::from_secs(2);
@@ -109,18 +109,18 @@ impl Concurrency {
         rejects
     }
 
-    /// Takes places for an operation that reads and returns this many values, if the caller gets them in time.
-    pub async fn take(&self, principal: &Principal, kind: Kind, values: usize) -> Option<Places> {
-        let places = u32::try_from(values.div_ceil(VALUES_PER_PLACE)).unwrap_or(u32::MAX);
+    /// Takes places for an operation of this cost, if the caller gets them in time.
+    pub async fn take(&self, principal: &Principal, kind: Kind, cost: usize) -> Option<Places> {
+        let places = u32::try_from(cost.div_ceil(COST_PER_PLACE)).unwrap_or(u32::MAX);
         self.take_places(Claim { principal: *principal, kind, places }).await
     }
 
     /// Takes places for heavy work: as many as for one core at least, so that it can't keep all cores busy several times
     /// over.
-    pub async fn take_heavy(&self, principal: &Principal, values: usize) -> Option<Places> {
+    pub async fn take_heavy(&self, principal: &Principal, cost: usize) -> Option<Places> {
         let cores = available_parallelism().map_or(1, usize::from);
-        let share = (HEAVY_PLACES as usize * VALUES_PER_PLACE).div_ceil(cores);
-        self.take(principal, Kind::Mutation, values.max(share)).await
+        let share = (HEAVY_PLACES as usize * COST_PER_PLACE).div_ceil(cores);
+        self.take(principal, Kind::Mutation, cost.max(share)).await
     }
 
     async fn take_places(&self, claim: Claim) -> Option<Places> {

@@ -14,6 +14,7 @@ mod unsent;
 use std::sync::Arc;
 
 use axum::{
+    body::HttpBody,
     extract::{Request, State},
     http::HeaderMap,
     middleware::Next,
@@ -36,6 +37,9 @@ use crate::{auth::Principal, graphql::Call};
 /// Where the endpoint is.
 pub const PATH: &str = "/graphql";
 
+/// The length of a body, in bytes, that needs not be read before its request is rejected.
+const SMALL_BODY: u64 = 8 * 1024;
+
 /// Rejects a request of a caller that has its share of the places already, before all other layers: what is rejected takes
 /// time from what is executed.
 pub async fn shed_load(State(shared): State<Shared>, request: Request, next: Next) -> Response {
@@ -49,7 +53,10 @@ pub async fn shed_load(State(shared): State<Shared>, request: Request, next: Nex
         answerer.about.credential = Some(name_of(&principal).into());
         let response = answerer.busy();
         tell_unserved(&response);
-        request::discard(request.into_body()).await;
+        // What is smaller has arrived with the head.
+        if request.body().size_hint().upper().is_none_or(|length| length > SMALL_BODY) {
+            request::discard(request.into_body()).await;
+        }
         return response;
     }
     next.run(request).await

@@ -50,7 +50,7 @@ on_both_databases! {
         let attacks: [(&str, usize, &Caller, String); 7] = [
             ("a customer's wallet in 990 pages", 16, customer, wallets(990)),
             ("a customer's wallet in 50 pages", 16, customer, wallets(50)),
-            ("a storefront's introspection", 64, storefront, INTROSPECTION.to_owned()),
+            ("a storefront's introspection", 16, storefront, INTROSPECTION.to_owned()),
             ("another backend's 990 pages", 16, service, wallets(990)),
             ("another backend's 990 promotions", 16, service, promotions(990)),
             ("another backend's wallets within wallets", 16, service, nested(100)),
@@ -141,7 +141,7 @@ impl Backend {
         times.sort_unstable();
         let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
         println!("beside {beside}: {} links, median {median:?}, longest {longest:?}", times.len());
-        assert!(median < PATIENCE / 4 && longest < PATIENCE, "beside {beside}: {median:?}, {longest:?}");
+        assert!(median < PATIENCE / 2 && longest < PATIENCE, "beside {beside}: {median:?}, {longest:?}");
     }
 }
 

@@ -33,8 +33,8 @@ const INTROSPECTION: [(&str, usize); 8] = [
     ("possibleTypes", 1),
 ];
 
-/// What a look-up counts for beside the values that it returns: the database searches an index for its key.
-const LOOK_UP: usize = 10;
+/// The values that a look-up costs as much as: the database searches an index for its key.
+const VALUES_PER_LOOK_UP: usize = 10;
 
 /// The fields that look something up, by an id or a page. Several look-ups of one kind share a statement.
 const LOOK_UPS: [&str; 7] =
@@ -45,40 +45,66 @@ fn texts(field: &str) -> usize {
     match field {
         // The whole schema.
         "sdl" => 40_000 / STRING_BYTES,
-        "description" | "promotionName" => 200 / STRING_BYTES,
+        "description" => 200 / STRING_BYTES,
         _ => 0,
     }
 }
 
-/// The values of a selection set.
+/// What an operation reads and returns.
+#[derive(Debug, Default, Clone, Copy)]
+struct Amount {
+    values: usize,
+    /// By an id or a page.
+    look_ups: usize,
+}
+
+impl Amount {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            values: self.values.saturating_add(other.values),
+            look_ups: self.look_ups.saturating_add(other.look_ups),
+        }
+    }
+
+    fn times(self, times: usize) -> Self {
+        Self { values: self.values.saturating_mul(times), look_ups: self.look_ups.saturating_mul(times) }
+    }
+
+    fn cost(self) -> usize {
+        self.values.saturating_add(self.look_ups.saturating_mul(VALUES_PER_LOOK_UP))
+    }
+}
+
+/// The cost of a selection set.
 #[derive(Debug, Default, Clone, Copy)]
 struct Cost {
-    /// Those that occur once.
-    once: usize,
-    /// Those that occur for every row of the list that the set belongs to: below `nodes` and `edges`.
-    each_row: usize,
+    /// Once.
+    once: Amount,
+    /// For every row of the list that the set belongs to: below `nodes` and `edges`.
+    each_row: Amount,
 }
 
 impl Cost {
     fn plus(self, other: Self) -> Self {
-        Self { once: self.once.saturating_add(other.once), each_row: self.each_row.saturating_add(other.each_row) }
+        Self { once: self.once.plus(other.once), each_row: self.each_row.plus(other.each_row) }
     }
 
-    const fn total(self) -> usize {
-        self.once.saturating_add(self.each_row)
+    fn total(self) -> Amount {
+        self.once.plus(self.each_row)
     }
 }
 
-/// How many values a normalized operation reads and returns. Rejects one that exceeds the limit.
-pub fn values(
+/// The cost of a normalised operation, in values that it reads and returns, with its look-ups counted as values. Rejects
+/// one that reads and returns more values than its limit permits.
+pub fn cost(
     operation: &OperationDefinition,
     variables: &Variables,
     limits: &DocumentLimits,
 ) -> Result<usize, RequestError> {
     let weights = variables.iter().map(|(name, value)| (name.as_str(), constant_weight(value))).collect();
-    let values = Given { variables, weights }.set(&operation.selection_set.node).total();
-    limits::check(limits.values, values, "values to read and return, if every page is full")?;
-    Ok(values)
+    let total = Given { variables, weights }.set(&operation.selection_set.node).total();
+    limits::check(limits.values, total.values, "values to read and return, if every page is full")?;
+    Ok(total.cost())
 }
 
 /// The variables of an operation.
@@ -97,7 +123,7 @@ impl Given<'_> {
                 // One for each type of a union: an object is of one of them.
                 Selection::InlineFragment(inline) => {
                     let cost = self.set(&inline.node.selection_set.node);
-                    fragment = if cost.total() > fragment.total() { cost } else { fragment };
+                    fragment = if cost.total().cost() > fragment.total().cost() { cost } else { fragment };
                 }
                 Selection::FragmentSpread(_) => {}
             }
@@ -113,14 +139,14 @@ impl Given<'_> {
         let lists = field.arguments.iter().filter_map(|(_, value)| self.length(&value.node));
         let times = lists.max().unwrap_or(1).max(introspected);
         let rows = self.rows(field);
-        let below = below.once.saturating_add(below.each_row.saturating_mul(rows)).saturating_mul(times);
+        let below = below.once.plus(below.each_row.times(rows)).times(times);
         let text = texts(name).saturating_add(field.response_key().node.len() / STRING_BYTES);
         let arguments = sum(field.arguments.iter().map(|(_, value)| self.weight(&value.node)));
-        let look_up = if LOOK_UPS.contains(&name) { LOOK_UP } else { 0 };
-        let own = arguments.saturating_add(1 + text + look_up).saturating_add(self.generated(field));
+        let values = arguments.saturating_add(1 + text).saturating_add(self.generated(field));
+        let own = Amount { values, look_ups: LOOK_UPS.contains(&name).into() };
         match name {
-            "nodes" | "edges" => Cost { once: 0, each_row: own.saturating_add(below) },
-            _ => Cost { once: own.saturating_add(below), each_row: 0 },
+            "nodes" | "edges" => Cost { each_row: own.plus(below), ..Cost::default() },
+            _ => Cost { once: own.plus(below), ..Cost::default() },
         }
     }
 

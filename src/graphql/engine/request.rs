@@ -7,8 +7,8 @@ use async_graphql::{Variables, parser::types::ExecutableDocument};
 
 use super::documents::Document;
 
-/// Values that an operation reads and returns for what it counts as once. 500 take the server some 0.5 ms.
-const VALUES_PER_POINT: usize = 500;
+/// The cost of what counts as one operation. It takes the server some 0.5 ms.
+const COST_PER_POINT: usize = 500;
 
 /// The values of variables as a request has them.
 pub type VariableValues = JsonMap;
@@ -46,21 +46,22 @@ pub struct Prepared {
     pub(super) operation: Node<Operation>,
     pub(super) executable: ExecutableDocument,
     pub(super) variables: Variables,
-    pub(super) values: usize,
+    pub(super) cost: usize,
     pub(super) is_persisted: bool,
 }
 
 impl Prepared {
-    /// How many values the operation reads and returns if every page that it selects is full.
+    /// The cost of the operation: how many values it reads and returns if every page that it selects is full, with ten for
+    /// each look-up by an id or a page.
     #[must_use]
-    pub const fn values(&self) -> usize {
-        self.values
+    pub const fn cost(&self) -> usize {
+        self.cost
     }
 
-    /// What the operation counts as, where operations are limited: one for each 500 values, and one at least.
+    /// What the operation counts as, where operations are limited: one for each 500 of its cost, and one at least.
     #[must_use]
     pub fn points(&self) -> u32 {
-        u32::try_from(self.values.div_ceil(VALUES_PER_POINT)).unwrap_or(u32::MAX).max(1)
+        u32::try_from(self.cost.div_ceil(COST_PER_POINT)).unwrap_or(u32::MAX).max(1)
     }
 
     /// The name of the operation, at most as long as a name in a document may be.

@@ -25,14 +25,14 @@ fn schema() -> Valid<Schema> {
     type_system_of(&sdl)
 }
 
-/// How many values a request for the only operation of a document reads and returns.
+/// The cost of a request for the only operation of a document.
 fn prepare(schema: &Valid<Schema>, text: &str, values: Value, limits: &DocumentLimits) -> Result<usize, RequestError> {
     let document = Validator::new(schema, limits, true).validate(text)?;
     let (operation, _) = document.operation(None)?;
     let values: VariableValues = serde_json::from_value(values).unwrap();
     let values = variables::coerce(schema, operation, &values)?;
     let normalized = normalization::normalize(schema, document.executable(), operation, Some(&values)).unwrap();
-    cost::values(&normalized, &variables::into_values(values), limits)
+    cost::cost(&normalized, &variables::into_values(values), limits)
 }
 
 /// What a request has too much of, by the default limits.

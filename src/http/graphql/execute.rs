@@ -18,9 +18,9 @@ use crate::{
     http::{REQUEST_TIMEOUT, concurrency::Kind},
 };
 
-/// Operations that read and return more values are heavy: they keep a thread busy for 5 ms and more. A wallet of 100 with
-/// all fields has 2,000.
-const HEAVY_VALUES: usize = 5_000;
+/// Operations that cost more are heavy: they keep a thread busy for 5 ms and more. A wallet of 100 with all fields costs
+/// 2,000.
+const HEAVY_COST: usize = 5_000;
 
 /// Larger requests are heavy to prepare, for their variables: 500 links have 50 KB.
 const HEAVY_BYTES: usize = 64 * 1024;
@@ -64,13 +64,13 @@ pub async fn execute(
     principal: Principal,
     id: Option<&str>,
 ) -> Result<Encoded, Failure> {
-    let (values, is_mutation) = (prepared.values(), prepared.is_mutation());
-    let is_heavy = values > HEAVY_VALUES;
+    let (cost, is_mutation) = (prepared.cost(), prepared.is_mutation());
+    let is_heavy = cost > HEAVY_COST;
     let places = if is_heavy {
-        shared.heavy.take_heavy(&principal, values).await
+        shared.heavy.take_heavy(&principal, cost).await
     } else {
         let kind = if is_mutation { Kind::Mutation } else { Kind::Query };
-        shared.concurrency.take(&principal, kind, values).await
+        shared.concurrency.take(&principal, kind, cost).await
     };
     let places = places.ok_or(Failure::Busy)?;
     let (engine, unsent, id) = (shared.engine.clone(), shared.unsent.clone(), id.map(ToOwned::to_owned));
