@@ -101,6 +101,13 @@ impl Limiter {
         }
     }
 
+    /// Gives back what an operation costs further, if it was not executed.
+    pub fn give_back_cost(&self, principal: &Principal, further: u32) {
+        if let Some(budget) = self.budget(principal.role, Limit::Operations) {
+            budget.give_back(principal.org, key(principal, Limit::Operations, None), further);
+        }
+    }
+
     /// Counts an attempt to link.
     pub fn link(&self, principal: &Principal) -> Result<(), Wait> {
         self.take(principal, Limit::Links)

@@ -54,7 +54,8 @@ An API key is made by `promolink key create`. A customer token is a JSON Web Tok
 Limits of one credential: operations and links a second; links an hour that fail and that succeed
 (new-links, which counts repeated links as well), in all and for one customer. An hour's are there
 at once at first, and come back over an hour. An operation counts as one, and as one more for each
-further 500 values that it reads and returns, or 50 things that it looks up. Each server process counts for itself. The defaults:
+further 500 values that it would read and return if every page were full, or 50 look-ups. Each server
+process counts for itself. The defaults:
 
 {}
 

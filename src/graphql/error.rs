@@ -215,7 +215,8 @@ pub fn rate_limited(wait: Wait, what: &'static str) -> Error {
     counter!("promolink_refusals_total", "limit" => what).increment(1);
     let seconds = wait.seconds();
     let coded = Coded { retry_after: Some(seconds), ..Coded::new(ErrorCode::RateLimited) };
-    coded.into_error(format!("Too many {what}. Try again in {seconds} seconds."))
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    coded.into_error(format!("Too many {what}. Try again in {seconds} {unit}."))
 }
 
 /// Masks an error that no resolver made, which is unexpected: the log gets its message, and the caller INTERNAL.

@@ -140,7 +140,13 @@ impl Shared {
     /// Takes places if they are free, or returns the wait for them. `Err(None)`: the caller has its share.
     fn claim(self: &Arc<Self>, mut claim: Claim) -> Result<Places, Option<Waits>> {
         let mut state = self.lock();
-        state.demand.update();
+        if state.demand.update() {
+            // More may be permitted now.
+            let undelivered = self.grant(&mut state);
+            drop(state);
+            drop(undelivered);
+            state = self.lock();
+        }
         claim.places = claim.places.clamp(1, state.demand.permitted());
         if state.fits(self, &claim) && !state.waiting.iter().any(|other| other.claim.goes_before(&claim)) {
             state.demand.count_taken();

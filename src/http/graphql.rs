@@ -21,7 +21,7 @@ use axum::{
     response::Response,
 };
 
-use self::{answer::Answerer, request::Params};
+use self::{answer::Answerer, execute::Failure, request::Params};
 pub use self::{
     answer::{TOO_MANY_OPERATIONS, TooLargeToCompress, unseen},
     media::Media,
@@ -29,7 +29,7 @@ pub use self::{
 };
 use super::{
     Shared,
-    access_log::{Naming, tell_unserved},
+    access_log::{About, Naming, tell_unserved},
     credentials::{admit, known_caller, name_of},
 };
 use crate::{auth::Principal, graphql::Call};
@@ -69,7 +69,10 @@ pub async fn post(State(shared): State<Shared>, request: Request) -> Response {
     let (principal, mut answerer) = match admitted(&shared, &parts.headers).await {
         Ok(admitted) => admitted,
         Err(response) => {
-            request::discard(body).await;
+            // A caller that is let in gets to read why it is rejected.
+            if is_authenticated(&response) {
+                request::discard(body).await;
+            }
             return *response;
         }
     };
@@ -89,6 +92,11 @@ pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
         Ok(params) => respond(shared, principal, params, true, answerer).await,
         Err(malformed) => answerer.malformed(&malformed),
     }
+}
+
+/// Whether the credential of a rejected request was accepted.
+fn is_authenticated(response: &Response) -> bool {
+    response.extensions().get::<About>().is_some_and(|about| about.credential.is_some())
 }
 
 /// Who asks, and how to answer.
@@ -122,13 +130,19 @@ async fn respond(
     };
     answerer.about.operation = prepared.name().map(Arc::from);
     answerer.about.naming = Naming::of(&prepared, &principal);
-    if let Err(wait) = shared.limiter.cost(&principal, prepared.points() - 1) {
+    let further = prepared.points() - 1;
+    if let Err(wait) = shared.limiter.cost(&principal, further) {
         return answerer.too_many_operations(wait);
     }
     let is_mutation = prepared.is_mutation();
     let id = answerer.about.id.clone();
     match execute::execute(&shared, prepared, principal, id.as_deref()).await {
         Ok(encoded) => answerer.executed(encoded),
-        Err(failure) => answerer.failed(failure, is_mutation),
+        Err(failure) => {
+            if matches!(failure, Failure::Busy) {
+                shared.limiter.give_back_cost(&principal, further);
+            }
+            answerer.failed(failure, is_mutation)
+        }
     }
 }

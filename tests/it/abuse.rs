@@ -313,7 +313,7 @@ fn the_readme_tells_the_limits() {
         ("new links an hour, for one customer", Limit::NewLinksPerCustomer),
     ] {
         let numbers = Role::ALL.map(|role| number(role, limit));
-        let row = format!("| {name} | {} |\n", numbers.join(" | "));
+        let row = format!("| {name} | `{}` | {} |\n", limit.as_str(), numbers.join(" | "));
         assert!(include_str!("../../README.md").contains(&row), "README.md does not say: {row}");
     }
 }

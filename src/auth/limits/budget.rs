@@ -79,6 +79,11 @@ impl Budget {
         })
     }
 
+    /// Gives tokens back that were charged.
+    pub fn give_back(&self, org: OrgId, key: Key, tokens: u32) {
+        self.with(org, key, |bucket| bucket.tokens = (bucket.tokens + f64::from(tokens)).min(self.capacity));
+    }
+
     /// Reserves a token, which will be released.
     pub fn reserve(&self, org: OrgId, key: Key) -> Result<(), NoTokens> {
         self.with(org, key, |bucket| {

@@ -99,16 +99,16 @@ impl Default for Limits {
 }
 
 impl fmt::Display for Limits {
-    /// As a table.
+    /// As a table, with a row for each limit.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:10}", "")?;
-        for limit in Limit::ALL {
-            write!(f, "  {}", limit.as_str())?;
-        }
+        write!(f, "{:25}", "")?;
         for role in Role::ALL {
-            write!(f, "\n{:10}", role.as_str())?;
-            for limit in Limit::ALL {
-                write!(f, "  {:>width$}", number(self.of(role, limit)), width = limit.as_str().len())?;
+            write!(f, "  {:>10}", role.as_str())?;
+        }
+        for limit in Limit::ALL {
+            write!(f, "\n{:25}", limit.as_str())?;
+            for role in Role::ALL {
+                write!(f, "  {:>10}", number(self.of(role, limit)))?;
             }
         }
         Ok(())
@@ -137,7 +137,7 @@ impl FromStr for LimitSetting {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wanted = || format!("ROLE.LIMIT=NUMBER is wanted, such as {}", Self::EXAMPLE);
+        let wanted = || format!("ROLE.LIMIT=NUMBER is required, such as {}", Self::EXAMPLE);
         let (name, number) = text.trim().split_once('=').ok_or_else(wanted)?;
         let (role, limit) = name.split_once('.').ok_or_else(wanted)?;
         Ok(Self {
@@ -145,7 +145,7 @@ impl FromStr for LimitSetting {
             limit: one_of(limit, Limit::ALL, Limit::as_str)?,
             number: match number {
                 "none" => None,
-                number => Some(number.parse().map_err(|_| "a number from 1 to 4294967295, or none, is wanted")?),
+                number => Some(number.parse().map_err(|_| "a number from 1 to 4294967295, or none, is required")?),
             },
         })
     }

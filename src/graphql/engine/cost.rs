@@ -37,8 +37,17 @@ const INTROSPECTION: [(&str, usize); 8] = [
 const VALUES_PER_LOOK_UP: usize = 10;
 
 /// The fields that look something up, by an id or a page. Several look-ups of one kind share a statement.
-const LOOK_UPS: [&str; 7] =
-    ["promotion", "campaign", "customerPromotions", "campaigns", "promotions", "codes", "redemptions"];
+const LOOK_UPS: [&str; 9] = [
+    "promotion",
+    "promotionCodes",
+    "campaign",
+    "customerPromotions",
+    "campaigns",
+    "promotions",
+    "codes",
+    "redemptions",
+    "_entities",
+];
 
 /// The values that the text of a field counts for, if it is long.
 fn texts(field: &str) -> usize {
@@ -143,7 +152,7 @@ impl Given<'_> {
         let text = texts(name).saturating_add(field.response_key().node.len() / STRING_BYTES);
         let arguments = sum(field.arguments.iter().map(|(_, value)| self.weight(&value.node)));
         let values = arguments.saturating_add(1 + text).saturating_add(self.generated(field));
-        let own = Amount { values, look_ups: LOOK_UPS.contains(&name).into() };
+        let own = Amount { values, look_ups: if LOOK_UPS.contains(&name) { times } else { 0 } };
         match name {
             "nodes" | "edges" => Cost { each_row: own.plus(below), ..Cost::default() },
             _ => Cost { once: own.plus(below), ..Cost::default() },

@@ -110,7 +110,7 @@ impl DocumentLimits {
 
     /// Sets one limit, as `NAME=NUMBER`.
     pub fn set(&mut self, setting: &str) -> Result<(), String> {
-        let (name, number) = setting.split_once('=').ok_or("NAME=NUMBER is wanted, such as selections=50000")?;
+        let (name, number) = setting.split_once('=').ok_or("NAME=NUMBER is required, such as selections=50000")?;
         let (limit, most) = match name.trim() {
             // Beyond these, a document could overflow the stack.
             "nesting" => (&mut self.nesting, MAX_NESTING),
@@ -124,12 +124,17 @@ impl DocumentLimits {
             "directives" => (&mut self.directives, usize::MAX),
             "root-fields" => (&mut self.root_fields, usize::MAX),
             "values" => (&mut self.values, usize::MAX),
-            _ => return Err(format!("{name} is none of {}", Self::NAMES)),
+            _ => {
+                return Err(format!(
+                    "{name} is none of {}. Put untrusted. before a name for storefronts and customers",
+                    Self::NAMES
+                ));
+            }
         };
         match number.trim().parse() {
             Ok(number) if (1..=most).contains(&number) => *limit = number,
-            _ if most < usize::MAX => return Err(format!("{name}: a number from 1 to {most} is wanted")),
-            _ => return Err(format!("{name}: a number of at least 1 is wanted")),
+            _ if most < usize::MAX => return Err(format!("{name}: a number from 1 to {most} is required")),
+            _ => return Err(format!("{name}: a number from 1 to 18446744073709551615 is required")),
         }
         Ok(())
     }

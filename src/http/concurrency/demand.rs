@@ -59,11 +59,13 @@ impl Demand {
         }
     }
 
-    /// Decides how many places are permitted, if the round is over.
-    pub fn update(&mut self) {
-        if self.since.elapsed() >= ROUND {
+    /// Decides how many places are permitted, if the round is over. Returns whether it was.
+    pub fn update(&mut self) -> bool {
+        let is_over = self.since.elapsed() >= ROUND;
+        if is_over {
             self.decide();
         }
+        is_over
     }
 
     fn decide(&mut self) {

@@ -51,9 +51,11 @@ impl State {
 
     /// Whether so many places are free.
     pub fn fits(&self, shared: &Shared, claim: &Claim) -> bool {
-        let queries_fit = self.usage.queries() + claim.places <= self.demand.permitted();
+        // Fewer may be permitted now than when it was claimed.
+        let places = claim.places.min(self.demand.permitted());
+        let queries_fit = self.usage.queries() + places <= self.demand.permitted();
         let is_permitted = claim.kind == Kind::Mutation || queries_fit;
-        is_permitted && self.usage.taken() + claim.places <= self.most(shared)
+        is_permitted && self.usage.taken() + places <= self.most(shared)
     }
 
     /// Whether a caller has less than its share, so that it may wait for a place.
@@ -66,11 +68,16 @@ impl State {
     /// The position of the one who waits that gets the next places: of the organisation that has the least, the role that
     /// has the least in it, and the caller that has the least in that. `None` if there are not enough for it.
     pub fn next(&self, shared: &Shared) -> Option<usize> {
-        let queries_fit = self.usage.queries() < self.demand.permitted();
-        let candidates = self.waiting.iter().enumerate();
-        let candidates = candidates.filter(|(_, waiting)| queries_fit || waiting.claim.kind == Kind::Mutation);
-        let (position, next) =
-            candidates.min_by_key(|(position, waiting)| (self.usage.rank(&waiting.claim.principal), *position))?;
+        let first = |kinds: &[Kind]| {
+            let waiting = self.waiting.iter().enumerate().filter(|(_, waiting)| kinds.contains(&waiting.claim.kind));
+            waiting.min_by_key(|(position, waiting)| (self.usage.rank(&waiting.claim.principal), *position))
+        };
+        let (position, next) = first(&[Kind::Query, Kind::Mutation])?;
+        if self.fits(shared, &next.claim) {
+            return Some(position);
+        }
+        // A query that has to wait for other queries leaves what is reserved to mutations.
+        let (position, next) = first(&[Kind::Mutation])?;
         self.fits(shared, &next.claim).then_some(position)
     }
 }

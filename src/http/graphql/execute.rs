@@ -22,6 +22,10 @@ use crate::{
 /// 2,000.
 const HEAVY_COST: usize = 5_000;
 
+/// The same for mutations, which mostly wait for the database: 500 links with all fields cost 12,000, and should not wait for
+/// heavy queries.
+const HEAVY_MUTATION_COST: usize = 25_000;
+
 /// Larger requests are heavy to prepare, for their variables: 500 links have 50 KB.
 const HEAVY_BYTES: usize = 64 * 1024;
 
@@ -65,7 +69,7 @@ pub async fn execute(
     id: Option<&str>,
 ) -> Result<Encoded, Failure> {
     let (cost, is_mutation) = (prepared.cost(), prepared.is_mutation());
-    let is_heavy = cost > HEAVY_COST;
+    let is_heavy = cost > if is_mutation { HEAVY_MUTATION_COST } else { HEAVY_COST };
     let places = if is_heavy {
         shared.heavy.take_heavy(&principal, cost).await
     } else {

@@ -1,5 +1,6 @@
 //! Response bodies that have not been sent yet. Their memory is bounded, per caller and in all, however slowly clients
-//! read: beyond a bound, the oldest response of the caller that has the most of them is dropped, and its connection closed.
+//! read: beyond a bound, the oldest response of the caller that has the most, in the organisation that has the most, is dropped, and
+//! its connection closed.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -92,8 +93,16 @@ impl Ledger {
         if held.bytes > MAX_BYTES_PER_CALLER && held.responses.len() > 1 {
             return Some(added);
         }
-        let most = || self.callers.iter().max_by_key(|(_, held)| held.bytes).map(|(caller, _)| *caller);
-        (self.bytes > MAX_BYTES && self.responses() > 1).then(most).flatten()
+        if self.bytes <= MAX_BYTES || self.responses() == 1 {
+            return None;
+        }
+        let mut of_orgs: HashMap<OrgId, usize> = HashMap::new();
+        for ((org, _), held) in &self.callers {
+            *of_orgs.entry(*org).or_default() += held.bytes;
+        }
+        let (org, _) = of_orgs.into_iter().max_by_key(|(_, bytes)| *bytes)?;
+        let callers = self.callers.iter().filter(|((of, _), _)| *of == org);
+        callers.max_by_key(|(_, held)| held.bytes).map(|(caller, _)| *caller)
     }
 
     fn responses(&self) -> usize {
@@ -106,6 +115,18 @@ impl Ledger {
         *lock(rest) = None;
         counter!("promolink_refusals_total", "limit" => "unsent responses").increment(1);
         self.remove(caller, id);
+    }
+
+    /// Counts a part of a response as sent.
+    fn sent(&mut self, caller: Caller, id: u64, bytes: usize) {
+        let Some(held) = self.callers.get_mut(&caller) else { return };
+        let Some((left, _)) = held.responses.get_mut(&id) else { return };
+        *left -= bytes;
+        held.bytes -= bytes;
+        self.bytes -= bytes;
+        if *left == 0 {
+            self.remove(caller, id);
+        }
     }
 
     /// Forgets a response that was sent or dropped.
@@ -142,8 +163,8 @@ impl HttpBody for Sending {
                 Some(Ok(Frame::data(frame)))
             }
         };
-        if self.is_end_stream() {
-            self.unsent.lock().remove(self.caller, self.id);
+        if let Some(Ok(frame)) = &frame {
+            self.unsent.lock().sent(self.caller, self.id, frame.data_ref().map_or(0, Bytes::len));
         }
         Poll::Ready(frame)
     }

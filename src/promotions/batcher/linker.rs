@@ -36,6 +36,9 @@ pub const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a transaction waits for the lock of a code before its callers are told to try again later.
 pub const LONE_ATTEMPTS: usize = 3;
 
+/// How long a batch is tried again in parts because of locks. Its links have waited long enough then.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
 /// How long a locked code pauses while no more transactions may wait for locks: as long again as it has waited, but at
 /// least what another process needs to commit.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
@@ -85,7 +88,11 @@ impl Linker {
         self.figures.linked(requests.len(), started.elapsed());
         let results = match linked {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-            Err(StoreError::Failed(_)) if requests.len() > 1 => self.link_in_parts(&requests, OnLocked::Skip).await,
+            Err(StoreError::Failed(_)) if requests.len() > 1 => {
+                let mut results = Vec::with_capacity(requests.len());
+                self.link_in_parts(&requests, OnLocked::Skip, |part| results.extend(part)).await;
+                results
+            }
             // Which lock it waited for, the database does not say.
             Err(StoreError::Contended(_)) => return self.wait_aside(join(requests, places).collect(), aside),
             Err(error) => vec![Err(error); requests.len()],
@@ -127,13 +134,16 @@ impl Linker {
 
     async fn wait_for_locks(self: Arc<Self>, jobs: Vec<Job>, permit: OwnedSemaphorePermit) {
         let (requests, places) = split(jobs);
-        let results = self.link_in_parts(&requests, OnLocked::Wait).await;
+        let (mut places, mut still_locked) = (places.into_iter(), false);
+        let answer = |results: Results| {
+            still_locked |= results.iter().any(|result| matches!(result, Err(StoreError::Contended(_))));
+            for (result, place) in results.into_iter().zip(&mut places) {
+                place.answer(result.and_then(|outcome| outcome.ok_or_else(locked)));
+            }
+        };
+        self.link_in_parts(&requests, OnLocked::Wait, answer).await;
         drop(permit);
-        let still_locked = results.iter().any(|result| matches!(result, Err(StoreError::Contended(_))));
         self.queue.release(requests.iter().map(|request| &request.key), still_locked);
-        for (place, result) in places.into_iter().zip(results) {
-            place.answer(result.and_then(|outcome| outcome.ok_or_else(locked)));
-        }
     }
 
     /// Links a batch; a panic fails it, and nothing else. What a database that went away has linked, without saying so,
@@ -161,28 +171,31 @@ impl Linker {
         linked.await
     }
 
-    /// Links a batch; one that fails as a whole is tried again in halves, so that a request that can't be written fails
-    /// alone. Not so when the database is away: every part would fail alike.
-    pub async fn link_in_parts(&self, requests: &[LinkRequest], on_locked: OnLocked) -> Results {
-        let mut results = Vec::with_capacity(requests.len());
+    /// Links a batch, and hands out the results of each part as soon as it is done, in the order of the requests. A batch
+    /// that fails as a whole is tried again in halves, so that a request that can't be written fails alone. Not so when the
+    /// database is away: every part would fail alike.
+    pub async fn link_in_parts(&self, requests: &[LinkRequest], on_locked: OnLocked, mut done: impl FnMut(Results)) {
+        let started = Instant::now();
         let mut parts = vec![requests];
         while let Some(part) = parts.pop() {
             // All links of a code wait for the same lock.
             let one_code = part.iter().all(|request| request.key == part[0].key);
             let mut linked = self.link_once(part, on_locked).await;
             for _ in 1..LONE_ATTEMPTS {
-                if one_code && matches!(linked, Err(StoreError::Contended(_))) {
+                let again = one_code && started.elapsed() < LONGEST_WAIT;
+                if again && matches!(linked, Err(StoreError::Contended(_))) {
                     linked = self.link_once(part, on_locked).await;
                 }
             }
             match linked {
-                Ok(outcomes) => results.extend(outcomes.into_iter().map(Ok)),
-                Err(StoreError::Contended(_)) if !one_code => parts.extend(halves(part)),
+                Ok(outcomes) => done(outcomes.into_iter().map(Ok).collect()),
+                Err(StoreError::Contended(_)) if !one_code && started.elapsed() < LONGEST_WAIT => {
+                    parts.extend(halves(part));
+                }
                 Err(StoreError::Failed(_)) if part.len() > 1 => parts.extend(halves(part)),
-                Err(error) => results.extend(part.iter().map(|_| Err(error.clone()))),
+                Err(error) => done(vec![Err(error); part.len()]),
             }
         }
-        results
     }
 }
 

@@ -18,12 +18,13 @@ use tokio::{
 use super::figures::QueueFigures;
 use crate::promotions::{
     code::CodeKey,
+    ids::OrgId,
     link::{LinkOutcome, LinkRequest},
     repository::StoreError,
 };
 
-/// How many links may wait. At ten thousand links a second this is some 400 ms of work: past it, waiting longer helps
-/// nobody.
+/// How many links may wait, of all organisations. At ten thousand links a second this is some 400 ms of work: past it,
+/// waiting longer does not help.
 pub const QUEUE_LENGTH: usize = 4096;
 
 /// How long a link may wait for its turn. One that has waited longer is refused: in a queue that does not get shorter,
@@ -83,6 +84,8 @@ struct Lines {
     free: BTreeMap<u64, CodeKey>,
     /// Jobs in all lines.
     jobs: usize,
+    /// Those of each organisation that has some.
+    by_org: HashMap<OrgId, usize>,
     arrived: u64,
     closed: bool,
 }
@@ -100,7 +103,7 @@ impl Queue {
     pub fn add(&self, request: LinkRequest) -> Result<oneshot::Receiver<Result<LinkOutcome, StoreError>>, StoreError> {
         let (answer, answered) = oneshot::channel();
         let mut lines = self.lock();
-        if lines.jobs == QUEUE_LENGTH {
+        if !lines.has_room(request.key.org) {
             drop(lines);
             return Err(overloaded());
         }
@@ -146,7 +149,7 @@ impl Queue {
     pub fn put_back(&self, jobs: Vec<Job>) {
         let mut lines = self.lock();
         for job in jobs.into_iter().rev() {
-            lines.jobs += 1;
+            lines.count(job.request.key.org);
             lines.by_code.entry(job.request.key.clone()).or_default().jobs.push_front(job);
         }
         self.figures.length(lines.jobs);
@@ -184,8 +187,31 @@ impl Lines {
         if line.jobs.is_empty() && !line.busy {
             self.free.insert(job.place.number, job.request.key.clone());
         }
+        let org = job.request.key.org;
         line.jobs.push_back(job);
+        self.count(org);
+    }
+
+    /// Whether another job of an organisation may wait: while it has fewer than three times what is free. So one alone has
+    /// three quarters of the queue, and there is always room for another one.
+    fn has_room(&self, org: OrgId) -> bool {
+        let free = QUEUE_LENGTH.saturating_sub(self.jobs);
+        self.by_org.get(&org).copied().unwrap_or_default() < 3 * free
+    }
+
+    fn count(&mut self, org: OrgId) {
         self.jobs += 1;
+        *self.by_org.entry(org).or_default() += 1;
+    }
+
+    fn discount(&mut self, org: OrgId, jobs: usize) {
+        self.jobs -= jobs;
+        if let Some(count) = self.by_org.get_mut(&org) {
+            *count -= jobs;
+            if *count == 0 {
+                self.by_org.remove(&org);
+            }
+        }
     }
 
     fn take(&mut self) -> Vec<Job> {
@@ -202,11 +228,12 @@ impl Lines {
             }
             let taken = line.jobs.len().min(MAX_BATCH - batch.len());
             batch.extend(line.jobs.drain(..taken));
-            self.jobs -= before - line.jobs.len();
+            let gone = before - line.jobs.len();
             line.busy = taken > 0;
             if !line.busy {
                 self.by_code.remove(&code);
             }
+            self.discount(code.org, gone);
         }
         batch.sort_unstable_by_key(|job: &Job| job.place.number);
         batch

@@ -30,7 +30,8 @@ fn start(double: &Arc<Double>) -> (Arc<Batcher>, Workers) {
 async fn outcomes(codes: &[&str]) -> (Vec<&'static str>, Vec<usize>) {
     let double = Arc::new(Double::default());
     let requests: Vec<_> = codes.iter().map(|code| request(code, 1)).collect();
-    let answers = linker(&double).link_in_parts(&requests, OnLocked::Skip).await;
+    let mut answers = Vec::new();
+    linker(&double).link_in_parts(&requests, OnLocked::Skip, |part| answers.extend(part)).await;
     let words = answers.iter().map(|answer| match answer {
         Ok(Some(Err(Refusal::CodeNotFound))) => "answered",
         Err(StoreError::Failed(_)) => "failed",

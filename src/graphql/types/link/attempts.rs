@@ -25,15 +25,16 @@ use crate::{
 /// tell unknown codes from taken ones. A period is at least this long.
 const FAILURE_PERIOD: Duration = Duration::from_millis(50);
 
-/// The longest period. A database whose commits take so long answers nobody in time.
+/// The longest period. It is a limit for users' patience: a mistyped code should not take longer.
 const MAX_FAILURE_PERIOD: Duration = Duration::from_secs(1);
 
 /// A failure waits for two transactions at most that commit what other callers asked for: the one before its own, and its
 /// own. The period has room for as much again.
 const COMMITS_PER_PERIOD: u32 = 4;
 
-/// How long to wait for budget that other requests of the same caller have reserved.
-const MAX_WAIT: Duration = Duration::from_secs(5);
+/// How long to wait for budget that other requests of the same caller have reserved. Meanwhile the request holds places
+/// that other callers wait for.
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// One link of a field.
 struct Link {
