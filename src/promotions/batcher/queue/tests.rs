@@ -78,8 +78,12 @@ async fn links_that_wait_for_a_code_take_room_in_the_queue() {
     let queue = Queue::default();
     let _first = add(&queue, &[("a", 0)]);
     let taken = take(&queue);
-    let _behind: Vec<_> = (0..QUEUE_LENGTH).flat_map(|_| add(&queue, &[("a", 1)])).collect();
+    let _behind: Vec<_> = (0..QUEUE_LENGTH / 4 * 3).flat_map(|_| add(&queue, &[("a", 1)])).collect();
     assert!(matches!(queue.add(request("b", 1)), Err(StoreError::Overloaded)));
+    let mut of_another = request("b", 1);
+    of_another.key.org = 2.try_into().unwrap();
+    let another = queue.add(of_another);
+    assert!(another.is_ok(), "an organisation never has the whole queue");
     release(&queue, &taken, false);
     assert_eq!(take(&queue).len(), MAX_BATCH);
     assert!(queue.add(request("b", 1)).is_ok());
