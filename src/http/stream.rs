@@ -25,6 +25,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take to read a response, however short.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a client may read nothing of a response.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The bytes of a response for which a client gets another second: the slowest networks of phones are as fast.
 const BYTES_A_SECOND: u32 = 64 * 1024;
 
@@ -43,14 +46,28 @@ pub struct Stream {
 struct Response {
     number: u64,
     since: Instant,
+    /// When the last of its bytes could be written.
+    last: Instant,
     bytes: u32,
+}
+
+impl Response {
+    fn new(number: u64) -> Self {
+        let now = Instant::now();
+        Self { number, since: now, last: now, bytes: 0 }
+    }
+
+    /// When its client must have read more of it.
+    fn deadline(&self) -> Instant {
+        let in_all = self.since + RESPONSE_TIMEOUT + Duration::from_secs(1) * self.bytes / BYTES_A_SECOND;
+        in_all.min(self.last + STALL_TIMEOUT)
+    }
 }
 
 impl Stream {
     pub fn new(tcp: TcpStream, connection: Arc<Connection>) -> Self {
         let timer = Box::pin(sleep(IDLE_TIMEOUT));
-        let response = Response { number: 0, since: Instant::now(), bytes: 0 };
-        Self { tcp, connection, head_by: timer.deadline(), timer, has_begun: false, response }
+        Self { tcp, connection, head_by: timer.deadline(), timer, has_begun: false, response: Response::new(0) }
     }
 
     /// An error if it is too late, else pending.
@@ -66,15 +83,15 @@ impl Stream {
     fn written(&mut self, result: Poll<io::Result<usize>>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let (number, response) = (self.connection.responses(), &mut self.response);
         if response.number != number {
-            *response = Response { number, since: Instant::now(), bytes: 0 };
+            *response = Response::new(number);
         }
         match result {
             Poll::Pending => {
-                let until =
-                    response.since + RESPONSE_TIMEOUT + Duration::from_secs(1) * response.bytes / BYTES_A_SECOND;
+                let until = response.deadline();
                 self.wait(until, context)
             }
             Poll::Ready(Ok(count)) => {
+                response.last = Instant::now();
                 response.bytes = response.bytes.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
                 Poll::Ready(Ok(count))
             }
@@ -191,20 +208,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_has_time_to_read_by_the_size_of_the_response() {
+    async fn a_client_that_reads_nothing_is_cut_off() {
         let (mut stream, _client) = connected().await;
         let under_way = stream.connection.begin().unwrap();
-        tokio::time::advance(RESPONSE_TIMEOUT * 2).await;
         under_way.respond();
-        let (started, mut sent) = (Instant::now(), 0);
-        let error = loop {
-            match stream.write(&[0; 8 * 1024]).await {
-                Ok(count) => sent += count as u64,
-                Err(error) => break error,
-            }
-        };
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        let seconds = RESPONSE_TIMEOUT.as_secs() + sent / u64::from(BYTES_A_SECOND);
-        assert_eq!(started.elapsed().as_secs(), seconds, "{sent} bytes");
+        let started = Instant::now();
+        while stream.write(&[0; 8 * 1024]).await.is_ok() {}
+        assert_eq!(started.elapsed().as_secs(), STALL_TIMEOUT.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_slowly_has_time_by_the_size_of_the_response() {
+        let mut response = Response { bytes: 100 * BYTES_A_SECOND, ..Response::new(1) };
+        for (read_after, until) in [(20, 50), (120, 130)] {
+            response.last = response.since + Duration::from_secs(read_after);
+            assert_eq!(response.deadline() - response.since, Duration::from_secs(until));
+        }
     }
 }
