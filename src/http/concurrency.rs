@@ -44,7 +44,7 @@ const PLACES_PER_RESERVED: u32 = 8;
 /// memory.
 const HEAVY_PLACES: u32 = 500;
 
-/// How many times its share a caller's heavy operations may hold or wait for. They take long, so that a caller who sends
+/// How many times its share a caller's heavy operations may hold or wait for. They take long, so a caller that sends
 /// several at a time should not have to send them again.
 const HEAVY_QUEUE: u32 = 4;
 
@@ -53,7 +53,7 @@ const HEAVY_QUEUE: u32 = 4;
 pub struct Concurrency(Arc<Shared>);
 
 struct Shared {
-    /// The places that may be reserved for mutations, per place of the others: one for each so many. 0: none.
+    /// One place is reserved for mutations per this number of other places. 0: none.
     places_per_reserved: u32,
     /// How many times its share a caller may hold or wait for.
     queue: u32,
@@ -170,8 +170,8 @@ impl Shared {
         counter!("promolink_refusals_total", "limit" => self.name).increment(1);
     }
 
-    /// Gives free places to those who wait for them. Returns what nobody waits for any more, to be dropped without the
-    /// lock.
+    /// Grants free places to waiting operations. Returns places whose operation has been cancelled, to be dropped without
+    /// the lock.
     #[must_use]
     fn grant(self: &Arc<Self>, state: &mut State) -> Vec<Places> {
         let mut undelivered = Vec::new();
@@ -200,7 +200,7 @@ impl Drop for Places {
     }
 }
 
-/// The wait for places. Whoever stops waiting loses its turn.
+/// The wait for places. Dropping it gives up the turn.
 struct Waits {
     shared: Arc<Shared>,
     id: u64,

@@ -80,7 +80,7 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// For a backend that carries a campaign's first minutes, an app of many shoppers, and a shopper who mistypes. A
+    /// For a backend that carries a campaign's first minutes, an app of many shoppers, and a shopper's typing errors. A
     /// storefront key can be taken out of an app: what it can use up of a shared code in an hour is bounded.
     fn default() -> Self {
         let row = |numbers: [u32; 6]| numbers.map(NonZeroU32::new);

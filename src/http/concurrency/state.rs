@@ -1,4 +1,4 @@
-//! The rules: who gets places, who waits for them, and who is rejected.
+//! The rules by which operations get places, wait for them or are rejected.
 
 use tokio::sync::oneshot;
 
@@ -14,7 +14,7 @@ pub enum Kind {
     Mutation,
 }
 
-/// The places that are taken, and who waits for the next ones.
+/// The places that are taken, and the operations that wait for the next ones.
 pub struct State {
     pub demand: Demand,
     pub usage: Usage,
@@ -29,7 +29,7 @@ pub struct Waiting {
     pub granted: oneshot::Sender<Places>,
 }
 
-/// Who asks for how many places, and for what.
+/// The number of places that a caller claims, and the kind of operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim {
     pub principal: Principal,
@@ -49,7 +49,7 @@ impl State {
         permitted + permitted.checked_div(shared.places_per_reserved).unwrap_or(0)
     }
 
-    /// Whether so many places are free.
+    /// Whether the claimed places are free.
     pub fn fits(&self, shared: &Shared, claim: &Claim) -> bool {
         // Fewer may be permitted now than when it was claimed.
         let places = claim.places.min(self.demand.permitted());
@@ -65,7 +65,7 @@ impl State {
         within(share.held_by_caller, share.of_caller) && within(share.waiting_in_role, share.of_role)
     }
 
-    /// The position of the one who waits that gets the next places: of the organisation that has the least, the role that
+    /// The position of the waiting operation that gets the next places: of the organisation that has the least, the role that
     /// has the least in it, and the caller that has the least in that. `None` if there are not enough for it.
     pub fn next(&self, shared: &Shared) -> Option<usize> {
         let first = |kinds: &[Kind]| {

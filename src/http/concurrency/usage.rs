@@ -1,4 +1,4 @@
-//! Who holds and awaits how many places: by organisation, role and caller.
+//! The places that are taken and awaited, by organisation, role and caller.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ struct Count {
     waiting: u32,
 }
 
-/// There are only those who hold or await places.
+/// Only roles that hold or await places have an entry.
 #[derive(Debug, Default)]
 struct Org {
     count: Count,
@@ -86,7 +86,7 @@ impl Usage {
         (org.count.taken, role.count.taken, caller)
     }
 
-    /// The equal shares of so many places, those of the caller counted as if it had one.
+    /// The shares of a caller and of its role in this number of places. The caller counts as active.
     pub fn shares(&self, Principal { org, role, credential }: &Principal, places: u32) -> Shares {
         let org_use = self.orgs.get(org);
         let role_use = org_use.and_then(|org| org.roles.get(role));
@@ -119,7 +119,7 @@ impl Usage {
     }
 }
 
-/// The equal share of so many places among some, of whom the one in question is one.
+/// The equal share of places among active members. One that is not active yet is added.
 fn share(places: u32, among: usize, is_one: bool) -> u32 {
     let among = u32::try_from(among).unwrap_or(u32::MAX).saturating_add(u32::from(!is_one));
     (places / among).max(1)

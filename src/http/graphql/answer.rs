@@ -36,7 +36,7 @@ pub struct Answerer {
     answered: bool,
 }
 
-/// What the log says of a caller who has no operations left.
+/// The log's reason for rejecting a caller that has no operations left.
 pub const TOO_MANY_OPERATIONS: &str = "too many operations";
 
 /// Marks a response that is not compressed: that would keep a thread busy for too long.

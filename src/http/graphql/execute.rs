@@ -94,7 +94,7 @@ pub async fn execute(
     timeout(REQUEST_TIMEOUT, done).await.unwrap_or(Err(Failure::TimedOut))
 }
 
-/// Runs work on a thread of its own, to its end or until nobody waits for it.
+/// Runs work on a thread of its own. Unless `to_its_end`, it is cancelled when this future is dropped.
 async fn on_own_thread<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
     to_its_end: bool,
