@@ -12,10 +12,9 @@ use std::{
     io::{self, IsTerminal},
 };
 
-use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::{EnvFilter, Layer, fmt::format::JsonFields, layer::SubscriberExt, util::SubscriberInitExt};
 
-use self::json::JsonLines;
+use self::{json::JsonLines, log_queue::LogGuard};
 
 #[cfg(feature = "otlp")]
 pub use self::traces::{TRACE_HEADERS, adopt, finish};
@@ -38,7 +37,8 @@ pub enum LogFormat {
 
 /// Starts logging, and counting. `RUST_LOG` says what is logged, as the `tracing-subscriber` crate reads it. The log ends
 /// when the guard is dropped.
-pub fn start(format: LogFormat) -> WorkerGuard {
+#[must_use]
+pub fn start(format: LogFormat) -> LogGuard {
     let wanted = env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| DEFAULT.to_owned());
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::WARN.into()).parse_lossy(wanted);
     let (writer, guard) = log_queue::start();

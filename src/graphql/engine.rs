@@ -151,11 +151,12 @@ impl Engine {
                 .map_err(|invalid| RequestError::document(ErrorCode::BadUserInput, invalid.to_string()))?,
         };
         let variables = variables::into_values(variables);
-        let cost = cost::cost(&definition, &variables, &self.trust(principal).limits)?;
+        let amount = cost::cost(&definition, &variables, &self.trust(principal).limits)?;
         let operation = Node::clone(operation);
         let is_persisted = self.0.persisted.has_text(document.text());
         let executable = normalization::document_of(definition);
-        Ok(Prepared { document, operation, executable, variables, cost, is_persisted })
+        let (cost, look_ups) = (amount.cost(), amount.look_ups);
+        Ok(Prepared { document, operation, executable, variables, cost, look_ups, is_persisted })
     }
 
     /// Executes an operation on behalf of a caller.
@@ -163,7 +164,7 @@ impl Engine {
         let Inner { schema, services, .. } = &*self.0;
         let is_mutation = prepared.is_mutation();
         let service = if is_mutation { &services.changes } else { &services.queries };
-        let loaders = Loaders::new(service, principal.org, !is_mutation);
+        let loaders = Loaders::new(service, principal.org, !is_mutation, prepared.look_ups <= 1);
         let mut request = Request::new(String::new()).variables(prepared.variables);
         request.set_parsed_query(prepared.executable);
         let mut response = schema.execute(request.data(principal).data(loaders).data(Arc::clone(service))).await;

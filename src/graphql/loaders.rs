@@ -41,18 +41,19 @@ pub struct Loaders {
 }
 
 impl Loaders {
-    /// New loaders for a request, which keep what they have read or read it anew.
-    pub fn new(service: &Arc<PromotionService>, org: OrgId, keeps: bool) -> Self {
+    /// New loaders for a request. `keeps`: whether they keep what they have read. `is_only`: whether it has one
+    /// look-up at most.
+    pub fn new(service: &Arc<PromotionService>, org: OrgId, keeps: bool, is_only: bool) -> Self {
         Self {
             now: service.now(),
-            campaigns: KindLoader::new(service, org, keeps),
-            promotions: KindLoader::new(service, org, keeps),
-            codes: KindLoader::new(service, org, keeps),
-            campaign_pages: KindLoader::new(service, org, keeps),
-            codes_of_campaign: KindLoader::new(service, org, keeps),
-            holds_of_code: KindLoader::new(service, org, keeps),
-            wallet: KindLoader::new(service, org, keeps),
-            redemptions_of_promotion: KindLoader::new(service, org, keeps),
+            campaigns: KindLoader::new(service, org, keeps, is_only),
+            promotions: KindLoader::new(service, org, keeps, is_only),
+            codes: KindLoader::new(service, org, keeps, is_only),
+            campaign_pages: KindLoader::new(service, org, keeps, is_only),
+            codes_of_campaign: KindLoader::new(service, org, keeps, is_only),
+            holds_of_code: KindLoader::new(service, org, keeps, is_only),
+            wallet: KindLoader::new(service, org, keeps, is_only),
+            redemptions_of_promotion: KindLoader::new(service, org, keeps, is_only),
         }
     }
 

@@ -59,12 +59,12 @@ fn texts(field: &str) -> usize {
     }
 }
 
-/// What an operation reads and returns.
+/// What an operation reads and returns, if every page that it selects is full.
 #[derive(Debug, Default, Clone, Copy)]
-struct Amount {
+pub struct Amount {
     values: usize,
     /// By an id or a page.
-    look_ups: usize,
+    pub look_ups: usize,
 }
 
 impl Amount {
@@ -79,7 +79,8 @@ impl Amount {
         Self { values: self.values.saturating_mul(times), look_ups: self.look_ups.saturating_mul(times) }
     }
 
-    fn cost(self) -> usize {
+    /// In values, with ten for each look-up.
+    pub fn cost(self) -> usize {
         self.values.saturating_add(self.look_ups.saturating_mul(VALUES_PER_LOOK_UP))
     }
 }
@@ -103,17 +104,16 @@ impl Cost {
     }
 }
 
-/// The cost of a normalised operation, in values that it reads and returns, with its look-ups counted as values. Rejects
-/// one that reads and returns more values than its limit permits.
+/// What a normalised operation reads and returns. Rejects one that reads and returns more values than its limit permits.
 pub fn cost(
     operation: &OperationDefinition,
     variables: &Variables,
     limits: &DocumentLimits,
-) -> Result<usize, RequestError> {
+) -> Result<Amount, RequestError> {
     let weights = variables.iter().map(|(name, value)| (name.as_str(), constant_weight(value))).collect();
     let total = Given { variables, weights }.set(&operation.selection_set.node).total();
     limits::check(limits.values, total.values, "values to read and return, if every page is full")?;
-    Ok(total.cost())
+    Ok(total)
 }
 
 /// The variables of an operation.

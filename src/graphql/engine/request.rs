@@ -47,6 +47,7 @@ pub struct Prepared {
     pub(super) executable: ExecutableDocument,
     pub(super) variables: Variables,
     pub(super) cost: usize,
+    pub(super) look_ups: usize,
     pub(super) is_persisted: bool,
 }
 

@@ -32,7 +32,7 @@ fn prepare(schema: &Valid<Schema>, text: &str, values: Value, limits: &DocumentL
     let values: VariableValues = serde_json::from_value(values).unwrap();
     let values = variables::coerce(schema, operation, &values)?;
     let normalized = normalization::normalize(schema, document.executable(), operation, Some(&values)).unwrap();
-    cost::cost(&normalized, &variables::into_values(values), limits)
+    cost::cost(&normalized, &variables::into_values(values), limits).map(cost::Amount::cost)
 }
 
 /// What a request has too much of, by the default limits.
