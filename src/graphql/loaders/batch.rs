@@ -83,18 +83,19 @@ impl<K: Kind> KindLoader<K> {
     }
 
     pub async fn load(&self, key: K::Key) -> Found<K::Value> {
-        let found = self.found(slice::from_ref(&key)).await;
-        found.get(&key).cloned().unwrap_or(Ok(None))
+        let keys = slice::from_ref(&key);
+        let found = if self.is_only {
+            self.batch.clone().load(keys).await.remove(&key)
+        } else {
+            self.join(keys).await.get(&key).cloned()
+        };
+        found.unwrap_or(Ok(None))
     }
 
     /// Loads several keys. What is found has their order.
     pub async fn load_many(&self, keys: &[K::Key]) -> Result<Vec<Option<K::Value>>, Error> {
-        let found = self.found(keys).await;
+        let found = if self.is_only { Arc::new(self.batch.clone().load(keys).await) } else { self.join(keys).await };
         keys.iter().map(|key| found.get(key).cloned().unwrap_or(Ok(None))).collect()
-    }
-
-    async fn found(&self, keys: &[K::Key]) -> FoundBatch<K> {
-        if self.is_only { Arc::new(self.batch.clone().load(keys).await) } else { self.join(keys).await }
     }
 
     /// Adds keys to the batch that is open, or opens one.

@@ -73,8 +73,13 @@ impl<R: Relation> Kind for Pages<R> {
             let limit = keys.iter().map(|key| key.page.limit).max().unwrap_or_default();
             let starts: HashSet<_> = keys.iter().map(|key| (key.parent.clone(), key.page.after.clone())).collect();
             let starts: Vec<_> = starts.into_iter().collect();
+            let read = R::read(service.reads(), org, &starts, filter, limit).await?;
+            if let [key] = keys[..] {
+                found.insert(key.clone(), read);
+                continue;
+            }
             let mut children: HashMap<R::Parent, Vec<R::Child>> = HashMap::new();
-            for child in R::read(service.reads(), org, &starts, filter, limit).await? {
+            for child in read {
                 children.entry(R::parent(&child)).or_default().push(child);
             }
             let page = |key: &Self::Key| Some((key.clone(), on_page::<R>(children.get(&key.parent)?, &key.page)));
