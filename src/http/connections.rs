@@ -1,111 +1,137 @@
 //! The connections of a listener: how many there may be, and which one is closed for a new one when all are taken.
 
 use std::{
-    collections::BTreeMap,
-    mem,
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 /// The connections of a listener.
 pub struct Connections {
     places: Arc<Semaphore>,
-    idle: Mutex<Idle>,
-    /// Notified when a connection becomes idle.
-    became_idle: Notify,
+    open: Mutex<Open>,
+    /// Notified when a connection can be closed for another one.
+    became_closable: Notify,
 }
 
-/// The connections without a request under way: silent ones, those with an unfinished head, and those between requests.
+/// The connections that are open, by id.
 #[derive(Default)]
-struct Idle {
-    /// What closes each of them, by the order in which they became idle.
-    close: BTreeMap<u64, Arc<Notify>>,
-    next: u64,
+struct Open {
+    next_id: u64,
+    activities: HashMap<u64, Arc<Activity>>,
+}
+
+/// What a connection does.
+struct Activity {
+    state: Mutex<State>,
+    /// Notified when the connection is to be closed.
+    close: Notify,
+}
+
+/// Where a connection is between two requests. Of the connections that can be closed, the lowest is closed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    /// No request is under way: it is silent, its head is not complete, or it is between requests.
+    Idle(Instant),
+    /// The response is complete, but the client has not read all of it yet.
+    Sending(Instant),
+    /// A request is served.
+    Serving,
+    /// It is closed for another one.
+    Closing,
+}
+
+impl State {
+    const fn is_closable(self) -> bool {
+        matches!(self, Self::Idle(_) | Self::Sending(_))
+    }
 }
 
 impl Connections {
     /// At most `count` connections.
     pub fn new(count: usize) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(count));
-        Arc::new(Self { places, idle: Mutex::default(), became_idle: Notify::new() })
+        Arc::new(Self { places, open: Mutex::default(), became_closable: Notify::new() })
     }
 
-    /// Adds a connection. If there are as many as there may be, the one that has been idle for the longest time is closed.
-    /// If none is idle, this waits.
+    /// Adds a connection. If there are as many as there may be, one is closed: the one that has been idle for the longest
+    /// time or, if none is idle, the one whose client has taken the longest time to read a response. If all are served,
+    /// this waits.
     pub async fn add(self: &Arc<Self>) -> Connection {
         let place = loop {
             if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
                 break Some(place);
             }
-            let closing = self.close_longest_idle();
+            let closing = self.close_one();
             tokio::select! {
                 place = Arc::clone(&self.places).acquire_owned() => break place.ok(),
-                () = self.became_idle.notified(), if !closing => {}
+                () = self.became_closable.notified(), if !closing => {}
             }
         };
-        let close = Arc::new(Notify::new());
-        let state = Mutex::new(State::Idle(self.idle().add(&close)));
-        Connection { all: Arc::clone(self), close, state, responses: AtomicU64::new(0), _place: place }
+        let activity = Arc::new(Activity { state: Mutex::new(State::Idle(Instant::now())), close: Notify::new() });
+        let id = {
+            let mut open = self.open();
+            let id = open.next_id;
+            open.next_id += 1;
+            open.activities.insert(id, Arc::clone(&activity));
+            id
+        };
+        Connection { all: Arc::clone(self), id, activity, responses: AtomicU64::new(0), _place: place }
     }
 
-    /// Closes the connection that has been idle for the longest time. Returns whether there is one.
-    fn close_longest_idle(&self) -> bool {
-        let longest = self.idle().close.pop_first();
-        longest.is_some_and(|(_, close)| {
-            close.notify_one();
-            true
-        })
+    /// Closes a connection for another one. Returns whether one could be closed.
+    fn close_one(&self) -> bool {
+        let open = self.open();
+        loop {
+            let closable = open.activities.values().map(|activity| (*activity.state(), activity));
+            let closable = closable.filter(|(state, _)| state.is_closable());
+            let Some((seen, activity)) = closable.min_by_key(|(state, _)| *state) else { return false };
+            let mut state = activity.state();
+            // It may have gone on since.
+            if *state == seen {
+                *state = State::Closing;
+                activity.close.notify_one();
+                return true;
+            }
+        }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Idle> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Idle {
-    fn add(&mut self, close: &Arc<Notify>) -> u64 {
-        let number = self.next;
-        self.next += 1;
-        self.close.insert(number, Arc::clone(close));
-        number
+impl Activity {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A connection. Its place is free again when it is dropped.
 pub struct Connection {
     all: Arc<Connections>,
-    close: Arc<Notify>,
-    state: Mutex<State>,
+    id: u64,
+    activity: Arc<Activity>,
     responses: AtomicU64,
     _place: Option<OwnedSemaphorePermit>,
-}
-
-/// Where a connection is between two requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// No request is under way; the number is its key in [`Idle`].
-    Idle(u64),
-    /// A request is served.
-    Serving,
-    /// The response is complete, but the system has not taken all of it yet.
-    Sending,
-    /// It is closed for another one.
-    Closing,
 }
 
 impl Connection {
     /// Completes when the connection is to be closed.
     pub async fn closed(&self) {
-        self.close.notified().await;
+        self.activity.close.notified().await;
     }
 
     /// Whether no request is under way.
     pub fn is_idle(&self) -> bool {
-        matches!(*self.state(), State::Idle(_))
+        matches!(*self.activity.state(), State::Idle(_))
     }
 
     /// How many responses have begun.
@@ -116,12 +142,7 @@ impl Connection {
     /// A request's head has arrived. Returns what to hold until its response is complete, or `None` if the connection is
     /// about to be closed: it is too late to begin then.
     pub fn begin(self: &Arc<Self>) -> Option<UnderWay> {
-        let mut state = self.state();
-        if let State::Idle(number) = *state
-            && self.all.idle().close.remove(&number).is_none()
-        {
-            *state = State::Closing;
-        }
+        let mut state = self.activity.state();
         if *state == State::Closing {
             return None;
         }
@@ -132,26 +153,24 @@ impl Connection {
 
     /// The system has taken all that was written. Returns whether the connection has become idle by that.
     pub fn flushed(&self) -> bool {
-        let mut state = self.state();
-        if *state != State::Sending {
-            return false;
-        }
-        *state = State::Idle(self.all.idle().add(&self.close));
-        self.all.became_idle.notify_one();
-        true
+        self.change(|state| matches!(state, State::Sending(_)), State::Idle)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Makes the connection closable, if it is in such a state.
+    fn change(&self, from: impl FnOnce(&State) -> bool, to: impl FnOnce(Instant) -> State) -> bool {
+        let mut state = self.activity.state();
+        let changes = from(&state);
+        if changes {
+            *state = to(Instant::now());
+            self.all.became_closable.notify_one();
+        }
+        changes
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let State::Idle(number) = mem::replace(state, State::Closing) {
-            self.all.idle().close.remove(&number);
-        }
+        self.all.open().activities.remove(&self.id);
     }
 }
 
@@ -167,7 +186,7 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        *self.0.state() = State::Sending;
+        self.0.change(|state| *state == State::Serving, State::Sending);
     }
 }
 
@@ -175,7 +194,7 @@ impl Drop for UnderWay {
 mod tests {
     use std::time::Duration;
 
-    use tokio::time::timeout;
+    use tokio::time::{advance, timeout};
 
     use super::*;
 
@@ -191,6 +210,7 @@ mod tests {
     async fn the_connection_that_is_idle_for_the_longest_time_is_closed_for_a_new_one() {
         let connections = Connections::new(2);
         let (first, second) = (added(&connections).await.unwrap(), added(&connections).await.unwrap());
+        advance(Duration::from_secs(1)).await;
         // The first has answered a request after the second came.
         drop(first.begin());
         assert!(first.flushed() && first.is_idle());
@@ -202,17 +222,30 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_new_connection_waits_if_all_have_requests_under_way() {
+    async fn a_connection_whose_client_does_not_read_is_closed_if_none_is_idle() {
+        let connections = Connections::new(3);
+        let (first, second) = (added(&connections).await.unwrap(), added(&connections).await.unwrap());
+        let third = added(&connections).await.unwrap();
+        drop(second.begin());
+        advance(Duration::from_secs(1)).await;
+        drop(first.begin());
+        let _request = third.begin();
+        let added = tokio::spawn(async move { connections.add().await });
+        assert!(is_closed(&second).await && !is_closed(&first).await && !is_closed(&third).await);
+        assert!(!second.flushed() && second.begin().is_none());
+        drop(second);
+        added.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_connection_waits_if_all_are_served() {
         let connections = Connections::new(1);
         let first = added(&connections).await.unwrap();
         let request = first.begin();
-        assert!(added(&connections).await.is_none());
-        drop(request);
-        assert!(added(&connections).await.is_none(), "the response is still sent");
-        assert!(!is_closed(&first).await);
+        assert!(added(&connections).await.is_none() && !is_closed(&first).await);
         let second = tokio::spawn(async move { connections.add().await });
         tokio::task::yield_now().await;
-        assert!(first.flushed());
+        drop(request);
         assert!(is_closed(&first).await);
         drop(first);
         second.await.unwrap();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::timeout,
 };
 
@@ -62,6 +62,32 @@ async fn silent_connections_keep_nobody_out_and_cut_off_no_request() {
         response.starts_with("HTTP/1.1 200") && response.ends_with("{\"data\":{\"__typename\":\"Query\"}}"),
         "{response}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_do_not_read_their_responses_keep_nobody_out() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve_with_files(&database, FILES, &[("PROMOLINK_GRAPHIQL", "on")]);
+    let address = server.address.parse().unwrap();
+    let mut unread = Vec::new();
+    for _ in 0..400 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(address).await.unwrap();
+        // More than the system takes for a client that reads nothing.
+        stream.write_all("GET /graphiql HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100).as_bytes()).await.unwrap();
+        unread.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for _ in 0..10 {
+        let asked = Instant::now();
+        let health =
+            raw::exchange(&server.address, "GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        assert!(health.ends_with("alive\n"), "{health}");
+        // Without closing any of them: 30 seconds.
+        assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
