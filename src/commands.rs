@@ -71,6 +71,9 @@ Exit codes:
        before the first connection. The same command fails again until they are corrected
   130  a second Ctrl-C or SIGTERM has ended it";
 
+/// The exit code for settings that can't work, by which a supervisor knows that to start the program again is of no use.
+const WRONG_SETTINGS: u8 = 2;
+
 /// The command line with the options of all commands. clap adds those of a subcommand only when it is built.
 fn command_line() -> clap::Command {
     let mut command = Cli::command();
@@ -78,8 +81,7 @@ fn command_line() -> clap::Command {
     command
 }
 
-/// The error for settings that can't work, as clap reports those that it finds: with exit code 2, by which a supervisor
-/// knows that to start the program again is of no use.
+/// The error for settings that can't work, such as clap reports where it finds them.
 fn settings_error(reason: impl Display) -> anyhow::Error {
     clap::Error::raw(ErrorKind::ValueValidation, format_args!("{reason}\n")).into()
 }
@@ -89,13 +91,14 @@ fn settings_error(reason: impl Display) -> anyhow::Error {
 #[must_use]
 pub fn exit_code(done: anyhow::Result<()>) -> ExitCode {
     let Err(error) = done else { return ExitCode::SUCCESS };
-    match error.downcast_ref::<clap::Error>() {
-        Some(error) => {
-            // Also the text of `--help`.
+    match error.downcast::<clap::Error>() {
+        // The text of `--help` is a result.
+        Ok(help) if !help.use_stderr() => exit_code(output::read_or_written(help.print())),
+        Ok(error) => {
             let _ = error.print();
-            u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+            ExitCode::from(WRONG_SETTINGS)
         }
-        None => {
+        Err(error) => {
             output::remark(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }

@@ -25,7 +25,8 @@ pub async fn run(Arguments { database, status }: Arguments) -> anyhow::Result<()
     if applied.is_empty() {
         output::report(format_args!("{url} is up to date\n"));
     } else {
-        output::report(applied.iter().map(|migration| format!("applied {migration}\n")).collect::<String>());
+        let lines: Vec<String> = applied.iter().map(|migration| format!("applied {migration}\n")).collect();
+        output::report(lines.concat());
     }
     let migrations = store::status(&url).await.with_context(|| format!("cannot read {url}"))?;
     if let Some(unknown) = database::unknown(&migrations) {

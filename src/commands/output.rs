@@ -8,9 +8,14 @@ use std::{
 
 use anyhow::Context;
 
-/// Prints the result of a command. A pipe whose reader has gone, such as `head`, is no error: it has read enough.
+/// Prints the result of a command.
 pub fn print(text: impl Display) -> anyhow::Result<()> {
-    match write(text) {
+    read_or_written(write(text))
+}
+
+/// What came of printing a result. A pipe whose reader has gone, such as `head`, is no error: it has read enough.
+pub fn read_or_written(written: io::Result<()>) -> anyhow::Result<()> {
+    match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to standard output"),
     }

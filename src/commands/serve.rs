@@ -10,7 +10,9 @@ use clap::Args;
 
 pub use self::tokens::SECRET_VARIABLE;
 use self::{operations::OperationArguments, tokens::TokenArguments};
-use super::{Database, database::database_check, listen, open, settings_error, signals, wire::WireArguments};
+use super::{
+    Database, EXIT_CODES, database::database_check, listen, open, settings_error, signals, wire::WireArguments,
+};
 use crate::{
     app::{self, App},
     auth::{ApiKeys, Authenticator, CustomerTokens, LimitSetting, Limits, TokenSettings},
@@ -63,7 +65,9 @@ process counts for itself. The defaults:
 Examples:
   promolink migrate
   (umask 077; promolink key create --org 100458 --role service > service.key)
-  promolink serve --listen 0.0.0.0:8080 --limit storefront.operations=2000",
+  promolink serve --listen 0.0.0.0:8080 --limit storefront.operations=2000
+
+{EXIT_CODES}",
         Limits::default()
     )
 }
@@ -115,14 +119,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         limits = (!limit_settings.is_empty()).then(|| limit_settings.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
         "the server has started"
     );
-    let mut greeting = format!("Promolink serves http://{address}/graphql from {url}\n");
-    if wire.graphiql {
-        greeting += &format!("GraphiQL is at http://{address}/graphiql\n");
-    }
-    if let Some(metrics) = metrics {
-        greeting += &format!("Metrics are at http://{metrics}/metrics\n");
-    }
-    super::greet(&greeting);
+    let mut greeting = vec![format!("Promolink serves http://{address}/graphql from {url}\n")];
+    greeting.extend(wire.graphiql.then(|| format!("GraphiQL is at http://{address}/graphiql\n")));
+    greeting.extend(metrics.map(|metrics| format!("Metrics are at http://{metrics}/metrics\n")));
+    super::greet(&greeting.concat());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let api_keys = ApiKeys::start(store.api_keys, Arc::clone(&clock));
     let app = App {

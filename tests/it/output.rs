@@ -24,7 +24,7 @@ on_both_databases! {
 
     async fn a_result_that_can_not_be_written_is_an_error_of_one_line(database: Database) {
         database.open().await;
-        for arguments in [&["schema"][..], &["schema", "--federation"], &["migrate", "--status"], &["key", "list", "--org", "7"], &["check"]] {
+        for arguments in [&["--help"][..], &["schema"], &["schema", "--federation"], &["migrate", "--status"], &["key", "list", "--org", "7"], &["check"]] {
             let output = on(full(), &mut promolink(&database, arguments));
             let errors = errors(&output);
             assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
