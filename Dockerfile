@@ -4,7 +4,7 @@
 #
 #   docker build --tag promolink .
 #   docker run --rm --volume promolink:/data promolink migrate
-#   docker run --rm --volume promolink:/data promolink key create --org 100458 --role service > service.key
+#   (umask 077; docker run --rm --volume promolink:/data promolink key create --org 100458 --role service > service.key)
 #   docker run --detach --publish 8080:8080 --volume promolink:/data --stop-timeout 30 promolink
 #
 # All settings are variables, which README.md lists. For PostgreSQL, give DATABASE_URL to each of these instead of the

@@ -2,7 +2,6 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
 use tokio::{net::TcpListener, sync::oneshot, time};
 
 use crate::{
@@ -46,20 +45,31 @@ pub struct Shutdown {
     pub grace: Duration,
 }
 
-/// Serves until `asked_to_end` completes, then finishes what is under way. Operators may have a listener of their own.
+/// Serves until `asked_to_end` completes, with the name of the signal, then finishes what is under way. Operators may have a listener of their own.
 pub async fn run(
     app: App,
     listener: TcpListener,
     operators: Option<TcpListener>,
-    asked_to_end: impl Future<Output = ()> + Send + 'static,
+    asked_to_end: impl Future<Output = &'static str> + Send + 'static,
 ) {
     let Shutdown { delay, grace } = app.shutdown;
     let (service, workers) = PromotionService::start(app.promotions, app.clock);
     let queries = Arc::new(app.replica.map_or_else(|| service.clone(), |replica| service.reading_from(replica)));
     let services = Services { changes: Arc::new(service), queries };
     let limiter = Arc::new(Limiter::new(&app.limits));
+    let engine = Engine::new(services, &limiter, app.engine);
+    let invalid = engine.invalid_persisted();
+    if let Some((id, reason)) = invalid.first() {
+        let count = invalid.len();
+        tracing::warn!(
+            count,
+            id,
+            reason,
+            "the schema does not permit some persisted documents: requests for them fail"
+        );
+    }
     let shared = Shared {
-        engine: Engine::new(services, &limiter, app.engine),
+        engine,
         authenticator: Arc::new(app.authenticator),
         limiter,
         concurrency: Concurrency::new(app.concurrency),
@@ -75,9 +85,14 @@ pub async fn run(
     }
     let (ending, ended) = oneshot::channel();
     let shutdown = async move {
-        asked_to_end.await;
+        let signal = asked_to_end.await;
         readiness.end();
+        tracing::info!(signal, delay_seconds = delay.as_secs_f64(), "the server is shutting down: /ready is off");
         time::sleep(delay).await;
+        tracing::info!(
+            grace_seconds = grace.as_secs_f64(),
+            "no more connections are accepted; finishing what is under way"
+        );
         // Nobody listens if the server has ended by itself.
         let _ = ending.send(());
     };
@@ -85,18 +100,14 @@ pub async fn run(
         let _ = ended.await;
         time::sleep(grace).await;
     };
-    let patience = patience.shared();
-    tokio::select! {
-        () = http::serve(listener, router, shutdown) => {}
-        () = patience.clone() => {
-            tracing::warn!("requests are still under way after {grace:?}; ending without them");
-            return;
-        }
-    }
-    // With the last connection the service goes, the workers see the end of their queue and stop.
+    let complete = async {
+        http::serve(listener, router, shutdown).await;
+        // With the last connection the service goes, the workers see the end of their queue and stop.
+        workers.finished().await;
+    };
     tokio::select! {
         biased;
-        () = workers.finished() => {}
-        () = patience => tracing::warn!("ending while links are still under way"),
+        () = complete => tracing::info!("the server has ended"),
+        () = patience => tracing::warn!("the server has ended without what was still under way after {grace:?}"),
     }
 }

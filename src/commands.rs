@@ -2,34 +2,37 @@
 
 mod check;
 mod codes;
+mod database;
 mod dev;
+mod environment;
 mod key;
 mod migrate;
+mod output;
 mod schema;
 mod serve;
 mod signals;
 mod wire;
 
-use std::{env, net::SocketAddr};
+use std::{fmt::Display, net::SocketAddr, process::ExitCode};
 
-use anyhow::{Context, ensure};
-use clap::{Args, Parser, Subcommand};
-use futures_util::FutureExt;
+use anyhow::Context;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use tokio::net::TcpListener;
 
+use self::{
+    database::{Database, open},
+    environment::variable,
+};
 use crate::{
-    auth::Secret,
-    http::DatabaseCheck,
     promotions::{OrgId, OutOfRange},
-    store::{self, DatabaseUrl, Store},
-    telemetry::LogFormat,
+    telemetry::{self, LogFormat, LogGuard},
 };
 
 /// Promolink links promotion codes to customers, over GraphQL.
 ///
 /// Without a command it runs `dev`: a server to try, on its embedded database, with demo data.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -59,96 +62,62 @@ enum Command {
     Schema(schema::Arguments),
 }
 
-/// Where the data is.
-#[derive(Debug, Args)]
-struct Database {
-    /// The database: sqlite:PATH or `postgres://USER@HOST:PORT/DATABASE`, over TLS with `?sslmode=verify-full` behind it.
-    /// With a password in it, only by the variable
-    #[arg(
-        long,
-        env = DATABASE_VARIABLE,
-        hide_env_values = true,
-        default_value = "sqlite:promolink.db",
-        value_name = "URL"
-    )]
-    database_url: Secret,
+/// What `--help` ends with.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    success
+  1    failure, or check or codes import found something wrong
+  2    wrong settings: an argument, a variable or a file that one of them names. They are checked
+       before the first connection. The same command fails again until they are corrected
+  130  a second Ctrl-C or SIGTERM has ended it";
+
+/// The exit code for settings that can't work, by which a supervisor knows that to start the program again is of no use.
+const WRONG_SETTINGS: u8 = 2;
+
+/// The command line with the options of all commands. clap adds those of a subcommand only when it is built.
+fn command_line() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
 }
 
-/// Where the database's URL is looked for, if no argument has it.
-const DATABASE_VARIABLE: &str = "DATABASE_URL";
+/// The error for settings that can't work, such as clap reports where it finds them.
+fn settings_error(reason: impl Display) -> anyhow::Error {
+    clap::Error::raw(ErrorKind::ValueValidation, format_args!("{reason}\n")).into()
+}
 
-impl Database {
-    fn url(&self) -> anyhow::Result<DatabaseUrl> {
-        parse_url(&self.database_url, DATABASE_VARIABLE)
+/// Says what went wrong, if something did, on one line with its causes. Backtraces are for panics: what an operator can
+/// put right is not in the source.
+#[must_use]
+pub fn exit_code(done: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = done else { return ExitCode::SUCCESS };
+    match error.downcast::<clap::Error>() {
+        // The text of `--help` is a result.
+        Ok(help) if !help.use_stderr() => exit_code(output::read_or_written(help.print())),
+        Ok(error) => {
+            let _ = error.print();
+            ExitCode::from(WRONG_SETTINGS)
+        }
+        Err(error) => {
+            output::remark(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
     }
-
-    /// The URL of a database that is there and up to date.
-    async fn ready(&self) -> anyhow::Result<DatabaseUrl> {
-        let url = self.url()?;
-        ensure_ready(&url).await?;
-        Ok(url)
-    }
-
-    /// Opens a database that is there and up to date.
-    async fn open(&self) -> anyhow::Result<(DatabaseUrl, Store)> {
-        let url = self.url()?;
-        let store = open(&url).await?;
-        Ok((url, store))
-    }
 }
 
-/// Opens a database that is there and up to date.
-async fn open(url: &DatabaseUrl) -> anyhow::Result<Store> {
-    ensure_ready(url).await?;
-    store::open(url).await.with_context(|| format!("cannot open {url}"))
-}
-
-async fn ensure_ready(url: &DatabaseUrl) -> anyhow::Result<()> {
-    // To open a file of SQLite's would make it.
-    if let DatabaseUrl::Sqlite(path) = url {
-        ensure!(path.exists(), "there is no database {url}: run `promolink migrate` to make one");
-    }
-    store::ensure_own_sessions(url).await.with_context(|| format!("cannot open {url}"))?;
-    let migrations = store::status(url).await.with_context(|| format!("cannot open {url}"))?;
-    ensure!(
-        migrations.iter().all(|migration| migration.applied),
-        "the tables of {url} are missing or out of date: run `promolink migrate`"
-    );
-    Ok(())
-}
-
-/// Reads a URL, here and not by clap, whose errors would repeat it with the password in it.
-fn parse_url(text: &Secret, variable: &str) -> anyhow::Result<DatabaseUrl> {
-    let text = text.expose();
-    let url: DatabaseUrl = text.parse().map_err(anyhow::Error::msg)?;
-    ensure!(
-        !url.has_password() || env::var(variable).is_ok_and(|value| value == text),
-        "other users of the machine can read arguments: set {variable} instead to a URL with a password"
-    );
-    Ok(url)
-}
-
-/// What makes a server ready: its database answers, and has the tables of this version. Those of a later one will do,
-/// while its servers take over.
-fn database_check(url: DatabaseUrl) -> DatabaseCheck {
-    Box::new(move || {
-        let url = url.clone();
-        let check = async move {
-            let migrations = store::status(&url).await.map_err(|error| {
-                let error = anyhow::Error::from(error);
-                tracing::warn!(%url, error = format!("{error:#}"), "the database can't be reached");
-                "the database can't be reached".to_owned()
-            })?;
-            let up_to_date = migrations.iter().all(|migration| migration.applied);
-            up_to_date.then_some(()).ok_or_else(|| "the database's tables are out of date".to_owned())
-        };
-        check.boxed()
-    })
-}
-
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+/// Listens on the address that an option gives.
+async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
     let listening = TcpListener::bind(address).await;
-    listening.with_context(|| format!("cannot listen on {address}; --listen takes another address"))
+    listening.with_context(|| format!("cannot listen on {address}; {option} takes another address"))
+}
+
+/// Parses a switch, on the command line and in variables alike.
+fn parse_switch(text: &str) -> Result<bool, &'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "on" | "true" | "1" | "yes" => Ok(true),
+        "off" | "false" | "0" | "no" => Ok(false),
+        _ => Err("on or off is required (true, 1 and yes, false, 0 and no are accepted, too)"),
+    }
 }
 
 fn parse_org(text: &str) -> Result<OrgId, OutOfRange> {
@@ -156,13 +125,19 @@ fn parse_org(text: &str) -> Result<OrgId, OutOfRange> {
 }
 
 impl Cli {
-    /// How the log is written.
-    #[must_use]
-    pub fn log_format(&self) -> LogFormat {
-        match &self.command {
+    /// Reads the command line and the environment.
+    pub fn read() -> Result<Self, clap::Error> {
+        let matches = environment::tidied(command_line()).try_get_matches()?;
+        Self::from_arg_matches(&matches)
+    }
+
+    /// Starts the log. It ends when the guard is dropped.
+    pub fn start_log(&self) -> anyhow::Result<LogGuard> {
+        let format = match &self.command {
             Some(Command::Serve(arguments)) => arguments.operations.log_format.into(),
             _ => LogFormat::Text,
-        }
+        };
+        telemetry::start(format, variable("RUST_LOG")?.as_deref()).map_err(settings_error)
     }
 
     /// Does what the command line says.
@@ -176,5 +151,29 @@ impl Cli {
             Command::Check(arguments) => check::run(arguments).await,
             Command::Schema(arguments) => schema::run(&arguments),
         }
+    }
+}
+
+/// Tells the person at the terminal that a server has started, who need not be there.
+fn greet(greeting: &str) {
+    if let Err(error) = output::print(greeting) {
+        tracing::warn!(error = format!("{error:#}"), "the greeting could not be printed");
+    }
+}
+
+/// Says which settings have no effect.
+fn warn_of_ineffective_settings() {
+    #[cfg(not(feature = "otlp"))]
+    for variable in telemetry::TRACE_ENDPOINTS {
+        if environment::variable(variable).is_ok_and(|value| value.is_some()) {
+            tracing::warn!(variable, "this variable has no effect: the program was built without the feature otlp");
+        }
+    }
+    let unknown = environment::unknown_variables(&command_line());
+    if !unknown.is_empty() {
+        tracing::warn!(
+            variables = unknown.join(", "),
+            "these variables have no effect: there are none with these names"
+        );
     }
 }

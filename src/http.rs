@@ -18,13 +18,14 @@ use axum::{
     Router,
     body::Body,
     http::{
-        Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request,
+        Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri,
         header::{
             AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
         },
     },
     middleware,
-    routing::get,
+    response::Redirect,
+    routing::{any, get},
 };
 use tower::util::{MapRequestLayer, option_layer};
 use tower_http::{
@@ -91,7 +92,10 @@ pub struct WireSettings {
 
 /// The routes of the server.
 pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>) -> Router {
-    let endpoint = get(graphql::get).post(graphql::post);
+    let mut endpoint = get(graphql::get).post(graphql::post);
+    if settings.graphiql {
+        endpoint = endpoint.layer(middleware::from_fn(graphiql::open_in_browsers));
+    }
     let mut routes = Router::new()
         .route(graphql::PATH, endpoint)
         // Answers are one caller's, and no page: nothing in them is to be run or framed.
@@ -99,8 +103,9 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
             always(CACHE_CONTROL, "no-store"),
             always(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         ));
+    routes = routes.route("/graphql/", any(without_slash)).fallback(nothing_here);
     if settings.graphiql {
-        routes = routes.merge(graphiql::routes());
+        routes = routes.route("/graphiql/", any(without_slash)).merge(graphiql::routes());
     }
     if settings.local_names_only {
         routes = routes.layer(middleware::from_fn(origin::local_names_only));
@@ -129,6 +134,18 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
         probes::probes(readiness)
     };
     probes.merge(routes)
+}
+
+/// Leads from an address with a slash too many to the one without, with the method and the parameters. Relative, since a
+/// proxy may have the server below another path.
+async fn without_slash(uri: Uri) -> Redirect {
+    let name = uri.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Redirect::permanent(&format!("../{name}{query}"))
+}
+
+async fn nothing_here() -> (StatusCode, &'static str) {
+    (StatusCode::NOT_FOUND, "There is nothing at this address. The API is at /graphql.\n")
 }
 
 /// Takes no request id from a caller that says nothing or would fill the log.

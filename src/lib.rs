@@ -13,6 +13,8 @@
 //! Dependencies run down this list and never up, but that the store implements what the domain declares; a test holds
 //! it.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod app;
 pub mod auth;
 pub mod commands;

@@ -1,19 +1,24 @@
 //! The `promolink` program: reads the command line and runs a command.
 
-use clap::Parser;
-use promolink::{commands::Cli, telemetry};
+use std::process::ExitCode;
+
+use promolink::commands::{self, Cli};
 
 /// Requests make many small values that live briefly, on several threads at once.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+async fn main() -> ExitCode {
+    commands::exit_code(run().await)
+}
+
+async fn run() -> anyhow::Result<()> {
+    let cli = Cli::read()?;
     // Writes the last lines of the log when it is dropped.
-    let _log = telemetry::start(cli.log_format());
+    let _log = cli.start_log()?;
     let done = cli.run().await;
     #[cfg(feature = "otlp")]
-    telemetry::finish();
+    promolink::telemetry::finish();
     done
 }

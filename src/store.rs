@@ -19,7 +19,7 @@ use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
 pub use check::{Checked, check, invariants};
 pub use error::OpenError;
-pub use migrations::{Migration, migrate, status};
+pub use migrations::{Migration, MigrationState, migrate, status};
 
 use crate::{
     auth::{ApiKeyRepository, Secret},
@@ -44,20 +44,38 @@ impl DatabaseUrl {
         let user = rest.rsplit_once('@').map_or("", |(user, _)| user);
         user.contains(':') || rest.contains("password=")
     }
+
+    /// Whether connections are encrypted. `None` for a file.
+    #[must_use]
+    pub fn is_encrypted(&self) -> Option<bool> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(url) => {
+                Some(postgres::parse_url(url.expose()).is_ok_and(|(_, encrypted)| encrypted.is_some()))
+            }
+        }
+    }
 }
 
 impl FromStr for DatabaseUrl {
     type Err = String;
 
     fn from_str(url: &str) -> Result<Self, String> {
+        let url = url.trim();
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            postgres::split_tls(url)?;
+            postgres::parse_url(url).map_err(|reason| format!("the database URL can't be used: {reason}"))?;
             return Ok(Self::Postgres(url.to_owned().into()));
         }
         let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
         match path {
             // Every connection would have a memory of its own.
             Some(":memory:") => Err("a database in memory can't be shared; use sqlite:PATH".to_owned()),
+            // It would become a part of the file's name, or be understood by SQLite only where it opens the file.
+            Some(path) if path.starts_with("file:") || path.contains('?') => Err(format!(
+                "sqlite:PATH takes the path of a file, without file: before it and without parameters such as ?mode=rwc \
+                 behind it; use sqlite:{}",
+                path.trim_start_matches("file:").split('?').next().unwrap_or_default()
+            )),
             Some(path) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
             _ => {
                 Err("the database URL is neither sqlite:PATH nor postgres://USER:PASSWORD@HOST:PORT/DATABASE"
@@ -147,6 +165,8 @@ mod tests {
         assert_eq!(path("sqlite:a/b.db"), PathBuf::from("a/b.db"));
         assert_eq!(path("sqlite:///tmp/b.db"), PathBuf::from("/tmp/b.db"));
         assert!("mysql://x".parse::<DatabaseUrl>().is_err());
-        assert!("sqlite:".parse::<DatabaseUrl>().is_err());
+        for url in ["sqlite:", "sqlite:d.db?mode=rwc", "sqlite:file:d.db", "sqlite://file:d.db?cache=shared"] {
+            assert!(url.parse::<DatabaseUrl>().is_err(), "{url}");
+        }
     }
 }

@@ -7,24 +7,31 @@ mod sparing;
 #[cfg(feature = "otlp")]
 mod traces;
 
-use std::{
-    env,
-    io::{self, IsTerminal},
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{Directive, LevelFilter},
+    fmt::format::JsonFields,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
 };
 
-use tracing_subscriber::{EnvFilter, Layer, fmt::format::JsonFields, layer::SubscriberExt, util::SubscriberInitExt};
-
-use self::{json::JsonLines, log_queue::LogGuard};
+use self::json::JsonLines;
 
 #[cfg(feature = "otlp")]
 pub use self::traces::{TRACE_HEADERS, adopt, finish};
 pub use self::{
+    log_queue::LogGuard,
     metrics::{METRICS_TYPE, keep_metrics, metrics},
     sparing::Sparing,
 };
 
-/// What is logged when nobody says: each request, what callers were refused, and what goes wrong.
+/// The default filter: each request, how the server starts and ends, and what goes wrong.
 const DEFAULT: &str = "warn,promolink=info";
+
+/// The variables that say where traces go, which OpenTelemetry has named.
+pub const TRACE_ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
 /// How a line of the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +42,18 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging, and counting. `RUST_LOG` says what is logged, as the `tracing-subscriber` crate reads it. The log ends
+/// A part of `RUST_LOG` that is malformed.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "RUST_LOG: \"{0}\" is neither LEVEL nor TARGET=LEVEL, such as info or promolink::sql=debug; the levels are off, error, \
+     warn, info, debug and trace"
+)]
+pub struct InvalidFilter(String);
+
+/// Starts logging and counting. The filter, or the default, has the syntax of the `tracing-subscriber` crate. The log ends
 /// when the guard is dropped.
-#[must_use]
-pub fn start(format: LogFormat) -> LogGuard {
-    let wanted = env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| DEFAULT.to_owned());
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::WARN.into()).parse_lossy(wanted);
+pub fn start(format: LogFormat, filter: Option<&str>) -> Result<LogGuard, InvalidFilter> {
+    let filter = parse_filter(filter.unwrap_or(DEFAULT))?;
     let (writer, guard) = log_queue::start();
     let log = tracing_subscriber::fmt::layer().with_writer(writer);
     let log = match format {
@@ -52,5 +65,16 @@ pub fn start(format: LogFormat) -> LogGuard {
     let subscriber = subscriber.with(traces::layer());
     subscriber.init();
     metrics::start();
-    guard
+    Ok(guard)
+}
+
+/// The crate takes a word that is not a level for a target, so a level with a typing error would silence everything else.
+fn parse_filter(text: &str) -> Result<EnvFilter, InvalidFilter> {
+    let mut filter = EnvFilter::default();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let has_level = part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
+        let directive = part.parse::<Directive>().ok().filter(|_| has_level);
+        filter = filter.add_directive(directive.ok_or_else(|| InvalidFilter(part.to_owned()))?);
+    }
+    Ok(filter)
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use super::{Database, signals, wire::WireArguments};
+use super::{Database, database::database_check, listen, open, settings_error, signals, wire::WireArguments};
 use crate::{
     app::{self, App, Shutdown},
     auth::{Authenticator, Credential, Limits, Principal, Role},
@@ -24,16 +24,17 @@ pub struct Arguments {
     wire: WireArguments,
 }
 
-pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Result<()> {
-    ensure!(
-        listen.ip().is_loopback(),
-        "`promolink dev` asks nobody for a credential, so it listens on loopback alone: {listen} is not"
-    );
-    let (engine, wire) = (wire.engine()?, wire.wire(true)?);
-    let listener = super::listen(listen).await?;
-    let url = database.url()?;
+pub async fn run(Arguments { database: Database { url }, listen: address, wire }: Arguments) -> anyhow::Result<()> {
+    if !address.ip().is_loopback() {
+        return Err(settings_error(format_args!(
+            "`promolink dev` requires no credential, so it listens on loopback only: {address} is not loopback"
+        )));
+    }
+    let (engine, wire) = (wire.engine()?, wire.wire(true));
+    super::warn_of_ineffective_settings();
+    let listener = listen(address, "--listen").await?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
-    let Store { promotions, api_keys } = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
+    let Store { promotions, api_keys } = open(&url).await?;
     let org = OrgId::try_from(demo::ORG)?;
     // Whoever makes a key means to keep others out.
     ensure!(
@@ -45,12 +46,14 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
     let seeded = demo::seed(&*promotions, org, SystemClock.now()).await.context("cannot add the demo data")?;
 
     let asked_to_end = signals::asked_to_end()?;
-    greet(listener.local_addr()?, &url, seeded, wire.graphiql);
+    let address = listener.local_addr()?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, database = %url, "the server has started");
+    super::greet(&greeting(address, &url, seeded, wire.graphiql));
     let everyone = Principal { org, role: Role::Admin, credential: Credential::None };
     let app = App {
         promotions,
         replica: None,
-        database_check: super::database_check(url),
+        database_check: database_check(url),
         clock: Arc::new(SystemClock),
         authenticator: Authenticator::Everyone(everyone),
         limits: Limits::NONE,
@@ -63,7 +66,7 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
     Ok(())
 }
 
-fn greet(address: SocketAddr, url: &store::DatabaseUrl, seeded: bool, graphiql: bool) {
+fn greeting(address: SocketAddr, url: &store::DatabaseUrl, seeded: bool, graphiql: bool) -> String {
     let demo_data = if seeded { "demo data added" } else { "as it was left" };
     let graphiql = if graphiql { format!("http://{address}/graphiql") } else { "off".to_owned() };
     let operation = format!(
@@ -71,7 +74,7 @@ fn greet(address: SocketAddr, url: &store::DatabaseUrl, seeded: bool, graphiql: 
          promotionId promotionName code customerId active createdOn validTill mode redeemableFrom }} }}",
         demo::FREE_CODE
     );
-    println!(
+    format!(
         "Promolink is ready to try. Not for production: nobody needs a credential in this mode.
 
   GraphiQL  {graphiql}
@@ -83,7 +86,8 @@ Link a promotion code of the demo organisation ({org}):
   curl http://{address}/graphql -H 'content-type: application/json' \\
     -d '{{\"query\":\"{operation}\"}}'
 
-Press Ctrl-C to stop.",
+Press Ctrl-C to stop.
+",
         org = demo::ORG
-    );
+    )
 }

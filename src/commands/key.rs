@@ -9,19 +9,20 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::{Database, parse_org};
+use super::{Database, output, parse_org, settings_error};
 use crate::{
     auth::{ApiKey, KeyRole},
     promotions::{Clock, OrgId, SystemClock, Timestamp},
 };
 
 const EXAMPLES: &str = "Examples:
-  promolink key create --org 100458 --role service --name checkout > checkout.key
+  (umask 077; promolink key create --org 100458 --role service --name checkout > checkout.key)
   promolink key create --org 100458 --role storefront --expires-in 90d
   promolink key list --org 100458
   promolink key revoke --org 100458 0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b
 
-Callers send the key as the header  Authorization: Bearer KEY";
+A file made after `umask 077` is readable by its owner only. Callers send the key as the header
+  Authorization: Bearer KEY";
 
 /// The longest name of a key, in characters.
 const MAX_NAME_CHARS: usize = 200;
@@ -29,7 +30,7 @@ const MAX_NAME_CHARS: usize = 200;
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub enum Command {
-    /// Make a key, and print it alone on standard output, this once
+    /// Make a key, and its organisation if that is new, and print the key alone on standard output, this once
     #[command(after_help = EXAMPLES)]
     Create(Create),
     /// List an organisation's keys, oldest first
@@ -67,7 +68,7 @@ pub struct Revoke {
 pub struct Target {
     #[command(flatten)]
     database: Database,
-    /// The organisation; `create` makes it, if it is new
+    /// The organisation that the keys belong to
     #[arg(long, value_name = "NUMBER", value_parser = parse_org)]
     org: OrgId,
 }
@@ -81,19 +82,20 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 async fn create(Create { target, role, name, expires_in }: Create) -> anyhow::Result<()> {
-    let (url, store) = target.database.open().await?;
     let now = SystemClock.now();
     let expires_on = expires_in.map(|lifetime| later(now, lifetime)).transpose()?;
+    let (url, store) = target.database.open().await?;
     let made = ApiKey::generate(target.org, role, name, now, expires_on);
     let (key, text) = made.context("the operating system has no random numbers")?;
     let new_organisation = store.api_keys.create_key(&key).await.with_context(|| format!("cannot write to {url}"))?;
     let org = target.org.get();
     if new_organisation {
-        eprintln!("Organisation {org} is new.");
+        output::remark(format_args!("Organisation {org} is new."));
     }
     let end = expires_on.map_or("does not expire".to_owned(), |moment| format!("is valid until {}", rfc3339(moment)));
     let id = key.id.get();
-    eprintln!("Key {id} of organisation {org}, role {}, {end}. It is shown this once:", role.as_str());
+    let role = role.as_str();
+    output::remark(format_args!("Key {id} of organisation {org}, role {role}, {end}. It is shown this once:"));
     let mut output = io::stdout();
     if let Err(error) = writeln!(output, "{}", text.expose()).and_then(|()| output.flush()) {
         // Nobody has seen it: a key that nobody has is only a way in for whoever finds it.
@@ -108,7 +110,7 @@ fn later(now: Timestamp, lifetime: Duration) -> anyhow::Result<Timestamp> {
     let millis = i64::try_from(lifetime.as_millis()).ok().and_then(|millis| now.millis().checked_add(millis));
     match millis.map(Timestamp::from_millis) {
         Some(moment) if lifetime >= SHORTEST && moment <= LATEST => Ok(moment),
-        _ => bail!("--expires-in: a time from a second to some thousand years is wanted"),
+        _ => Err(settings_error("--expires-in: a time from 1s to the end of the year 9999 is required, such as 90d")),
     }
 }
 
@@ -134,11 +136,7 @@ async fn list(target: Target) -> anyhow::Result<()> {
         let (created, expires, used) = (rfc3339(key.created_on), moment(key.expires_on), moment(key.last_used_on));
         lines.push(line([&id, key.role.as_str(), state, &created, &expires, &used, &key.name]));
     }
-    match io::stdout().write_all(lines.concat().as_bytes()) {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write the list"),
-    }
+    output::print(lines.concat())
 }
 
 fn line([id, role, state, created, expires, used, name]: [&str; 7]) -> String {
@@ -151,7 +149,7 @@ async fn revoke(Revoke { target, id }: Revoke) -> anyhow::Result<()> {
     let revoked = store.api_keys.revoke_key(target.org, id.into(), SystemClock.now()).await;
     match revoked.with_context(|| format!("cannot write to {url}"))?.and_then(|key| key.revoked_on) {
         Some(moment) => {
-            println!("revoked {id} on {}", rfc3339(moment));
+            output::report(format_args!("revoked {id} on {}\n", rfc3339(moment)));
             Ok(())
         }
         None => {

@@ -3,8 +3,8 @@
 use anyhow::Context;
 use clap::Args;
 
-use super::Database;
-use crate::store;
+use super::{Database, database, output};
+use crate::store::{self, Migration, MigrationState};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -16,19 +16,29 @@ pub struct Arguments {
 }
 
 pub async fn run(Arguments { database, status }: Arguments) -> anyhow::Result<()> {
-    let url = database.url()?;
+    let url = database.url;
     if status {
-        for migration in store::status(&url).await.with_context(|| format!("cannot read {url}"))? {
-            println!("{:7} {}", if migration.applied { "applied" } else { "pending" }, migration.name);
-        }
-        return Ok(());
+        let migrations = store::status(&url).await.with_context(|| format!("cannot read {url}"))?;
+        return output::print(migrations.iter().map(line).collect::<String>());
     }
     let applied = store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
-    for migration in &applied {
-        println!("applied {migration}");
-    }
     if applied.is_empty() {
-        println!("{url} is up to date");
+        output::report(format_args!("{url} is up to date\n"));
+    } else {
+        let lines: Vec<String> = applied.iter().map(|migration| format!("applied {migration}\n")).collect();
+        output::report(lines.concat());
+    }
+    let migrations = store::status(&url).await.with_context(|| format!("cannot read {url}"))?;
+    if let Some(unknown) = database::unknown(&migrations) {
+        output::remark(format_args!("{url} has migrations of a newer version of promolink: {unknown}"));
     }
     Ok(())
+}
+
+fn line(Migration { name, state }: &Migration) -> String {
+    match state {
+        MigrationState::Applied => format!("applied {name}\n"),
+        MigrationState::Pending => format!("pending {name}\n"),
+        MigrationState::Unknown => format!("unknown {name} (of a newer version of promolink)\n"),
+    }
 }

@@ -1,9 +1,8 @@
 //! `promolink schema`: prints the schema.
 
-use std::io::{self, Write};
-
 use clap::Args;
 
+use super::output;
 use crate::graphql;
 
 #[derive(Debug, Args)]
@@ -14,10 +13,5 @@ pub struct Arguments {
 }
 
 pub fn run(Arguments { federation }: &Arguments) -> anyhow::Result<()> {
-    let sdl = if *federation { graphql::subgraph_sdl() } else { graphql::sdl() };
-    match io::stdout().write_all(sdl.as_bytes()) {
-        // Whoever reads has seen enough, as `head` does.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
-    }
+    output::print(if *federation { graphql::subgraph_sdl() } else { graphql::sdl() })
 }

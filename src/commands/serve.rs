@@ -5,15 +5,18 @@ mod tokens;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::Context;
 use clap::Args;
 
-use self::operations::{OperationArguments, READ_VARIABLE};
-use super::{Database, listen, open, parse_url, signals, wire::WireArguments};
+pub use self::tokens::SECRET_VARIABLE;
+use self::{operations::OperationArguments, tokens::TokenArguments};
+use super::{
+    Database, EXIT_CODES, database::database_check, listen, open, settings_error, signals, wire::WireArguments,
+};
 use crate::{
     app::{self, App},
-    auth::{ApiKeys, Authenticator, CustomerTokens, LimitSetting, Limits},
-    promotions::{Clock, SystemClock},
+    auth::{ApiKeys, Authenticator, CustomerTokens, LimitSetting, Limits, TokenSettings},
+    promotions::{Clock, PromotionRepository, SystemClock},
     store::{self, DatabaseUrl},
 };
 
@@ -27,7 +30,7 @@ pub struct Arguments {
     #[command(flatten)]
     wire: WireArguments,
     #[command(flatten)]
-    customer_tokens: tokens::TokenArguments,
+    customer_tokens: TokenArguments,
     #[command(flatten)]
     pub operations: OperationArguments,
     /// Another limit than the default, a number or none; may be given more than once
@@ -38,7 +41,7 @@ pub struct Arguments {
         value_delimiter = ',',
         help_heading = "Limits"
     )]
-    limits: Vec<String>,
+    limits: Vec<LimitSetting>,
 }
 
 /// What `--help` ends with.
@@ -61,78 +64,73 @@ process counts for itself. The defaults:
 
 Examples:
   promolink migrate
-  promolink key create --org 100458 --role service > service.key
-  promolink serve --listen 0.0.0.0:8080 --limit storefront.operations=2000",
+  (umask 077; promolink key create --org 100458 --role service > service.key)
+  promolink serve --listen 0.0.0.0:8080 --limit storefront.operations=2000
+
+{EXIT_CODES}",
         Limits::default()
     )
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let (engine, wire) = (arguments.wire.engine()?, arguments.wire.wire(false)?);
-    let customer_tokens = match arguments.customer_tokens.settings()? {
-        Some(settings) => {
-            let with = settings.keys.to_string();
-            let ready = CustomerTokens::start(settings).await;
-            Some(ready.with_context(|| format!("cannot check customer tokens with {with}"))?)
-        }
+    let Arguments { database, listen: address, wire, customer_tokens, operations, limits: limit_settings } = arguments;
+    let (engine, wire) = (wire.engine()?, wire.wire(false));
+    let mut limits = Limits::default();
+    for setting in &limit_settings {
+        limits.set(*setting);
+    }
+    if let Some(DatabaseUrl::Sqlite(_)) = operations.read_database_url {
+        return Err(settings_error("--read-database-url takes the URL of a PostgreSQL database"));
+    }
+    let customer_tokens = match customer_tokens.settings()? {
+        Some(settings) => Some(start_tokens(settings).await?),
         None => None,
     };
-    let mut limits = Limits::default();
-    // A variable that is set to nothing is as good as none.
-    for setting in arguments.limits.iter().filter(|setting| !setting.is_empty()) {
-        limits.set(setting.parse::<LimitSetting>().map_err(|error| anyhow!("--limit {setting}: {error}"))?);
-    }
-    let operations = arguments.operations;
-    let url = arguments.database.url()?;
+    super::warn_of_ineffective_settings();
+
+    let url = database.url;
     if operations.migrate {
         store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
     }
     let store = open(&url).await?;
-    let replica = match &operations.read_database_url {
-        // A variable that is set to nothing is as good as none.
-        Some(replica) if !replica.expose().is_empty() => Some(parse_url(replica, READ_VARIABLE)?),
-        _ => None,
-    };
-    let reads = match &replica {
-        Some(DatabaseUrl::Sqlite(_)) => bail!("--read-database-url wants a replica of a PostgreSQL database"),
-        // It may yet have to hear of the tables.
-        Some(replica) => {
-            let opened = async {
-                store::ensure_own_sessions(replica).await?;
-                store::open(replica).await
-            };
-            Some(opened.await.with_context(|| format!("cannot open {replica}"))?.promotions)
-        }
+    let reads = match &operations.read_database_url {
+        Some(replica) => Some(open_replica(replica).await.with_context(|| format!("cannot open {replica}"))?),
         None => None,
     };
-    let listener = listen(arguments.listen).await?;
-    let operators = match &operations.metrics_listen {
-        // A variable that is set to nothing is as good as none.
-        Some(address) if !address.is_empty() => {
-            let address = address.parse().with_context(|| format!("--metrics-listen {address}: no address"))?;
-            Some(listen(address).await?)
-        }
-        _ => None,
+    let listener = listen(address, "--listen").await?;
+    let operators = match operations.metrics_listen {
+        Some(address) => Some(listen(address, "--metrics-listen").await?),
+        None => None,
     };
     let address = listener.local_addr()?;
-    let mut greeting = vec![format!("Promolink serves http://{address}/graphql from {url}")];
-    greeting.extend(wire.graphiql.then(|| format!("GraphiQL is at http://{address}/graphiql")));
-    if let Some(operators) = &operators {
-        greeting.push(format!("Metrics are at http://{}/metrics", operators.local_addr()?));
-    }
-    // Until here a signal ends the process at once: nothing is under way.
+    let metrics = operators.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
+    // Until here a signal ends the process immediately: no work is under way.
     let asked_to_end = signals::asked_to_end()?;
-    // In one piece: whoever waits for the first line may not read on.
-    print!("{}", greeting.join("\n") + "\n");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        %address,
+        metrics = metrics.map(tracing::field::display),
+        database = %url,
+        database_tls = url.is_encrypted(),
+        read_database = operations.read_database_url.as_ref().map(tracing::field::display),
+        customer_tokens = customer_tokens.is_some(),
+        graphiql = wire.graphiql,
+        concurrency = operations.concurrency,
+        limits = (!limit_settings.is_empty()).then(|| limit_settings.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
+        "the server has started"
+    );
+    let mut greeting = vec![format!("Promolink serves http://{address}/graphql from {url}\n")];
+    greeting.extend(wire.graphiql.then(|| format!("GraphiQL is at http://{address}/graphiql\n")));
+    greeting.extend(metrics.map(|metrics| format!("Metrics are at http://{metrics}/metrics\n")));
+    super::greet(&greeting.concat());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let api_keys = ApiKeys::start(store.api_keys, Arc::clone(&clock));
-    let authenticator = Authenticator::Credentials { api_keys, customer_tokens };
     let app = App {
         promotions: store.promotions,
         replica: reads,
-        database_check: super::database_check(url),
+        database_check: database_check(url),
         clock,
-        authenticator,
+        authenticator: Authenticator::Credentials { api_keys, customer_tokens },
         limits,
         concurrency: operations.concurrency as usize,
         engine,
@@ -141,4 +139,19 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     app::run(app, listener, operators, asked_to_end).await;
     Ok(())
+}
+
+/// Gets the keys of customer tokens. Keys that can't be fetched are fetched later, so what fails here is a setting.
+async fn start_tokens(settings: TokenSettings) -> anyhow::Result<CustomerTokens> {
+    let source = settings.keys.to_string();
+    let started = CustomerTokens::start(settings).await;
+    started
+        .with_context(|| format!("cannot check customer tokens with {source}"))
+        .map_err(|error| settings_error(format_args!("{error:#}")))
+}
+
+/// Opens a replica, which may not have the tables yet.
+async fn open_replica(url: &DatabaseUrl) -> Result<Arc<dyn PromotionRepository>, store::OpenError> {
+    store::ensure_own_sessions(url).await?;
+    Ok(store::open(url).await?.promotions)
 }

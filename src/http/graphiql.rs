@@ -5,14 +5,15 @@ use std::io::{self, Read};
 use axum::{
     Router,
     body::Bytes,
-    extract::Path,
+    extract::{Path, Request},
     http::{
-        HeaderMap, StatusCode,
+        HeaderMap, Method, StatusCode,
         header::{
-            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+            ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
             IF_NONE_MATCH, VARY,
         },
     },
+    middleware::Next,
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -38,6 +39,20 @@ pub fn routes() -> Router<Shared> {
         .route("/", get(async || Redirect::temporary("graphiql")))
         .route("/graphiql", get(async |headers: HeaderMap| respond("index.html", &headers)))
         .route("/graphiql/{name}", get(async |Path(name): Path<String>, headers: HeaderMap| respond(&name, &headers)))
+}
+
+/// Shows the page to a person that opens the address of the API in a browser, who asks for HTML and for no operation.
+pub async fn open_in_browsers(request: Request, next: Next) -> Response {
+    let asks_for_nothing = request.method() == Method::GET && request.uri().query().is_none();
+    if asks_for_nothing && accepts_html(request.headers()) {
+        return ([(VARY, "accept")], Redirect::temporary("graphiql")).into_response();
+    }
+    next.run(request).await
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|item| accepts(item.trim(), "text/html"))
 }
 
 fn respond(name: &str, headers: &HeaderMap) -> Response {
@@ -75,7 +90,7 @@ fn is_same(tag: &str, etag: &str) -> bool {
     tag == "*" || tag == etag
 }
 
-/// Whether an item of Accept-Encoding (RFC 9110, section 12.5.3) takes an encoding.
+/// Whether an item of Accept or Accept-Encoding (RFC 9110, section 12.5) takes a media type or an encoding.
 fn accepts(item: &str, encoding: &str) -> bool {
     let mut parts = item.split(';').map(str::trim);
     let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));

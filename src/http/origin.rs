@@ -26,12 +26,20 @@ impl FromStr for Origin {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wanted = || "an origin is wanted as browsers send it, such as https://shop.example".to_owned();
-        let url = Url::parse(text).map_err(|_| wanted())?;
-        if !url.origin().is_tuple() || url.origin().ascii_serialization() != text {
-            return Err(wanted());
+        let text = text.trim();
+        if text.contains('*') {
+            return Err("wildcards are not supported; list each origin, such as https://shop.example".to_owned());
         }
-        HeaderValue::from_str(text).map(Self).map_err(|_| wanted())
+        let malformed = || {
+            "an origin is required as browsers send it: scheme, host and port, without a path and without the default \
+             port, such as https://shop.example"
+                .to_owned()
+        };
+        let url = Url::parse(text).map_err(|_| malformed())?;
+        if !url.origin().is_tuple() || url.origin().ascii_serialization() != text {
+            return Err(malformed());
+        }
+        HeaderValue::from_str(text).map(Self).map_err(|_| malformed())
     }
 }
 
@@ -59,9 +67,16 @@ mod tests {
         for text in ["https://shop.example", "http://localhost:3000", "https://shop.example:8443"] {
             assert!(text.parse::<Origin>().is_ok(), "{text}");
         }
-        for text in
-            ["*", "null", "", "shop.example", "https://shop.example/", "https://shop.example:443", "https://a/b"]
-        {
+        for text in [
+            "*",
+            "https://*.example",
+            "null",
+            "",
+            "shop.example",
+            "https://shop.example/",
+            "https://shop.example:443",
+            "https://a/b",
+        ] {
             assert!(text.parse::<Origin>().is_err(), "{text}");
         }
     }

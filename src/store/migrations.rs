@@ -1,5 +1,7 @@
 //! Migrations: built into the binary, applied on demand, safe to start twice at once.
 
+use std::collections::HashSet;
+
 use diesel::{
     ExpressionMethods, QueryDsl, QueryResult, SqliteConnection, backend::Backend, migration::MigrationSource, pg::Pg,
     sqlite::Sqlite,
@@ -15,13 +17,25 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 /// The advisory lock under which PostgreSQL is migrated. Any number does that nothing else uses.
 const LOCK: i64 = 0x7072_6f6d_6f6c_696e;
 
-/// A migration that this version of the program knows.
+/// A migration that this version of the program knows, or that the database has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
-    /// Its name: the moment of its making, then what it is about.
+    /// Its name: the moment of its making, then what it is about. Of one that this version does not know, the moment only.
     pub name: String,
-    /// Whether the database has it.
-    pub applied: bool,
+    /// Which of the two has it.
+    pub state: MigrationState,
+}
+
+/// Whether the program and the database have a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationState {
+    /// Both have it.
+    Applied,
+    /// The database does not have it yet.
+    Pending,
+    /// A newer version of the program has applied it. Its migrations leave the tables usable for the version before, so
+    /// that servers can be replaced one after the other.
+    Unknown,
 }
 
 /// Applies what is pending, and names it.
@@ -39,6 +53,11 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
         DatabaseUrl::Postgres(url) => {
             postgres::ensure_own_sessions(url.expose()).await?;
             let mut connection = postgres::establish(url.expose()).await?;
+            // To begin creates a table, which a role may not be permitted where there is nothing left to do.
+            let applied = applied_to_postgres(&mut connection).await?;
+            if list::<Pg>(&POSTGRES, &applied)?.iter().all(|migration| migration.state != MigrationState::Pending) {
+                return Ok(Vec::new());
+            }
             // Held until the connection closes, at the end of this call.
             connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})")).await?;
             apply(&mut AsyncMigrationHarness::new(connection), POSTGRES)
@@ -46,7 +65,7 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     }
 }
 
-/// All migrations that this version knows, oldest first, and whether the database has them. Changes nothing.
+/// All migrations that this version knows or the database has, oldest first. Changes nothing.
 pub async fn status(url: &DatabaseUrl) -> Result<Vec<Migration>, OpenError> {
     match url {
         // Opening it would make it.
@@ -118,14 +137,18 @@ fn apply<DB: Backend>(
 }
 
 fn list<DB: Backend>(migrations: &impl MigrationSource<DB>, applied: &[String]) -> Result<Vec<Migration>, OpenError> {
-    let mut all = migrations.migrations().map_err(OpenError::Migration)?;
-    all.sort_by_key(|migration| migration.name().to_string());
-    let known = |version: String| applied.contains(&version);
-    Ok(all
+    let mut versions: HashSet<&str> = applied.iter().map(String::as_str).collect();
+    let known = migrations.migrations().map_err(OpenError::Migration)?;
+    let mut all: Vec<(String, Migration)> = known
         .iter()
-        .map(|migration| Migration {
-            name: migration.name().to_string(),
-            applied: known(migration.name().version().to_string()),
+        .map(|migration| {
+            let version = migration.name().version().to_string();
+            let state = if versions.remove(&*version) { MigrationState::Applied } else { MigrationState::Pending };
+            (version, Migration { name: migration.name().to_string(), state })
         })
-        .collect())
+        .collect();
+    let unknown = |version: &str| Migration { name: version.to_owned(), state: MigrationState::Unknown };
+    all.extend(versions.into_iter().map(|version| (version.to_owned(), unknown(version))));
+    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(all.into_iter().map(|(_, migration)| migration).collect())
 }

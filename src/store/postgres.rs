@@ -12,6 +12,7 @@ mod pool;
 mod pooler;
 mod statements;
 mod tls;
+mod url;
 
 use async_trait::async_trait;
 use diesel_async::{
@@ -22,7 +23,7 @@ use self::{connection::connect_for_requests, lease::Lease, pool::Connections};
 pub use self::{
     connection::{establish, look_over},
     pooler::ensure_own_sessions,
-    tls::split as split_tls,
+    url::parse as parse_url,
 };
 use super::{
     error::{OpenError, StoreResult},

@@ -1,7 +1,12 @@
 //! Traces for OpenTelemetry, sent by OTLP over HTTP. Where to, and how, is told by the variables that OpenTelemetry names
 //! for exporters (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>): without an endpoint there are none.
 
-use std::{collections::HashMap, env, sync::OnceLock};
+use std::{
+    collections::HashMap,
+    env,
+    io::{self, Write},
+    sync::OnceLock,
+};
 
 use opentelemetry::{propagation::TextMapPropagator, trace::TracerProvider};
 use opentelemetry_otlp::SpanExporter;
@@ -10,20 +15,17 @@ use tracing::{Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, registry::LookupSpan};
 
-/// Either says where traces go.
-const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
-
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
 /// What sends spans to where the environment says, if it says so.
 pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> Option<impl Layer<S>> {
-    if !ENDPOINTS.iter().any(|name| env::var(name).is_ok_and(|endpoint| !endpoint.is_empty())) {
+    if !super::TRACE_ENDPOINTS.iter().any(|name| env::var(name).is_ok_and(|endpoint| !endpoint.is_empty())) {
         return None;
     }
     let exporter = match SpanExporter::builder().with_http().build() {
         Ok(exporter) => exporter,
         Err(error) => {
-            eprintln!("no traces are sent: {error}");
+            let _ = writeln!(io::stderr(), "no traces are sent: {error}");
             return None;
         }
     };
@@ -48,6 +50,6 @@ pub fn finish() {
     if let Some(provider) = PROVIDER.get()
         && let Err(error) = provider.shutdown()
     {
-        eprintln!("the last traces are not sent: {error}");
+        let _ = writeln!(io::stderr(), "the last traces are not sent: {error}");
     }
 }

@@ -239,8 +239,9 @@ on_both_databases! {
         let mut shop = Shop::nowhere(&database);
         let good = shop.file("good.csv", b"code\nA\n");
         for (command, arguments) in [("generate", &["--count", "1"][..]), ("import", &[&good]), ("export", &[])] {
-            let errors = shop.fails(command, arguments);
-            assert!(errors.contains("run `promolink migrate`"), "{errors}");
+            let output = shop.run(command, arguments);
+            assert!(!output.status.success(), "{output:?}");
+            assert!(errors(&output).contains("run `promolink migrate`"), "{}", errors(&output));
         }
         database.seed(&[campaign("Summer")]).await;
         for (command, arguments) in [("generate", &["--count", "1"][..]), ("import", &[&good]), ("export", &[])] {

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::support::{Database, ORG, Server, code_of, on_both_databases, program};
+use crate::support::{Cluster, Database, ORG, Server, code_of, on_both_databases, program};
 
 on_both_databases! {
     async fn dev_starts_with_demo_data_and_keeps_what_was_linked(database: Database) {
@@ -43,6 +43,23 @@ on_both_databases! {
         assert!(text(&run(&["migrate", "--database-url", &database.url])).ends_with("is up to date\n"));
     }
 
+    async fn a_database_of_a_newer_version_is_served_and_said_to_be_one(database: Database) {
+        database.open().await;
+        database.run("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000000')").await;
+        let status = text(&run(&["migrate", "--status", "--database-url", &database.url]));
+        assert!(status.ends_with("\nunknown 20991231000000 (of a newer version of promolink)\n"), "{status}");
+        let migrated = run(&["migrate", "--database-url", &database.url]);
+        let remarks = String::from_utf8_lossy(&migrated.stderr).into_owned();
+        assert!(remarks.contains("newer version of promolink: 20991231000000"), "{remarks}");
+        assert!(text(&migrated).ends_with("is up to date\n"));
+        // Servers of this version go on while those of the next replace them.
+        let server = Server::serve(&database, &[]);
+        assert_eq!(reqwest::get(server.url("/ready")).await.unwrap().status(), 200);
+        let log = server.log();
+        let warnings = log.lines().filter(|line| line.contains("WARN") && line.contains("20991231000000")).count();
+        assert_eq!(warnings, 1, "{log}");
+    }
+
     async fn several_processes_may_migrate_at_once(database: Database) {
         let outputs = std::thread::scope(|scope| {
             let migrate = || run(&["migrate", "--database-url", &database.url]);
@@ -67,6 +84,49 @@ async fn graphiql_opens_where_the_greeting_says() {
 }
 
 #[tokio::test]
+async fn addresses_that_are_nearly_right_lead_to_the_right_one() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let page = reqwest::get(server.url("/graphiql/")).await.unwrap();
+    assert_eq!((page.url().path(), page.status().as_u16()), ("/graphiql", 200));
+    let client = reqwest::Client::new();
+    let query = json!({ "query": "{ __typename }" });
+    let posted = client.post(server.url("/graphql/")).json(&query).send().await.unwrap();
+    assert_eq!(posted.json::<Value>().await.unwrap()["data"]["__typename"], "Query");
+    let asked = reqwest::get(server.url("/graphql/?query=%7B__typename%7D")).await.unwrap();
+    assert_eq!(asked.json::<Value>().await.unwrap()["data"]["__typename"], "Query");
+    let missing = reqwest::get(server.url("/api")).await.unwrap();
+    assert_eq!(missing.status(), 404);
+    assert!(missing.text().await.unwrap().contains("The API is at /graphql."));
+
+    // What a browser sends for an address that a person has typed.
+    let typed = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let browse = async |path: &str| client.get(server.url(path)).header("accept", typed).send().await.unwrap();
+    assert_eq!(browse("/graphql").await.url().path(), "/graphiql");
+    let answer = browse("/graphql?query=%7B__typename%7D").await;
+    assert_eq!(answer.json::<Value>().await.unwrap()["data"]["__typename"], "Query");
+    assert_eq!(reqwest::get(server.url("/graphql")).await.unwrap().status(), 400, "a program that asks for nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_create_tables_finds_them_up_to_date() {
+    let cluster = Cluster::start("-c fsync=off");
+    let database = Database::at(cluster.url("postgres"));
+    database.open().await;
+    database
+        .run(
+            "CREATE ROLE clerk LOGIN;
+             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk;
+             REVOKE CREATE ON SCHEMA public FROM PUBLIC;",
+        )
+        .await;
+    let clerk = Database::at(database.url.replace("promolink@", "clerk@"));
+    assert!(text(&run(&["migrate", "--database-url", &clerk.url])).ends_with("is up to date\n"));
+    let server = Server::serve(&clerk, &[("PROMOLINK_MIGRATE", "true")]);
+    assert_eq!(reqwest::get(server.url("/ready")).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn dev_lets_nobody_into_an_organisation_that_has_keys() {
     let database = Database::sqlite();
     database.open().await;
@@ -83,8 +143,8 @@ async fn dev_lets_nobody_into_an_organisation_that_has_keys() {
 fn what_cannot_work_is_said_in_a_sentence() {
     for (arguments, expected) in [
         (&["serve", "--database-url", "sqlite:/nowhere/at/all.db"][..], "run `promolink migrate`"),
-        (&["serve", "--documents-only"], "--documents-only wants --documents"),
-        (&["dev", "--listen", "0.0.0.0:0"], "loopback alone"),
+        (&["serve", "--documents-only"], "--documents-only requires --documents"),
+        (&["dev", "--listen", "0.0.0.0:0"], "loopback only"),
         (&["dev", "--database-url", "mysql://x"], "neither sqlite:PATH nor postgres://"),
         (
             &["migrate", "--database-url", "sqlite:/nowhere/at/all.db"],

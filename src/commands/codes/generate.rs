@@ -14,7 +14,7 @@ use super::{
     progress::{Progress, Total},
 };
 use crate::{
-    commands::signals::asked_to_end,
+    commands::{output, signals::asked_to_end},
     promotions::{Clock, Code, Pattern, SystemClock, add_generated, check_space},
 };
 
@@ -83,7 +83,7 @@ pub async fn run(Arguments { target, count, pattern, max_links, out }: Arguments
     if made < count {
         bail!("interrupted after {made} of {count} codes, which are listed");
     }
-    eprintln!("{made} codes generated in {seconds:.1} s");
+    output::remark(format_args!("{made} codes generated in {seconds:.1} s"));
     Ok(())
 }
 

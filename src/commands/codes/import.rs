@@ -18,7 +18,7 @@ use super::{
     rows::{Batch, Rows},
 };
 use crate::{
-    commands::signals::asked_to_end,
+    commands::{output, signals::asked_to_end},
     promotions::{Campaign, Clock, CodeImport, NewCodes, RowOutcome, SystemClock},
 };
 
@@ -81,10 +81,10 @@ pub async fn run(Arguments { file, target, max_links, rejects, all_or_nothing }:
     } else {
         result.with_context(|| format!("stopped after {rows} rows; what was added is kept"))
     };
-    eprintln!(
+    output::remark(format_args!(
         "codes added: {added}, there already: {present}, linked to the customers of their rows: {linked}; rows \
          rejected: {bad}; in {seconds:.1} s"
-    );
+    ));
     result?;
     ensure!(bad == 0, "{bad} of {rows} rows were rejected; the others are kept");
     Ok(())

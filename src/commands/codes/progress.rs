@@ -7,6 +7,8 @@ use std::{
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::commands::output;
+
 /// How often a line is written where no terminal shows a bar.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
@@ -67,7 +69,7 @@ impl Progress {
                 bar.set_position(position);
             }
             Shown::Lines { last } if last.elapsed() >= LINE_EVERY => {
-                eprintln!("{text}");
+                output::remark(text);
                 *last = Instant::now();
             }
             Shown::Lines { .. } | Shown::Nothing => {}

@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::{Context, ensure};
 
+use crate::commands::output;
+
 /// Rows that are told of where no file takes them all.
 const SHOWN: u64 = 20;
 
@@ -69,10 +71,10 @@ impl Rejects {
     /// Tells of the first rows, if no file has them.
     pub fn show(&self) {
         for Rejected { line, reason, .. } in &self.first {
-            eprintln!("line {line}: {reason}");
+            output::remark(format_args!("line {line}: {reason}"));
         }
         if self.file.is_none() && self.count > SHOWN {
-            eprintln!("and {} more; --rejects FILE lists them all", self.count - SHOWN);
+            output::remark(format_args!("and {} more; --rejects FILE lists them all", self.count - SHOWN));
         }
     }
 }

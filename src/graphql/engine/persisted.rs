@@ -2,7 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{limits::DocumentLimits, validation::parse};
+use super::{
+    Engine, RequestError,
+    limits::DocumentLimits,
+    validation::{Validator, parse},
+};
 
 /// The documents of a manifest (GraphQL over HTTP, appendix on persisted documents).
 #[derive(Debug, Default)]
@@ -38,10 +42,8 @@ impl PersistedDocuments {
     pub fn parse(manifest: &str, only: bool) -> Result<Self, InvalidManifest> {
         let texts: HashMap<String, String> = serde_json::from_str(manifest)?;
         for (id, text) in &texts {
-            parse(text, &DocumentLimits::default()).map_err(|invalid| {
-                let reasons = invalid.errors.into_iter().map(|error| error.message).collect::<Vec<_>>();
-                InvalidManifest::Document { id: id.clone(), reason: reasons.join(" ") }
-            })?;
+            parse(text, &DocumentLimits::default())
+                .map_err(|error| InvalidManifest::Document { id: id.clone(), reason: reason(error) })?;
         }
         let plain = |id: String| id.strip_prefix(HASH).map(ToOwned::to_owned).unwrap_or(id);
         let distinct_texts = texts.values().cloned().collect();
@@ -58,4 +60,20 @@ impl PersistedDocuments {
     pub fn has_text(&self, text: &str) -> bool {
         self.distinct_texts.contains(text)
     }
+}
+
+impl Engine {
+    /// The persisted documents that the schema does not permit, each with its id and the reason. They are for another
+    /// version of the server, or wrong.
+    #[must_use]
+    pub fn invalid_persisted(&self) -> Vec<(&str, String)> {
+        let validator = Validator::new(&self.0.type_system, &self.0.trusted.limits, true);
+        let texts = self.0.persisted.texts.iter();
+        let invalid = texts.filter_map(|(id, text)| Some((id.as_str(), validator.validate(text).err()?)));
+        invalid.map(|(id, error)| (id, reason(error))).collect()
+    }
+}
+
+fn reason(error: RequestError) -> String {
+    error.errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join(" ")
 }

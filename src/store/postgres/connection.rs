@@ -4,13 +4,10 @@ use std::{error::Error, iter::successors};
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use tokio_postgres::{
-    Config, NoTls,
-    config::{SslMode, SslNegotiation},
-};
+use tokio_postgres::{NoTls, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::tls;
+use super::url;
 
 /// What the promises rest on, and bounds on what one session can do to another.
 ///
@@ -69,8 +66,7 @@ pub async fn look_over(url: &str) -> ConnectionResult<AsyncPgConnection> {
 
 /// Opens a connection, and sets nothing. Its errors say what was at the bottom of them, which Diesel's don't.
 pub async fn establish(url: &str) -> ConnectionResult<AsyncPgConnection> {
-    let (url, encrypted) = tls::split(url).map_err(ConnectionError::InvalidConnectionUrl)?;
-    let mut config: Config = url.parse().map_err(|error| ConnectionError::InvalidConnectionUrl(in_full(&error)))?;
+    let (mut config, encrypted) = url::parse(url).map_err(ConnectionError::InvalidConnectionUrl)?;
     let refused = |error| ConnectionError::BadConnection(in_full(&error));
     if let Some(authorities) = encrypted {
         // From a thread that may wait for files.
@@ -79,9 +75,6 @@ pub async fn establish(url: &str) -> ConnectionResult<AsyncPgConnection> {
         config.ssl_mode(SslMode::Require);
         let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await.map_err(refused)?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await
-    } else if config.get_ssl_negotiation() == SslNegotiation::Direct {
-        // Written in another way than what `split` looks for.
-        Err(ConnectionError::InvalidConnectionUrl("sslnegotiation=direct wants sslmode=verify-full".to_owned()))
     } else {
         let (client, connection) = config.connect(NoTls).await.map_err(refused)?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await
@@ -89,6 +82,6 @@ pub async fn establish(url: &str) -> ConnectionResult<AsyncPgConnection> {
 }
 
 /// An error with all its causes.
-fn in_full(error: &(dyn Error + 'static)) -> String {
+pub fn in_full(error: &(dyn Error + 'static)) -> String {
     successors(Some(error), |&error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -34,10 +34,6 @@ pub fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
 fn create_privately(path: &Path) {
     use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt};
 
-    // SQLite reads a name that begins so as a URI, and the file is another.
-    if path.as_os_str().as_encoded_bytes().starts_with(b"file:") {
-        return;
-    }
     let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
 

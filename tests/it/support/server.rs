@@ -68,9 +68,14 @@ impl Server {
 
     /// Starts `promolink serve` in a process that may have so many files.
     pub fn serve_with_files(database: &Database, files: u32, variables: &[(&str, &str)]) -> Self {
+        Self::serve_after(database, &format!("ulimit -n {files}"), variables)
+    }
+
+    /// Starts `promolink serve` in the process of a shell, after a command.
+    pub fn serve_after(database: &Database, first: &str, variables: &[(&str, &str)]) -> Self {
         let program = program();
         let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("ulimit -n {files} && exec \"$0\" \"$@\"")).arg(program.get_program());
+        command.arg("-c").arg(format!("{first} && exec \"$0\" \"$@\"")).arg(program.get_program());
         for (name, _) in program.get_envs() {
             command.env_remove(name);
         }
@@ -155,7 +160,18 @@ impl Server {
 
     /// Asks the process to end.
     pub fn ask_to_end(&self) {
-        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        self.signal("TERM");
+    }
+
+    /// Sends the process a signal.
+    pub fn signal(&self, signal: &str) {
+        Command::new("kill").args(["-s", signal, &self.process.id().to_string()]).status().unwrap();
+    }
+
+    /// Waits until the process has ended. Returns its exit code and its log.
+    pub fn ended_with_log(mut self) -> (Option<i32>, String) {
+        let code = self.process.wait().unwrap().code();
+        (code, fs::read_to_string(self.log.path()).unwrap())
     }
 
     /// Waits until the process has ended. Answers with its exit code.

@@ -1,0 +1,102 @@
+//! Standard output and standard error that can't be written: a full disk, or a pipe whose reader has gone.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{BufRead, BufReader},
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::support::{Database, on_both_databases, program};
+
+on_both_databases! {
+    async fn work_that_is_done_is_reported_elsewhere(database: Database) {
+        let migrated = on(full(), &mut promolink(&database, &["migrate"]));
+        assert_eq!((migrated.status.code(), errors(&migrated).contains("applied 2026-")), (Some(0), true), "{migrated:?}");
+        let again = on(closed(), &mut promolink(&database, &["migrate"]));
+        assert_eq!((again.status.code(), errors(&again).contains("is up to date")), (Some(0), true), "{again:?}");
+        let key = database.key(7, "admin");
+        let id = key.split('_').nth(2).unwrap().parse::<uuid::Uuid>().unwrap().to_string();
+        let revoked = on(full(), &mut promolink(&database, &["key", "revoke", "--org", "7", &id]));
+        assert_eq!((revoked.status.code(), errors(&revoked).contains("revoked")), (Some(0), true), "{revoked:?}");
+    }
+
+    async fn a_result_that_can_not_be_written_is_an_error_of_one_line(database: Database) {
+        database.open().await;
+        for arguments in [&["--help"][..], &["schema"], &["schema", "--federation"], &["migrate", "--status"], &["key", "list", "--org", "7"], &["check"]] {
+            let output = on(full(), &mut promolink(&database, arguments));
+            let errors = errors(&output);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
+            assert!(errors.starts_with("error: cannot write") && errors.lines().count() == 1, "{arguments:?}: {errors}");
+            // A reader that has gone, such as `head`, has read enough.
+            let output = on(closed(), &mut promolink(&database, arguments));
+            assert_eq!((output.status.code(), self::errors(&output).as_str()), (Some(0), ""), "{arguments:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_greeting_can_not_be_printed_serves() {
+    let database = Database::sqlite();
+    database.open().await;
+    for (command, output) in [("serve", full()), ("serve", closed()), ("dev", full())] {
+        let mut server = promolink(&database, &[command, "--listen", "127.0.0.1:0"]);
+        let mut server = server.stdout(output).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let started = log.into_iter().find(|line| line.contains("the server has started")).unwrap();
+        let address = match serde_json::from_str::<Value>(&started) {
+            Ok(line) => line["address"].as_str().unwrap().to_owned(),
+            Err(_) => started.split("address=").nth(1).unwrap().split(' ').next().unwrap().to_owned(),
+        };
+        let response = reqwest::get(format!("http://{address}/health")).await.unwrap();
+        assert_eq!(response.status(), 200, "{command}");
+        Command::new("kill").arg(server.id().to_string()).status().unwrap();
+        assert_eq!(server.wait().unwrap().code(), Some(0), "{command}");
+    }
+}
+
+#[test]
+fn a_key_is_made_and_shown_without_its_remarks() {
+    let database = Database::sqlite();
+    assert!(promolink(&database, &["migrate"]).output().unwrap().status.success());
+    let mut create = promolink(&database, &["key", "create", "--org", "7", "--role", "admin"]);
+    let output = create.stderr(full()).output().unwrap();
+    assert!(output.status.success() && output.stdout.starts_with(b"plk_7_"), "{output:?}");
+}
+
+#[test]
+fn errors_have_no_backtrace() {
+    let mut migrate = program();
+    migrate.args(["migrate", "--database-url", "sqlite:/nowhere/at/all.db"]);
+    let output = migrate.env("RUST_BACKTRACE", "1").output().unwrap();
+    let expected = "error: cannot bring sqlite:/nowhere/at/all.db up to date: cannot connect to the database: ";
+    let errors = errors(&output);
+    assert!(errors.starts_with(expected) && errors.lines().count() == 1, "{errors}");
+}
+
+/// A disk without space.
+fn full() -> Stdio {
+    OpenOptions::new().write(true).open("/dev/full").map(File::into).unwrap()
+}
+
+/// A pipe whose reader has gone.
+fn closed() -> Stdio {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+fn on(output: Stdio, command: &mut Command) -> Output {
+    command.stdout(output).output().unwrap()
+}
+
+fn promolink(database: &Database, arguments: &[&str]) -> Command {
+    let mut command = program();
+    command.args(arguments).env("DATABASE_URL", &database.url);
+    command
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
