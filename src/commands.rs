@@ -24,6 +24,7 @@ use self::{
     environment::variable,
 };
 use crate::{
+    http,
     promotions::{OrgId, OutOfRange},
     telemetry::{self, LogFormat, LogGuard},
 };
@@ -107,7 +108,7 @@ pub fn exit_code(done: anyhow::Result<()>) -> ExitCode {
 
 /// Listens on the address that an option gives.
 async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
-    let listening = TcpListener::bind(address).await;
+    let listening = http::bind(address);
     listening.with_context(|| format!("cannot listen on {address}; {option} takes another address"))
 }
 

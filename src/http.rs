@@ -44,7 +44,7 @@ pub use self::{
     graphql::Unsent,
     origin::Origin,
     probes::{DatabaseCheck, Readiness, operators},
-    serve::serve,
+    serve::{bind, serve},
 };
 use crate::{
     auth::{Authenticator, Limiter},

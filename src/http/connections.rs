@@ -13,6 +13,9 @@ use tokio::{
     time::Instant,
 };
 
+/// When connections are closed for others, one of so many is: to look for them takes some time.
+const CLOSED_PART: usize = 64;
+
 /// The connections of a listener.
 pub struct Connections {
     places: Arc<Semaphore>,
@@ -40,6 +43,8 @@ struct Activity {
 enum State {
     /// No request is under way: it is silent, its head is not complete, or it is between requests.
     Idle(Instant),
+    /// The body of a request has not arrived completely. Nothing is executed yet.
+    Receiving(Instant),
     /// The response is complete, but the client has not read all of it yet.
     Sending(Instant),
     /// A request is served.
@@ -50,7 +55,7 @@ enum State {
 
 impl State {
     const fn is_closable(self) -> bool {
-        matches!(self, Self::Idle(_) | Self::Sending(_))
+        !matches!(self, Self::Serving | Self::Closing)
     }
 }
 
@@ -61,15 +66,15 @@ impl Connections {
         Arc::new(Self { places, open: Mutex::default(), became_closable: Notify::new() })
     }
 
-    /// Adds a connection. If there are as many as there may be, one is closed: the one that has been idle for the longest
-    /// time or, if none is idle, the one whose client has taken the longest time to read a response. If all are served,
-    /// this waits.
+    /// Adds a connection. If there are as many as there may be, some are closed: those that have been idle for the longest
+    /// time; if none is idle, those whose clients have taken the longest time to send a body or, if none sends one, to
+    /// read a response. If all are served, this waits.
     pub async fn add(self: &Arc<Self>) -> Connection {
         let place = loop {
             if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
                 break Some(place);
             }
-            let closing = self.close_one();
+            let closing = self.close_some();
             tokio::select! {
                 place = Arc::clone(&self.places).acquire_owned() => break place.ok(),
                 () = self.became_closable.notified(), if !closing => {}
@@ -86,21 +91,26 @@ impl Connections {
         Connection { all: Arc::clone(self), id, activity, responses: AtomicU64::new(0), _place: place }
     }
 
-    /// Closes a connection for another one. Returns whether one could be closed.
-    fn close_one(&self) -> bool {
+    /// Closes connections for others. Returns whether one could be closed.
+    fn close_some(&self) -> bool {
         let open = self.open();
-        loop {
-            let closable = open.activities.values().map(|activity| (*activity.state(), activity));
-            let closable = closable.filter(|(state, _)| state.is_closable());
-            let Some((seen, activity)) = closable.min_by_key(|(state, _)| *state) else { return false };
+        let states = open.activities.values().map(|activity| (*activity.state(), activity));
+        let mut closable: Vec<_> = states.filter(|(state, _)| state.is_closable()).collect();
+        let count = closable.len().div_ceil(CLOSED_PART);
+        if count < closable.len() {
+            closable.select_nth_unstable_by_key(count, |(state, _)| *state);
+        }
+        let mut closed = false;
+        for (seen, activity) in &closable[..count] {
             let mut state = activity.state();
             // It may have gone on since.
-            if *state == seen {
+            if *state == *seen {
                 *state = State::Closing;
                 activity.close.notify_one();
-                return true;
+                closed = true;
             }
         }
+        closed
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -141,14 +151,15 @@ impl Connection {
 
     /// A request's head has arrived. Returns what to hold until its response is complete, or `None` if the connection is
     /// about to be closed: it is too late to begin then.
-    pub fn begin(self: &Arc<Self>) -> Option<UnderWay> {
-        let mut state = self.activity.state();
-        if *state == State::Closing {
-            return None;
-        }
-        *state = State::Serving;
-        drop(state);
-        Some(UnderWay(Arc::clone(self)))
+    pub fn begin(self: &Arc<Self>, has_body: bool) -> Option<UnderWay> {
+        let next = |now| if has_body { State::Receiving(now) } else { State::Serving };
+        self.change(|state| *state != State::Closing, next).then(|| UnderWay(Arc::clone(self)))
+    }
+
+    /// The body of the request has arrived completely. Returns `false` if the connection is about to be closed: it is too
+    /// late to execute anything then.
+    pub fn received(&self) -> bool {
+        self.change(|state| *state != State::Closing, |_| State::Serving)
     }
 
     /// The system has taken all that was written. Returns whether the connection has become idle by that.
@@ -156,13 +167,15 @@ impl Connection {
         self.change(|state| matches!(state, State::Sending(_)), State::Idle)
     }
 
-    /// Makes the connection closable, if it is in such a state.
+    /// Changes the state, if it is such a one.
     fn change(&self, from: impl FnOnce(&State) -> bool, to: impl FnOnce(Instant) -> State) -> bool {
         let mut state = self.activity.state();
         let changes = from(&state);
         if changes {
             *state = to(Instant::now());
-            self.all.became_closable.notify_one();
+            if state.is_closable() {
+                self.all.became_closable.notify_one();
+            }
         }
         changes
     }
@@ -186,7 +199,7 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.change(|state| *state == State::Serving, State::Sending);
+        self.0.change(|state| *state != State::Closing, State::Sending);
     }
 }
 
@@ -212,11 +225,11 @@ mod tests {
         let (first, second) = (added(&connections).await.unwrap(), added(&connections).await.unwrap());
         advance(Duration::from_secs(1)).await;
         // The first has answered a request after the second came.
-        drop(first.begin());
+        drop(first.begin(false));
         assert!(first.flushed() && first.is_idle());
         let third = tokio::spawn(async move { added(&connections).await });
         assert!(is_closed(&second).await && !is_closed(&first).await);
-        assert!(second.begin().is_none(), "it was closed before");
+        assert!(second.begin(false).is_none(), "it was closed before");
         drop(second);
         assert!(third.await.unwrap().is_some());
     }
@@ -226,22 +239,37 @@ mod tests {
         let connections = Connections::new(3);
         let (first, second) = (added(&connections).await.unwrap(), added(&connections).await.unwrap());
         let third = added(&connections).await.unwrap();
-        drop(second.begin());
+        drop(second.begin(false));
         advance(Duration::from_secs(1)).await;
-        drop(first.begin());
-        let _request = third.begin();
+        drop(first.begin(false));
+        let _request = third.begin(false);
         let added = tokio::spawn(async move { connections.add().await });
         assert!(is_closed(&second).await && !is_closed(&first).await && !is_closed(&third).await);
-        assert!(!second.flushed() && second.begin().is_none());
+        assert!(!second.flushed() && second.begin(false).is_none());
         drop(second);
         added.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_whose_client_sends_a_body_is_closed_until_the_body_is_there() {
+        let connections = Connections::new(1);
+        let first = added(&connections).await.unwrap();
+        let _request = first.begin(true);
+        assert!(first.received());
+        assert!(added(&connections).await.is_none() && !is_closed(&first).await);
+
+        let connections = Connections::new(1);
+        let first = added(&connections).await.unwrap();
+        let _request = first.begin(true);
+        assert!(added(&connections).await.is_none() && is_closed(&first).await);
+        assert!(!first.received());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_new_connection_waits_if_all_are_served() {
         let connections = Connections::new(1);
         let first = added(&connections).await.unwrap();
-        let request = first.begin();
+        let request = first.begin(false);
         assert!(added(&connections).await.is_none() && !is_closed(&first).await);
         let second = tokio::spawn(async move { connections.add().await });
         tokio::task::yield_now().await;

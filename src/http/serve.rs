@@ -3,9 +3,11 @@
 use std::{
     convert::Infallible,
     future::{self, Future},
+    io,
+    net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -24,7 +26,7 @@ use hyper_util::{
     server::graceful::{GracefulShutdown, Watcher},
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     time,
 };
 use tower::ServiceExt;
@@ -47,11 +49,28 @@ const OTHER_FILES: usize = 128;
 /// How long to wait when no more connections can be taken, as when all file descriptors are in use.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How much of a response the system holds for a client that does not read it, in bytes: Linux holds twice as much. Left to
+/// itself, it holds megabytes for each connection.
+const SEND_BUFFER: u32 = 64 * 1024;
+
+/// How many connections the system holds that have not been taken yet.
+const BACKLOG: u32 = 1024;
+
 /// As many as the system lets the process have, up to a bound.
 fn max_connections() -> usize {
     // Where the limit can't be raised or told, it is what it is.
     let files = rlimit::increase_nofile_limit(u64::MAX).ok().and_then(|files| usize::try_from(files).ok());
     files.map_or(MAX_CONNECTIONS, |files| files.saturating_sub(OTHER_FILES).clamp(1, MAX_CONNECTIONS))
+}
+
+/// Listens on an address.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Of a server that has ended, the system keeps connections for a minute.
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `shutdown` completes, then until the requests under way are answered.
@@ -87,7 +106,9 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
 /// Serves a connection until it ends or is closed for another one.
 async fn serve_connection(stream: TcpStream, connection: Arc<Connection>, router: Router, watcher: Watcher) {
     let service = service_fn(|request: Request<Incoming>| {
-        let (under_way, router) = (connection.begin(), router.clone());
+        let has_body = !request.body().is_end_stream();
+        let (under_way, router) = (connection.begin(has_body), router.clone());
+        let request = request.map(|body| RequestBody { body, connection: Arc::clone(&connection) });
         async move {
             // The connection is being closed: nothing is to be executed any more.
             let Some(under_way) = under_way else { return future::pending().await };
@@ -108,6 +129,37 @@ async fn serve_connection(stream: TcpStream, connection: Arc<Connection>, router
             tracing::debug!(%error, "a connection ended early");
         },
         () = connection.closed() => tracing::debug!("an idle connection was closed for a new one"),
+    }
+}
+
+/// The body of a request. Its connection can be closed for another one until it has arrived completely.
+struct RequestBody {
+    body: Incoming,
+    connection: Arc<Connection>,
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if (frame.is_none() || self.body.is_end_stream()) && !self.connection.received() {
+            // The connection is being closed: nothing is to be executed any more.
+            return Poll::Pending;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

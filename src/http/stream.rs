@@ -198,7 +198,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_under_way_and_a_response_that_is_read_have_no_such_limit() {
         let (mut stream, mut client) = connected().await;
-        let under_way = stream.connection.begin();
+        let under_way = stream.connection.begin(false);
         assert!(tokio::time::timeout(IDLE_TIMEOUT * 10, stream.read(&mut [0; 8])).await.is_err());
         drop(under_way);
         stream.write_all(b"alive").await.unwrap();
@@ -210,7 +210,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reads_nothing_is_cut_off() {
         let (mut stream, _client) = connected().await;
-        let under_way = stream.connection.begin().unwrap();
+        let under_way = stream.connection.begin(false).unwrap();
         under_way.respond();
         let started = Instant::now();
         while stream.write(&[0; 8 * 1024]).await.is_ok() {}

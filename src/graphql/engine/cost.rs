@@ -49,20 +49,41 @@ const LOOK_UPS: [&str; 9] = [
     "_entities",
 ];
 
-/// The values that the text of a field counts for, if it is long.
+/// The arguments that filter a list. To fill its page, the database also reads what they leave out.
+const FILTERS: [&str; 2] = ["active", "mode"];
+
+/// The look-ups that a filtered list counts as.
+const LOOK_UPS_PER_FILTERED_LIST: usize = 10;
+
+/// The values that the text of a field counts for, if it can be long. Names may have 4 bytes for each character; codes and
+/// ids of transactions hardly ever have.
 fn texts(field: &str) -> usize {
-    match field {
+    let bytes = match field {
         // The whole schema.
-        "sdl" => 40_000 / STRING_BYTES,
-        "description" => 200 / STRING_BYTES,
+        "sdl" => 40_000,
+        "name" | "promotionName" => 200 * 4,
+        "transactionId" => 128,
+        // A cursor has a code, among others.
+        "code" | "cursor" | "endCursor" => 64,
         _ => 0,
-    }
+    };
+    bytes / STRING_BYTES
+}
+
+/// The values that the text of a field counts for.
+type Texts = fn(&str) -> usize;
+
+/// The same as [`texts`] for the fields of introspection.
+fn texts_of_schema(field: &str) -> usize {
+    if field == "description" { 200 / STRING_BYTES } else { 0 }
 }
 
 /// What an operation reads and returns, if every page that it selects is full.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Amount {
     values: usize,
+    /// The values that long texts count for.
+    texts: usize,
     /// By an id or a page.
     pub look_ups: usize,
 }
@@ -71,15 +92,20 @@ impl Amount {
     fn plus(self, other: Self) -> Self {
         Self {
             values: self.values.saturating_add(other.values),
+            texts: self.texts.saturating_add(other.texts),
             look_ups: self.look_ups.saturating_add(other.look_ups),
         }
     }
 
     fn times(self, times: usize) -> Self {
-        Self { values: self.values.saturating_mul(times), look_ups: self.look_ups.saturating_mul(times) }
+        Self {
+            values: self.values.saturating_mul(times),
+            texts: self.texts.saturating_mul(times),
+            look_ups: self.look_ups.saturating_mul(times),
+        }
     }
 
-    /// In values, with ten for each look-up.
+    /// In values, with ten for each look-up. Texts take memory, but hardly any time.
     pub fn cost(self) -> usize {
         self.values.saturating_add(self.look_ups.saturating_mul(VALUES_PER_LOOK_UP))
     }
@@ -111,8 +137,9 @@ pub fn cost(
     limits: &DocumentLimits,
 ) -> Result<Amount, RequestError> {
     let weights = variables.iter().map(|(name, value)| (name.as_str(), constant_weight(value))).collect();
-    let total = Given { variables, weights }.set(&operation.selection_set.node).total();
-    limits::check(limits.values, total.values, "values to read and return, if every page is full")?;
+    let total = Given { variables, weights }.set(&operation.selection_set.node, texts).total();
+    let values = total.values.saturating_add(total.texts);
+    limits::check(limits.values, values, "values to read and return, if every page is full")?;
     Ok(total)
 }
 
@@ -124,14 +151,14 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
-    fn set(&self, set: &SelectionSet) -> Cost {
+    fn set(&self, set: &SelectionSet, texts: Texts) -> Cost {
         let (mut fields, mut fragment) = (Cost::default(), Cost::default());
         for selection in &set.items {
             match &selection.node {
-                Selection::Field(field) => fields = fields.plus(self.field(&field.node)),
+                Selection::Field(field) => fields = fields.plus(self.field(&field.node, texts)),
                 // One for each type of a union: an object is of one of them.
                 Selection::InlineFragment(inline) => {
-                    let cost = self.set(&inline.node.selection_set.node);
+                    let cost = self.set(&inline.node.selection_set.node, texts);
                     fragment = if cost.total().cost() > fragment.total().cost() { cost } else { fragment };
                 }
                 Selection::FragmentSpread(_) => {}
@@ -140,19 +167,20 @@ impl Given<'_> {
         fields.plus(fragment)
     }
 
-    fn field(&self, field: &Field) -> Cost {
+    fn field(&self, field: &Field, texts: Texts) -> Cost {
         let name = field.name.node.as_str();
-        let below = self.set(&field.selection_set.node);
+        let texts = if matches!(name, "__schema" | "__type") { texts_of_schema } else { texts };
+        let below = self.set(&field.selection_set.node, texts);
         let introspected = INTROSPECTION.iter().find(|(list, _)| *list == name).map_or(1, |(_, length)| *length);
         // A field that takes a list, such as codes to look up, returns as many items.
         let lists = field.arguments.iter().filter_map(|(_, value)| self.length(&value.node));
         let times = lists.max().unwrap_or(1).max(introspected);
         let rows = self.rows(field);
         let below = below.once.plus(below.each_row.times(rows)).times(times);
-        let text = texts(name).saturating_add(field.response_key().node.len() / STRING_BYTES);
+        let alias = field.response_key().node.len() / STRING_BYTES;
         let arguments = sum(field.arguments.iter().map(|(_, value)| self.weight(&value.node)));
-        let values = arguments.saturating_add(1 + text).saturating_add(self.generated(field));
-        let own = Amount { values, look_ups: if LOOK_UPS.contains(&name) { times } else { 0 } };
+        let values = arguments.saturating_add(1 + alias).saturating_add(self.generated(field));
+        let own = Amount { values, texts: texts(name), look_ups: self.look_ups(field).saturating_mul(times) };
         match name {
             "nodes" | "edges" => Cost { each_row: own.plus(below), ..Cost::default() },
             _ => Cost { once: own.plus(below), ..Cost::default() },
@@ -167,6 +195,24 @@ impl Given<'_> {
         };
         // The field rejects what is not a number of rows.
         rows.map_or(0, |rows| usize::try_from(rows.min(MAX_FIRST.into())).unwrap_or(0))
+    }
+
+    /// The look-ups of a field for one parent.
+    fn look_ups(&self, field: &Field) -> usize {
+        let name = field.name.node.as_str();
+        if !LOOK_UPS.contains(&name) {
+            return 0;
+        }
+        // A filter that is null, or whose variable is omitted, filters nothing.
+        let is_set = |filter| {
+            let value = field.get_argument(filter).map(|filter| &filter.node);
+            value.is_some_and(|value| {
+                !matches!(value, Value::Variable(_) | Value::Null)
+                    || self.constant(value).is_some_and(|value| value != Constant::Null)
+            })
+        };
+        // Codes are looked up in a mode: it is part of their key.
+        if name != "promotionCodes" && FILTERS.into_iter().any(is_set) { LOOK_UPS_PER_FILTERED_LIST } else { 1 }
     }
 
     /// How many codes are to be generated: the response has them all.

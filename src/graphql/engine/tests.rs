@@ -179,6 +179,14 @@ fn long_answers_to_short_documents_count() {
     let sdl = |count| format!("{{ _service {{ {} }} }}", repeat(count, |n| format!("a{n}: sdl ")));
     assert_eq!(excess_in(&schema, &sdl(1), json!({})), None);
     assert_eq!(excess_in(&schema, &sdl(1_000), json!({})), values);
+    let names = |count| {
+        let fields = repeat(count, |n| format!("n{n}: promotionName "));
+        format!(
+            "{{ campaigns(first: 100) {{ nodes {{ codes(first: 10) {{ nodes {{ promotions(first: 10) {{ nodes {{ {fields} }} }} }} }} }} }} }}"
+        )
+    };
+    assert_eq!(excess_in(&schema, &names(2), json!({})), None);
+    assert_eq!(excess_in(&schema, &names(4), json!({})), values);
     let keys = |length: usize| {
         let fields = repeat(200, |n| format!("{}{n:03}: code ", "k".repeat(length - 3)));
         format!("{{ campaigns(first: 100) {{ nodes {{ codes(first: 10) {{ nodes {{ {fields} }} }} }} }} }}")

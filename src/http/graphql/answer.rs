@@ -43,8 +43,8 @@ pub const TOO_MANY_OPERATIONS: &str = "too many operations";
 #[derive(Debug, Clone, Copy)]
 pub struct TooLargeToCompress;
 
-/// The largest response that is compressed, in bytes. It takes some 5 ms.
-const MAX_COMPRESSED: usize = 256 * 1024;
+/// The largest response that is compressed, in bytes. It takes some 1 ms.
+const MAX_COMPRESSED: usize = 64 * 1024;
 
 /// The encoded response to an operation that was executed.
 pub struct Encoded {

@@ -1,10 +1,12 @@
 //! The links that wait for a worker.
 //!
 //! They wait in lines, one for each code. While a batch with some links of a line is under way, the line is busy and
-//! the others wait: two workers would only find each other's locks.
+//! the others wait: two workers would only find each other's locks. Organisations have equal shares of a batch, so that
+//! those with few links don't wait behind the thousands of another one.
+
+mod lines;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -15,10 +17,10 @@ use tokio::{
     time::Instant,
 };
 
+use self::lines::Lines;
 use super::figures::QueueFigures;
 use crate::promotions::{
     code::CodeKey,
-    ids::OrgId,
     link::{LinkOutcome, LinkRequest},
     repository::StoreError,
 };
@@ -77,27 +79,6 @@ pub struct Queue {
     figures: QueueFigures,
 }
 
-#[derive(Default)]
-struct Lines {
-    by_code: HashMap<CodeKey, Line>,
-    /// The lines that are not busy, by the number of their first job.
-    free: BTreeMap<u64, CodeKey>,
-    /// Jobs in all lines.
-    jobs: usize,
-    /// Those of each organisation that has some.
-    by_org: HashMap<OrgId, usize>,
-    arrived: u64,
-    closed: bool,
-}
-
-#[derive(Default)]
-struct Line {
-    jobs: VecDeque<Job>,
-    busy: bool,
-    /// Whether another transaction had locked the code when it was tried last.
-    locked: bool,
-}
-
 impl Queue {
     /// Adds a request. Returns where its outcome arrives.
     pub fn add(&self, request: LinkRequest) -> Result<oneshot::Receiver<Result<LinkOutcome, StoreError>>, StoreError> {
@@ -116,8 +97,8 @@ impl Queue {
         Ok(answered)
     }
 
-    /// Waits for links that can be taken, and takes up to [`MAX_BATCH`], in their order of arrival. Their lines are busy
-    /// until they are released. `None` when the queue is closed and empty.
+    /// Waits for links that can be taken, and takes up to [`MAX_BATCH`]: of each organisation in their order of arrival.
+    /// Their lines are busy until they are released. `None` when the queue is closed and empty.
     pub async fn take(&self) -> Option<Vec<Job>> {
         loop {
             // From here on, no change is missed.
@@ -126,7 +107,7 @@ impl Queue {
                 let mut lines = self.lock();
                 let batch = lines.take();
                 self.figures.length(lines.jobs);
-                (batch, !lines.free.is_empty(), lines.closed && lines.jobs == 0)
+                (batch, lines.has_free(), lines.closed && lines.jobs == 0)
             };
             if ended {
                 // Other workers may have waited for the last job.
@@ -178,75 +159,6 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Lines {
-    fn add(&mut self, job: Job) {
-        let line = self.by_code.entry(job.request.key.clone()).or_default();
-        if line.jobs.is_empty() && !line.busy {
-            self.free.insert(job.place.number, job.request.key.clone());
-        }
-        let org = job.request.key.org;
-        line.jobs.push_back(job);
-        self.count(org);
-    }
-
-    /// Whether another job of an organisation may wait: while it has fewer than three times what is free. So one alone has
-    /// three quarters of the queue, and there is always room for another one.
-    fn has_room(&self, org: OrgId) -> bool {
-        let free = QUEUE_LENGTH.saturating_sub(self.jobs);
-        self.by_org.get(&org).copied().unwrap_or_default() < 3 * free
-    }
-
-    fn count(&mut self, org: OrgId) {
-        self.jobs += 1;
-        *self.by_org.entry(org).or_default() += 1;
-    }
-
-    fn discount(&mut self, org: OrgId, jobs: usize) {
-        self.jobs -= jobs;
-        if let Some(count) = self.by_org.get_mut(&org) {
-            *count -= jobs;
-            if *count == 0 {
-                self.by_org.remove(&org);
-            }
-        }
-    }
-
-    fn take(&mut self) -> Vec<Job> {
-        let mut batch = Vec::new();
-        while batch.len() < MAX_BATCH
-            && let Some((_, code)) = self.free.pop_first()
-            && let Some(line) = self.by_code.get_mut(&code)
-        {
-            let before = line.jobs.len();
-            while line.jobs.front().is_some_and(|job| job.place.waited() > MAX_WAIT)
-                && let Some(late) = line.jobs.pop_front()
-            {
-                late.place.answer(Err(if line.locked { locked() } else { overloaded() }));
-            }
-            let taken = line.jobs.len().min(MAX_BATCH - batch.len());
-            batch.extend(line.jobs.drain(..taken));
-            let gone = before - line.jobs.len();
-            line.busy = taken > 0;
-            if !line.busy {
-                self.by_code.remove(&code);
-            }
-            self.discount(code.org, gone);
-        }
-        batch.sort_unstable_by_key(|job: &Job| job.place.number);
-        batch
-    }
-
-    fn release(&mut self, code: &CodeKey, locked: bool) {
-        let Some(line) = self.by_code.get_mut(code) else { return };
-        line.busy = false;
-        line.locked = locked;
-        match line.jobs.front() {
-            Some(first) => drop(self.free.insert(first.place.number, code.clone())),
-            None => drop(self.by_code.remove(code)),
-        }
     }
 }
 

@@ -35,6 +35,22 @@ async fn links_are_taken_in_their_order_of_arrival() {
 }
 
 #[tokio::test]
+async fn organisations_have_equal_shares_of_a_batch() {
+    let queue = Queue::default();
+    let of = |org: i64, code: usize| {
+        let mut request = request(&format!("c{code}"), 1);
+        request.key.org = org.try_into().unwrap();
+        queue.add(request).unwrap()
+    };
+    let _many: Vec<_> = (0..1000).map(|code| of(1, code)).collect();
+    let _more: Vec<_> = (0..1000).map(|code| of(2, code)).collect();
+    let _few: Vec<_> = (0..12).map(|code| of(3, code)).collect();
+    let counts = |jobs: &[Job]| [1, 2, 3].map(|org| jobs.iter().filter(|job| job.request.key.org.get() == org).count());
+    assert_eq!(counts(&take(&queue)), [250, 250, 12]);
+    assert_eq!(counts(&take(&queue)), [256, 256, 0]);
+}
+
+#[tokio::test]
 async fn links_for_a_code_in_a_batch_wait_until_it_is_done_and_go_first() {
     let queue = Queue::default();
     let _answered = add(&queue, &[("a", 1), ("b", 1)]);
