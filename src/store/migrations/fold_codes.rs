@@ -81,10 +81,10 @@ fn note_changes(connection: &mut impl FoldingConnection) -> QueryResult<usize> {
         let page = connection.codes_after(&last)?;
         seen += page.len();
         let is_last = page.len() < PAGE;
-        let mut changes = Vec::new();
+        let mut notes = Vec::new();
         for stored in page {
             match Code::parse(&stored.code) {
-                Ok(code) if code.folded().as_str() != stored.folded => changes.push(Refolded {
+                Ok(code) if code.folded().as_str() != stored.folded => notes.push(Refolded {
                     org_id: stored.org_id,
                     mode: stored.mode,
                     between_both: format!("\u{1}{}", stored.folded),
@@ -97,7 +97,7 @@ fn note_changes(connection: &mut impl FoldingConnection) -> QueryResult<usize> {
             }
             last = stored;
         }
-        changed += connection.note(&changes)?;
+        changed += connection.note(&notes)?;
         if told.elapsed() >= TOLD_EVERY {
             tracing::info!(codes = seen, changed, "folding codes");
             told = Instant::now();
