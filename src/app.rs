@@ -74,6 +74,7 @@ pub async fn run(
         limiter,
         concurrency: Concurrency::new(app.concurrency),
         heavy: Concurrency::heavy(),
+        large_bodies: Concurrency::large_bodies(),
         unsent: Unsent::default(),
     };
     let readiness = Arc::new(Readiness::new(app.database_check));

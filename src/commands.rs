@@ -49,6 +49,7 @@ enum Command {
     #[command(after_help = serve::notes())]
     Serve(Box<serve::Arguments>),
     /// Bring the database's tables up to date, or list the migrations
+    #[command(after_help = migrate::NOTES)]
     Migrate(migrate::Arguments),
     /// Make, list and revoke the API keys of organisations
     #[command(subcommand)]

@@ -75,6 +75,8 @@ pub struct Shared {
     pub concurrency: Concurrency,
     /// Limits the heavy ones among them.
     pub heavy: Concurrency,
+    /// Limits the large bodies in memory.
+    pub large_bodies: Concurrency,
     /// The responses that they have not read yet.
     pub unsent: Unsent,
 }

@@ -19,7 +19,7 @@ use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
 pub use check::{Checked, check, invariants};
 pub use error::OpenError;
-pub use migrations::{Migration, MigrationState, migrate, status};
+pub use migrations::{Collisions, Migration, MigrationState, fold_again, migrate, status};
 
 use crate::{
     auth::{ApiKeyRepository, Secret},

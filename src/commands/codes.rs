@@ -1,14 +1,16 @@
 //! `promolink codes`: promotion codes by the million. Each subcommand streams, so that none needs more memory for more
 //! codes.
 
+mod columns;
 mod export;
 mod generate;
 mod import;
+mod input;
 mod progress;
 mod rejects;
 mod rows;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
@@ -78,4 +80,26 @@ fn parse_max_links(text: &str) -> Result<MaxLinks, String> {
         Ok(number) if (1..=MAX_LIMIT).contains(&number) => Ok(MaxLinks(Some(number))),
         _ => Err(format!("a number from 1 to {MAX_LIMIT}, or none, is wanted")),
     }
+}
+
+/// How codes are written.
+#[derive(Debug, Clone, Copy, Args)]
+struct Writing {
+    /// Write for a spreadsheet: a code that it would take for a formula (it begins with =, +, - or @) has a ' before it.
+    /// Other programs read a different code then, and `promolink codes import` rejects it
+    #[arg(long)]
+    spreadsheet: bool,
+}
+
+impl Writing {
+    /// A cell with a text of ours or of others' making.
+    fn cell(self, text: &str) -> Cow<'_, str> {
+        if self.spreadsheet && text.starts_with(formula) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+    }
+}
+
+/// Whether a spreadsheet takes a cell that begins so for a formula, or skips the character and then does
+/// (<https://owasp.org/www-community/attacks/CSV_Injection>).
+const fn formula(first: char) -> bool {
+    matches!(first, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}')
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Database, output, parse_org, settings_error};
 use crate::{
     auth::{ApiKey, KeyRole},
-    promotions::{Clock, OrgId, SystemClock, Timestamp},
+    promotions::{Clock, OrgId, SystemClock, Timestamp, all_visible},
 };
 
 const EXAMPLES: &str = "Examples:
@@ -164,8 +164,9 @@ fn rfc3339(moment: Timestamp) -> String {
 }
 
 fn parse_name(name: &str) -> Result<String, String> {
-    if name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-        return Err(format!("at most {MAX_NAME_CHARS} characters are wanted, none of them a control character"));
+    if name.chars().count() > MAX_NAME_CHARS {
+        return Err(format!("at most {MAX_NAME_CHARS} characters are permitted"));
     }
+    all_visible(name).map_err(|invisible| format!("it can't contain {invisible}"))?;
     Ok(name.to_owned())
 }

@@ -44,6 +44,9 @@ const PLACES_PER_RESERVED: u32 = 8;
 /// memory.
 const HEAVY_PLACES: u32 = 500;
 
+/// Large bodies that are in memory concurrently. One takes 8 MiB until it is read and some 30 MB until it is executed.
+const LARGE_BODIES: u32 = 4;
+
 /// How many times its share a caller's heavy operations may hold or wait for. They take long, so a caller that sends
 /// several at a time should not have to send them again.
 const HEAVY_QUEUE: u32 = 4;
@@ -81,6 +84,12 @@ impl Concurrency {
     #[must_use]
     pub fn heavy() -> Self {
         Self::with(Demand::fixed(HEAVY_PLACES), 0, HEAVY_QUEUE, "heavy operations")
+    }
+
+    /// The places of large bodies, one for each.
+    #[must_use]
+    pub fn large_bodies() -> Self {
+        Self::with(Demand::fixed(LARGE_BODIES), 0, HEAVY_QUEUE, "large bodies")
     }
 
     fn with(demand: Demand, places_per_reserved: u32, queue: u32, name: &'static str) -> Self {

@@ -6,6 +6,7 @@
 //! does well: writing the response to what was executed.
 
 mod answer;
+mod body;
 mod execute;
 mod media;
 mod request;
@@ -21,7 +22,7 @@ use axum::{
     response::Response,
 };
 
-use self::{answer::Answerer, execute::Failure, request::Params};
+use self::{answer::Answerer, body::Unread, execute::Failure, request::Params};
 pub use self::{
     answer::{TOO_MANY_OPERATIONS, TooLargeToCompress, unseen},
     media::Media,
@@ -55,7 +56,7 @@ pub async fn shed_load(State(shared): State<Shared>, request: Request, next: Nex
         tell_unserved(&response);
         // What is smaller has arrived with the head.
         if request.body().size_hint().upper().is_none_or(|length| length > SMALL_BODY) {
-            request::discard(request.into_body()).await;
+            body::discard(request.into_body()).await;
         }
         return response;
     }
@@ -65,20 +66,21 @@ pub async fn shed_load(State(shared): State<Shared>, request: Request, next: Nex
 /// Executes a query or a mutation: POST, with a JSON body alone, which no stranger's page can send without asking first
 /// (CORS).
 pub async fn post(State(shared): State<Shared>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (parts, content) = request.into_parts();
     let (principal, mut answerer) = match admitted(&shared, &parts.headers).await {
         Ok(admitted) => admitted,
         Err(response) => {
             // A caller that is let in gets to read why it is rejected.
             if is_authenticated(&response) {
-                request::discard(body).await;
+                body::discard(content).await;
             }
             return *response;
         }
     };
-    match request::from_body(&parts.headers, body).await {
+    match request::from_body(&parts.headers, content, &principal, &shared.large_bodies).await {
         Ok(params) => respond(shared, principal, params, false, answerer).await,
-        Err(malformed) => answerer.malformed(&malformed),
+        Err(Unread::Malformed(malformed)) => answerer.malformed(&malformed),
+        Err(Unread::Failed(failure)) => answerer.failed(failure, false),
     }
 }
 
@@ -117,6 +119,7 @@ async fn respond(
     queries_only: bool,
     mut answerer: Answerer,
 ) -> Response {
+    let _place = params.place;
     let call = Call {
         document: params.document,
         operation_name: params.operation_name,

@@ -1,6 +1,9 @@
 //! Campaigns: what marketing defines, within which bounds, and how it may change.
 
+use std::borrow::Cow;
+
 use super::{
+    folding::all_visible,
     ids::{CampaignId, OrgId},
     time::Timestamp,
 };
@@ -51,26 +54,39 @@ pub struct Campaign {
 }
 
 /// What is wrong with a campaign's definition, and in which of its fields (as the API names them).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct InvalidCampaign {
     /// The field.
     pub field: &'static str,
     /// The reason, for people.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
+}
+
+fn invalid<T>(field: &'static str, reason: impl Into<Cow<'static, str>>) -> Result<T, InvalidCampaign> {
+    Err(InvalidCampaign { field, reason: reason.into() })
+}
+
+/// Checks a campaign's name, and trims it.
+fn checked_name(name: &str) -> Result<String, InvalidCampaign> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS {
+        return invalid("name", "1 to 200 characters are required");
+    }
+    match all_visible(name) {
+        Ok(()) => Ok(name.to_owned()),
+        Err(invisible) => invalid("name", format!("it can't contain {invisible}")),
+    }
 }
 
 impl Campaign {
-    /// Checks the definition, and trims the name.
+    /// Checks the definition of a new campaign, and trims the name.
     pub fn checked(mut self) -> Result<Self, InvalidCampaign> {
-        let invalid = |field, reason| Err(InvalidCampaign { field, reason });
-        let name = self.name.trim();
-        if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-            return invalid("name", "1 to 200 characters are wanted, none of them a control character");
-        }
-        if name.len() < self.name.len() {
-            self.name = name.to_owned();
-        }
+        self.name = checked_name(&self.name)?;
+        self.with_checked_terms()
+    }
+
+    fn with_checked_terms(self) -> Result<Self, InvalidCampaign> {
         if self.valid_till < self.redeemable_from {
             return invalid("validTill", "it can't be before redeemableFrom");
         }
@@ -106,12 +122,13 @@ impl CampaignChange {
     /// The campaign as it would be.
     pub fn apply(&self, mut campaign: Campaign) -> Result<Campaign, InvalidCampaign> {
         if let Some(name) = &self.name {
-            campaign.name.clone_from(name);
+            campaign.name = checked_name(name)?;
         }
         campaign.active = self.active.unwrap_or(campaign.active);
         campaign.valid_till = self.valid_till.unwrap_or(campaign.valid_till);
         campaign.redeemable_from = self.redeemable_from.unwrap_or(campaign.redeemable_from);
         campaign.max_links_per_customer = self.max_links_per_customer.unwrap_or(campaign.max_links_per_customer);
-        campaign.checked()
+        // A name from before names were checked as they are now stays.
+        campaign.with_checked_terms()
     }
 }

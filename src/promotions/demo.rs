@@ -115,7 +115,7 @@ impl DemoCampaign {
         Ok(PromotionCode {
             org: campaign.org,
             mode: campaign.mode,
-            code: Code::parse(text)?,
+            code: Code::parse_new(text)?,
             campaign_id: campaign.id,
             created_on: campaign.created_on,
             revoked_on: None,

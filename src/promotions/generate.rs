@@ -60,7 +60,7 @@ impl Pattern {
     /// Reads a pattern.
     pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
         // What holds for the pattern holds for its codes: a random character is as long as its mark.
-        let text = Code::parse(text)?.text().to_owned();
+        let text = Code::parse_new(text)?.text().to_owned();
         match u32::try_from(text.matches('#').count()) {
             Ok(0) | Err(_) => Err(InvalidPattern::NotRandom),
             Ok(random) => Ok(Self { text, random }),
@@ -99,7 +99,7 @@ impl Pattern {
         for character in self.text.chars() {
             text.push(if character == '#' { source.next()? } else { character });
         }
-        Ok(Code::parse(&text)?)
+        Ok(Code::parse_new(&text)?)
     }
 }
 
@@ -159,9 +159,10 @@ pub async fn add_generated(
     let mut codes = Vec::with_capacity(count);
     while codes.len() < count {
         let tried = pattern.generate(count - codes.len()).map_err(|error| StoreError::Failed(Arc::new(error)))?;
-        let new = NewCodes::new(campaign, tried, max_links, now);
+        let new = NewCodes::alike(campaign, tried, max_links, now);
         let mut added: HashSet<FoldedCode> = repository.add_codes(&new).await?.into_iter().collect();
-        codes.extend(new.codes.into_iter().filter(|code| added.remove(code.folded())));
+        let new = new.codes.into_iter().map(|new| new.code);
+        codes.extend(new.filter(|code| added.remove(code.folded())));
     }
     Ok(codes)
 }

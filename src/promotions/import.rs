@@ -14,6 +14,17 @@ use super::{
     time::Timestamp,
 };
 
+/// A code to add.
+#[derive(Debug, Clone)]
+pub struct NewCode {
+    /// The code.
+    pub code: Code,
+    /// How many customers may hold it at once; `None`: any number.
+    pub max_links: Option<u32>,
+    /// Whether it is revoked from the start.
+    pub revoked: bool,
+}
+
 /// Codes to add to a campaign.
 #[derive(Debug, Clone)]
 pub struct NewCodes {
@@ -25,17 +36,32 @@ pub struct NewCodes {
     pub mode: PromotionMode,
     /// When they are issued.
     pub created_on: Timestamp,
-    /// How many customers may hold each at once; `None`: any number.
-    pub max_links: Option<u32>,
     /// The codes.
-    pub codes: Vec<Code>,
+    pub codes: Vec<NewCode>,
 }
 
 impl NewCodes {
     /// Codes for this campaign.
     #[must_use]
-    pub fn new(campaign: &Campaign, codes: Vec<Code>, max_links: Option<u32>, now: Timestamp) -> Self {
-        Self { org: campaign.org, campaign_id: campaign.id, mode: campaign.mode, created_on: now, max_links, codes }
+    pub fn new(campaign: &Campaign, codes: Vec<NewCode>, now: Timestamp) -> Self {
+        Self { org: campaign.org, campaign_id: campaign.id, mode: campaign.mode, created_on: now, codes }
+    }
+
+    /// Codes for this campaign, each of which so many customers may hold at once; `None`: any number.
+    #[must_use]
+    pub fn alike(campaign: &Campaign, codes: Vec<Code>, max_links: Option<u32>, now: Timestamp) -> Self {
+        let codes = codes.into_iter().map(|code| NewCode { code, max_links, revoked: false });
+        Self::new(campaign, codes.collect(), now)
+    }
+
+    /// When one of them is revoked, if it is.
+    #[must_use]
+    pub fn revoked_on(&self, code: &NewCode) -> Option<Timestamp> {
+        code.revoked.then_some(self.created_on)
+    }
+
+    fn folded(&self) -> impl Iterator<Item = &FoldedCode> {
+        self.codes.iter().map(|new| new.code.folded())
     }
 
     /// The key of one of them.
@@ -48,25 +74,32 @@ impl NewCodes {
 /// What came of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowOutcome {
-    /// The code is new.
-    Added,
-    /// The campaign has the code already.
-    Present,
     /// Another campaign of the organisation and mode has the code.
     InOtherCampaign,
-    /// The code is the campaign's, but could not be linked to the row's customer.
-    NotLinked {
+    /// The campaign has the code.
+    InCampaign {
         /// Whether the code is new.
         added: bool,
-        /// Why it could not be linked.
-        refusal: Refusal,
+        /// What came of the link to the row's customer, if it names one.
+        link: Option<RowLink>,
     },
+}
+
+/// What came of the link to a row's customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowLink {
+    /// The customer holds the code now.
+    New,
+    /// The customer held the code before.
+    Held,
+    /// The code could not be linked.
+    Refused(Refusal),
 }
 
 impl NewCodes {
     /// Those that were not added, since they are there already.
     pub(crate) fn present(&self, added: &HashSet<FoldedCode>) -> Vec<FoldedCode> {
-        self.codes.iter().map(Code::folded).filter(|code| !added.contains(code)).cloned().collect()
+        self.folded().filter(|code| !added.contains(code)).cloned().collect()
     }
 
     /// Those codes that belong to another campaign than these are for.
@@ -81,39 +114,43 @@ impl NewCodes {
         customers: &[Option<CustomerId>],
         elsewhere: &HashSet<FoldedCode>,
     ) -> Vec<LinkRequest> {
-        let ours = self.codes.iter().zip(customers).filter(|(code, _)| !elsewhere.contains(code.folded()));
-        ours.filter_map(|(code, customer)| {
+        let ours = self.folded().zip(customers).filter(|(folded, _)| !elsewhere.contains(folded));
+        ours.filter_map(|(folded, customer)| {
             customer.map(|customer_id| LinkRequest {
                 id: PromotionId::new(self.created_on),
-                key: self.key(code.folded().clone()),
+                key: self.key(folded.clone()),
                 customer_id,
             })
         })
         .collect()
     }
 
-    /// What came of each row: from the codes that were added, those that other campaigns have, and the answers to
+    /// What came of each row: from the codes that were added, those that other campaigns have, and the outcomes of
     /// [`NewCodes::link_requests`].
     pub(crate) fn outcomes(
         &self,
         customers: &[Option<CustomerId>],
         mut added: HashSet<FoldedCode>,
         elsewhere: &HashSet<FoldedCode>,
+        requests: &[LinkRequest],
         links: Vec<Option<LinkOutcome>>,
     ) -> Vec<RowOutcome> {
-        let mut links = links.into_iter();
-        let rows = self.codes.iter().map(Code::folded).zip(customers);
+        let mut links = requests.iter().zip(links);
+        let mut link = || {
+            let (request, outcome) = links.next()?;
+            Some(match outcome? {
+                Ok(promotion) if promotion.id == request.id => RowLink::New,
+                Ok(_) => RowLink::Held,
+                Err(refusal) => RowLink::Refused(refusal),
+            })
+        };
+        let rows = self.folded().zip(customers);
         rows.map(|(folded, customer)| {
             if elsewhere.contains(folded) {
                 return RowOutcome::InOtherCampaign;
             }
             // Of a code that stands twice among the rows, the first was added.
-            let added = added.remove(folded);
-            match customer.and_then(|_| links.next()).flatten() {
-                Some(Err(refusal)) => RowOutcome::NotLinked { added, refusal },
-                _ if added => RowOutcome::Added,
-                _ => RowOutcome::Present,
-            }
+            RowOutcome::InCampaign { added: added.remove(folded), link: customer.and_then(|_| link()) }
         })
         .collect()
     }

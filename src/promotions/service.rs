@@ -134,9 +134,10 @@ impl PromotionService {
         codes: Vec<Code>,
         max_links: Option<u32>,
     ) -> Result<Vec<Code>, StoreError> {
-        let new = NewCodes::new(campaign, codes, max_links, self.now());
+        let new = NewCodes::alike(campaign, codes, max_links, self.now());
         let mut added: HashSet<FoldedCode> = self.repository.add_codes(&new).await?.into_iter().collect();
-        Ok(new.codes.into_iter().filter(|code| !added.remove(code.folded())).collect())
+        let new = new.codes.into_iter().map(|new| new.code);
+        Ok(new.filter(|code| !added.remove(code.folded())).collect())
     }
 
     /// Generates so many codes for a campaign, unless the pattern has too few in it.

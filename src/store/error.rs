@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error};
 
+use super::migrations::Collisions;
 use crate::promotions::StoreError;
 
 /// A database could not be opened.
@@ -30,9 +31,18 @@ pub enum OpenError {
     /// A migration failed. It has left no trace.
     #[error("a migration failed: {0}")]
     Migration(Box<dyn std::error::Error + Send + Sync>),
+    /// A migration would make codes that differ into one. It has left no trace.
+    #[error(transparent)]
+    Collisions(Box<Collisions>),
     /// A background task of the program's own died.
     #[error("the work on the database was interrupted")]
     Interrupted(#[from] tokio::task::JoinError),
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for OpenError {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        error.downcast().map_or_else(Self::Migration, Self::Collisions)
+    }
 }
 
 /// The result of work inside a store.

@@ -1,14 +1,21 @@
 //! Migrations: built into the binary, applied on demand, safe to start twice at once.
 
-use std::collections::HashSet;
+mod fold_codes;
+
+use std::{collections::HashSet, marker::PhantomData};
 
 use diesel::{
-    ExpressionMethods, QueryDsl, QueryResult, SqliteConnection, backend::Backend, migration::MigrationSource, pg::Pg,
+    Connection, ExpressionMethods, QueryDsl, QueryResult, SqliteConnection,
+    backend::Backend,
+    migration::{self, Migration as DieselMigration, MigrationSource},
+    pg::Pg,
     sqlite::Sqlite,
 };
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+pub use self::fold_codes::Collisions;
+use self::fold_codes::{FoldCodes, PgConnection, fold_codes};
 use super::{DatabaseUrl, OpenError, postgres, sqlite};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -38,49 +45,95 @@ pub enum MigrationState {
     Unknown,
 }
 
+/// All migrations of a database: statements, and what statements can't say.
+struct All<C> {
+    statements: EmbeddedMigrations,
+    codes: PhantomData<C>,
+}
+
+const ALL_OF_SQLITE: All<SqliteConnection> = All { statements: SQLITE, codes: PhantomData };
+const ALL_OF_POSTGRES: All<PgConnection> = All { statements: POSTGRES, codes: PhantomData };
+
+impl<DB: Backend, C> MigrationSource<DB> for All<C>
+where
+    FoldCodes<C>: DieselMigration<DB> + 'static,
+{
+    fn migrations(&self) -> migration::Result<Vec<Box<dyn DieselMigration<DB>>>> {
+        let mut all = MigrationSource::<DB>::migrations(&self.statements)?;
+        all.push(Box::new(FoldCodes::<C>(PhantomData)));
+        Ok(all)
+    }
+}
+
 /// Applies what is pending, and names it.
 pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => {
             let path = path.clone();
-            tokio::task::spawn_blocking(move || {
-                let mut connection = sqlite::connect(&path)?;
-                // One transaction around all: who comes second waits, and finds nothing left to do.
-                connection.immediate_transaction(|connection| apply(connection, SQLITE))
-            })
-            .await?
+            // One transaction around all: who comes second waits, and finds nothing left to do.
+            let apply = move || sqlite::connect_to_migrate(&path)?.immediate_transaction(|it| apply(it, ALL_OF_SQLITE));
+            tokio::task::spawn_blocking(apply).await?
         }
         DatabaseUrl::Postgres(url) => {
             postgres::ensure_own_sessions(url.expose()).await?;
             let mut connection = postgres::establish(url.expose()).await?;
             // To begin creates a table, which a role may not be permitted where there is nothing left to do.
             let applied = applied_to_postgres(&mut connection).await?;
-            if list::<Pg>(&POSTGRES, &applied)?.iter().all(|migration| migration.state != MigrationState::Pending) {
+            if list::<Pg>(&ALL_OF_POSTGRES, &applied)?
+                .iter()
+                .all(|migration| migration.state != MigrationState::Pending)
+            {
                 return Ok(Vec::new());
             }
-            // Held until the connection closes, at the end of this call.
-            connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})")).await?;
-            apply(&mut AsyncMigrationHarness::new(connection), POSTGRES)
+            lock(&mut connection).await?;
+            apply(&mut AsyncMigrationHarness::new(connection), ALL_OF_POSTGRES)
         }
     }
+}
+
+/// Folds all codes again, of a database that is up to date: a server of an earlier version may have added some since.
+/// Returns how many have changed.
+pub async fn fold_again(url: &DatabaseUrl) -> Result<usize, OpenError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => {
+            let path = path.clone();
+            let fold = move || {
+                sqlite::connect_to_migrate(&path)?.immediate_transaction(|it| fold_codes(it).map_err(OpenError::from))
+            };
+            tokio::task::spawn_blocking(fold).await?
+        }
+        DatabaseUrl::Postgres(url) => {
+            postgres::ensure_own_sessions(url.expose()).await?;
+            let mut connection = postgres::establish(url.expose()).await?;
+            lock(&mut connection).await?;
+            let mut connection = PgConnection::from(connection);
+            let fold = move || connection.transaction(|it| fold_codes(it).map_err(OpenError::from));
+            tokio::task::block_in_place(fold)
+        }
+    }
+}
+
+/// Locks out other migrations until the connection closes.
+async fn lock(connection: &mut AsyncPgConnection) -> Result<(), OpenError> {
+    Ok(connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})")).await?)
 }
 
 /// All migrations that this version knows or the database has, oldest first. Changes nothing.
 pub async fn status(url: &DatabaseUrl) -> Result<Vec<Migration>, OpenError> {
     match url {
         // Opening it would make it.
-        DatabaseUrl::Sqlite(path) if !path.exists() => list::<Sqlite>(&SQLITE, &[]),
+        DatabaseUrl::Sqlite(path) if !path.exists() => list::<Sqlite>(&ALL_OF_SQLITE, &[]),
         DatabaseUrl::Sqlite(path) => {
             let path = path.clone();
             tokio::task::spawn_blocking(move || {
                 let applied = applied_to_sqlite(&mut sqlite::look(&path)?)?;
-                list::<Sqlite>(&SQLITE, &applied)
+                list::<Sqlite>(&ALL_OF_SQLITE, &applied)
             })
             .await?
         }
         DatabaseUrl::Postgres(url) => {
             let applied = applied_to_postgres(&mut postgres::establish(url.expose()).await?).await?;
-            list::<Pg>(&POSTGRES, &applied)
+            list::<Pg>(&ALL_OF_POSTGRES, &applied)
         }
     }
 }
@@ -131,14 +184,14 @@ fn apply<DB: Backend>(
     harness: &mut impl MigrationHarness<DB>,
     migrations: impl MigrationSource<DB>,
 ) -> Result<Vec<String>, OpenError> {
-    let pending = harness.pending_migrations(migrations).map_err(OpenError::Migration)?;
-    harness.run_migrations(&pending).map_err(OpenError::Migration)?;
+    let pending = harness.pending_migrations(migrations).map_err(OpenError::from)?;
+    harness.run_migrations(&pending).map_err(OpenError::from)?;
     Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
 }
 
 fn list<DB: Backend>(migrations: &impl MigrationSource<DB>, applied: &[String]) -> Result<Vec<Migration>, OpenError> {
     let mut versions: HashSet<&str> = applied.iter().map(String::as_str).collect();
-    let known = migrations.migrations().map_err(OpenError::Migration)?;
+    let known = migrations.migrations().map_err(OpenError::from)?;
     let mut all: Vec<(String, Migration)> = known
         .iter()
         .map(|migration| {

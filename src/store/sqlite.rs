@@ -21,7 +21,7 @@ use diesel::{
 use tokio::sync::{Mutex, Semaphore};
 
 use self::connection::{BUSY_TIMEOUT, Configure, connect_to_write};
-pub use self::connection::{connect, look, look_over};
+pub use self::connection::{connect, connect_to_migrate, look, look_over};
 use super::{
     error::{OpenError, StoreResult},
     lists, queries,

@@ -36,7 +36,10 @@ on_both_databases! {
 
     async fn migrate_applies_what_is_pending_once(database: Database) {
         let status = || run(&["migrate", "--status", "--database-url", &database.url]);
-        let each = |state: &str| format!("{state} 2026-11-23-100000_promotions\n{state} 2026-11-23-220000_credentials\n");
+        let each = |state: &str| {
+            let names = ["2026-11-23-100000_promotions", "2026-11-23-220000_credentials", "2026-11-27-000000_fold_codes"];
+            names.map(|name| format!("{state} {name}\n")).concat()
+        };
         assert_eq!(text(&status()), each("pending"));
         assert_eq!(text(&run(&["migrate", "--database-url", &database.url])), each("applied"));
         assert_eq!(text(&status()), each("applied"));

@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{
-    Target,
+    Target, Writing,
     progress::{Progress, Total},
 };
 use crate::promotions::{
@@ -32,12 +32,25 @@ The columns:
   promotion_id  the id of that hold: `id` of a Promotion in the API
   linked_on     when it was linked, likewise
   state         of the hold, as in the API: ACTIVE, REDEEMED and so on
+  redemptions   how often it has been redeemed, without what was reversed
 
-One row for each customer that holds a code; one row with the last four columns empty for a code that nobody \
-holds. What changes while the export runs may be in it or not.";
+One row for each customer that holds a code; one row with the last five columns empty for a code that nobody \
+holds. What changes while the export runs may be in it or not.
 
-const HEADER: [&str; 9] =
-    ["code", "created_on", "revoked", "max_links", "link_count", "customer_id", "promotion_id", "linked_on", "state"];
+`promolink codes import` takes it in again, and says what it leaves out.";
+
+const HEADER: [&str; 10] = [
+    "code",
+    "created_on",
+    "revoked",
+    "max_links",
+    "link_count",
+    "customer_id",
+    "promotion_id",
+    "linked_on",
+    "state",
+    "redemptions",
+];
 
 /// Codes that are read at a time.
 const CODES: u32 = 1_000;
@@ -49,6 +62,8 @@ const HOLDS: u32 = 1_000;
 pub struct Arguments {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    writing: Writing,
 }
 
 /// Whoever reads has seen enough, as `head` does.
@@ -56,18 +71,18 @@ pub struct Arguments {
 #[error("the reader of the output has gone")]
 struct ReaderGone;
 
-pub async fn run(Arguments { target }: Arguments) -> anyhow::Result<()> {
-    match export(target).await {
+pub async fn run(Arguments { target, writing }: Arguments) -> anyhow::Result<()> {
+    match export(target, writing).await {
         Err(error) if error.is::<ReaderGone>() => Ok(()),
         exported => exported,
     }
 }
 
-async fn export(target: Target) -> anyhow::Result<()> {
+async fn export(target: Target, writing: Writing) -> anyhow::Result<()> {
     let (repository, campaign) = target.open().await?;
     // Nobody counts the codes for it: on a large campaign that would take as long as many pages.
     let mut progress = Progress::beside_output(Total::Unknown, "codes");
-    let mut sheet = Sheet { writer: csv::Writer::from_writer(io::stdout()), now: SystemClock.now() };
+    let mut sheet = Sheet { writing, writer: csv::Writer::from_writer(io::stdout()), now: SystemClock.now() };
     sheet.record(HEADER)?;
 
     let mut done = 0;
@@ -138,6 +153,7 @@ async fn write_group(
 
 /// The CSV that comes out.
 struct Sheet<W: Write> {
+    writing: Writing,
     writer: csv::Writer<W>,
     /// The moment that states are told of.
     now: Timestamp,
@@ -145,22 +161,35 @@ struct Sheet<W: Write> {
 
 impl<W: Write> Sheet<W> {
     fn unheld(&mut self, code: &PromotionCode) -> anyhow::Result<()> {
-        let empty = [const { String::new() }; 4];
-        self.record(about(code).iter().chain(&empty))
+        let empty = [const { String::new() }; 5];
+        let about = self.about(code);
+        self.record(about.iter().chain(&empty))
     }
 
     fn held(&mut self, code: &PromotionCode, holds: &[Promotion]) -> anyhow::Result<()> {
-        let about = about(code);
+        let about = self.about(code);
         for hold in holds {
             let hold = [
                 hold.customer_id.get().to_string(),
                 hold.id.get().to_string(),
                 hold.created_on.millis().to_string(),
                 name(hold.state(self.now)).to_owned(),
+                hold.redemption_count.to_string(),
             ];
             self.record(about.iter().chain(&hold))?;
         }
         Ok(())
+    }
+
+    /// The columns that are about the code.
+    fn about(&self, code: &PromotionCode) -> [String; 5] {
+        [
+            self.writing.cell(code.code.text()).into_owned(),
+            code.created_on.millis().to_string(),
+            code.revoked_on.is_some().to_string(),
+            code.max_links.map(|limit| limit.to_string()).unwrap_or_default(),
+            code.link_count.to_string(),
+        ]
     }
 
     fn record(&mut self, fields: impl IntoIterator<Item = impl AsRef<[u8]>>) -> anyhow::Result<()> {
@@ -179,17 +208,6 @@ fn written(result: csv::Result<()>) -> anyhow::Result<()> {
         }
         result => result.context("cannot write to standard output"),
     }
-}
-
-/// The columns that are about the code.
-fn about(code: &PromotionCode) -> [String; 5] {
-    [
-        code.code.text().to_owned(),
-        code.created_on.millis().to_string(),
-        code.revoked_on.is_some().to_string(),
-        code.max_links.map(|limit| limit.to_string()).unwrap_or_default(),
-        code.link_count.to_string(),
-    ]
 }
 
 /// A state as the API spells it.

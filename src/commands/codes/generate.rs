@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::{
-    BATCH, MaxLinks, Target, parse_max_links,
+    BATCH, MaxLinks, Target, Writing, parse_max_links,
     progress::{Progress, Total},
 };
 use crate::{
@@ -48,9 +48,12 @@ pub struct Arguments {
     /// The file to list them in, replaced if it is there; without it, standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    writing: Writing,
 }
 
-pub async fn run(Arguments { target, count, pattern, max_links, out }: Arguments) -> anyhow::Result<()> {
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { target, count, pattern, max_links, out, writing } = arguments;
     let (repository, campaign) = target.open().await?;
     if let Err(too_small) = check_space(&*repository, &campaign, &pattern, count).await? {
         bail!("{too_small} Nothing was generated.");
@@ -74,7 +77,7 @@ pub async fn run(Arguments { target, count, pattern, max_links, out }: Arguments
             .await
             .with_context(|| format!("stopped after {made} of {count} codes, which are listed"))?;
         made += codes.len() as u64;
-        write(&mut list, &codes).with_context(|| {
+        write(&mut list, writing, &codes).with_context(|| {
             format!("cannot list the codes; {made} of {count} were generated, and `promolink codes export` lists them")
         })?;
         progress.update(made, 0);
@@ -87,9 +90,9 @@ pub async fn run(Arguments { target, count, pattern, max_links, out }: Arguments
     Ok(())
 }
 
-fn write(list: &mut csv::Writer<impl Write>, codes: &[Code]) -> csv::Result<()> {
+fn write(list: &mut csv::Writer<impl Write>, writing: Writing, codes: &[Code]) -> csv::Result<()> {
     for code in codes {
-        list.write_record([code.text()])?;
+        list.write_record([&*writing.cell(code.text())])?;
     }
     Ok(list.flush()?)
 }

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 
+use super::Writing;
 use crate::commands::output;
 
 /// Rows that are told of where no file takes them all.
@@ -25,6 +26,7 @@ pub struct Rejected {
 
 /// Where rejected rows go: to a file, or the first of them to standard error.
 pub struct Rejects {
+    writing: Writing,
     file: Option<csv::Writer<File>>,
     first: Vec<Rejected>,
     count: u64,
@@ -32,7 +34,7 @@ pub struct Rejects {
 
 impl Rejects {
     /// Makes the file, if one is wanted.
-    pub fn create(path: Option<&Path>, input: &Path) -> anyhow::Result<Self> {
+    pub fn create(path: Option<&Path>, writing: Writing, input: &Path) -> anyhow::Result<Self> {
         let file = path.map(|path| {
             let same =
                 fs::canonicalize(path).is_ok_and(|path| fs::canonicalize(input).is_ok_and(|input| input == path));
@@ -42,7 +44,7 @@ impl Rejects {
             file.flush()?;
             Ok(file)
         });
-        Ok(Self { file: file.transpose()?, first: Vec::new(), count: 0 })
+        Ok(Self { writing, file: file.transpose()?, first: Vec::new(), count: 0 })
     }
 
     /// How many there were.
@@ -56,7 +58,7 @@ impl Rejects {
             self.count += 1;
             match &mut self.file {
                 Some(file) => file
-                    .write_record([&row.line.to_string(), &row.code, &row.reason])
+                    .write_record([&row.line.to_string(), &*self.writing.cell(&row.code), &row.reason])
                     .context("cannot write the rejected rows")?,
                 None if self.count <= SHOWN => self.first.push(row),
                 None => {}

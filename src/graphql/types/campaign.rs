@@ -118,7 +118,7 @@ impl Campaign {
 /// A campaign to define.
 #[derive(InputObject)]
 pub struct CreateCampaignInput {
-    /// Its name, for people: 1 to 200 characters.
+    /// Its name, for people: 1 to 200 characters, all of which can be seen.
     name: String,
     /// What its codes are for.
     mode: PromotionMode,
@@ -165,7 +165,7 @@ pub async fn create_campaign(ctx: &Context<'_>, input: CreateCampaignInput) -> R
 pub struct UpdateCampaignInput {
     /// The campaign's id.
     id: ID,
-    /// Another name: 1 to 200 characters.
+    /// Another name: 1 to 200 characters, all of which can be seen.
     name: Option<String>,
     /// Switches it on or off.
     active: Option<bool>,

@@ -24,7 +24,8 @@ const MAX_LINKS_A_CALL: usize = 500;
 pub struct LinkPromotionCodeInput {
     /// The customer, as the organisation's own systems number them.
     customer_id: Long,
-    /// The code, in any spelling: blanks around it, letter case and character width (Unicode NFKC) do not matter. 1 to
+    /// The code, in any spelling: letter case and character width (Unicode NFKC_Casefold), characters that are not seen,
+    /// blanks around it, repeated blanks, and which hyphens, apostrophes and quotation marks it has do not matter. 1 to
     /// 64 characters after trimming, no control characters.
     code: String,
     /// What the code is for.

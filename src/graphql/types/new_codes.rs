@@ -12,7 +12,7 @@ use super::{
 use crate::{
     auth::Principal,
     graphql::error::{broken, code_space_too_small, invalid_input, refused},
-    promotions::{self, Pattern, PromotionService, Refusal},
+    promotions::{self, Code, Pattern, PromotionService, Refusal},
 };
 
 /// The most codes that one call generates or imports.
@@ -73,7 +73,8 @@ pub async fn generate_promotion_codes(
 pub struct ImportPromotionCodesInput {
     /// The campaign that they are for.
     campaign_id: ID,
-    /// 1 to 10000 codes. For more, `promolink codes import` is on the command line.
+    /// 1 to 10000 codes of 1 to 64 characters, all of which can be seen. Send many as a variable: a document may have 256
+    /// KiB. For more, `promolink codes import` is on the command line.
     codes: Vec<String>,
     /// How many customers may link each code. Null: any number.
     #[graphql(default_with = "Some(1)")]
@@ -102,7 +103,7 @@ pub async fn import_promotion_codes(
     if !(1..=MAX_CODES_A_CALL).contains(&input.codes.len()) {
         return Err(invalid_input("codes", format_args!("1 to {MAX_CODES_A_CALL} codes are wanted")));
     }
-    let codes = parse_codes(&input.codes, "codes")?;
+    let codes = parse_codes(&input.codes, "codes", Code::parse_new)?;
     let max_links = parse_limit(input.max_links, "maxLinks")?;
     let campaign = campaign_of(ctx, &input.campaign_id).await?;
     let service = ctx.data::<Arc<PromotionService>>()?;

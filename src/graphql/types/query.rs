@@ -51,7 +51,7 @@ impl Reads {
         if !(1..=MAX_CODES).contains(&codes.len()) {
             return Err(invalid_input("codes", format_args!("1 to {MAX_CODES} codes are wanted")));
         }
-        let folded = parse_codes(&codes, "codes")?.into_iter().map(Code::into_folded);
+        let folded = parse_codes(&codes, "codes", Code::parse)?.into_iter().map(Code::into_folded);
         let found = ctx.data::<Loaders>()?.codes(mode.into(), folded).await?;
         Ok(found.into_iter().map(|code| code.map(PromotionCode)).collect())
     }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     graphql::error::invalid_input,
-    promotions::{self, Code},
+    promotions::{self, Code, InvalidCode},
 };
 
 /// What is out of range is kept as `None` rather than refused here, where nobody knows the field's name:
@@ -123,10 +123,14 @@ pub fn at_least_one(number: i32, field: &str) -> Result<u32, Error> {
         .ok_or_else(|| invalid_input(field, "a number of at least 1 is wanted"))
 }
 
-/// Reads a list of codes; the error tells which one is malformed.
-pub fn parse_codes(spellings: &[String], field: &str) -> Result<Vec<Code>, Error> {
+/// Reads a list of codes, each by `parse`; the error tells which one is malformed.
+pub fn parse_codes(
+    spellings: &[String],
+    field: &str,
+    parse: fn(&str) -> Result<Code, InvalidCode>,
+) -> Result<Vec<Code>, Error> {
     let parse = |(position, spelling): (usize, &String)| {
-        Code::parse(spelling).map_err(|reason| invalid_input(field, format_args!("at position {position}, {reason}")))
+        parse(spelling).map_err(|reason| invalid_input(field, format_args!("at position {position}, {reason}")))
     };
     spellings.iter().enumerate().map(parse).collect()
 }

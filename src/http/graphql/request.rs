@@ -1,28 +1,26 @@
 //! A request's parameters, out of a JSON body or a URL.
 
-use std::{borrow::Cow, time::Duration};
+use std::borrow::Cow;
 
 use axum::{
     body::Body,
     extract::Query,
     http::{HeaderMap, StatusCode, Uri, header::CONTENT_TYPE},
 };
-use futures_util::StreamExt;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use tokio::time;
+use tokio::task::spawn_blocking;
 
-use crate::graphql::{DocumentSource, VariableValues};
-
-/// The largest request body, in bytes: room for 500 links in one call, twice over.
-const MAX_BODY: usize = 256 * 1024;
-
-/// How much of a body that is too large is taken off the line, in bytes. Who sends more is cut off.
-const MAX_DROPPED: usize = 64 * 1024 * 1024;
-
-/// How long a body may take to arrive: at a slow phone's 30 KB a second, the largest is there in time.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+use super::{
+    Failure,
+    body::{self, Unread},
+};
+use crate::{
+    auth::Principal,
+    graphql::{DocumentSource, VariableValues},
+    http::concurrency::{Concurrency, Places},
+};
 
 /// What a request asks for.
 pub struct Params {
@@ -31,6 +29,8 @@ pub struct Params {
     pub variables: VariableValues,
     /// The length of what they were read from.
     pub bytes: usize,
+    /// What a large body holds while it is in memory.
+    pub place: Option<Places>,
 }
 
 /// A request that is none.
@@ -41,11 +41,11 @@ pub struct Malformed {
     pub reason: Cow<'static, str>,
 }
 
-fn malformed(status: StatusCode, reason: impl Into<Cow<'static, str>>) -> Malformed {
+pub fn malformed(status: StatusCode, reason: impl Into<Cow<'static, str>>) -> Malformed {
     Malformed { status, reason: reason.into() }
 }
 
-fn bad(reason: impl Into<Cow<'static, str>>) -> Malformed {
+pub fn bad(reason: impl Into<Cow<'static, str>>) -> Malformed {
     malformed(StatusCode::BAD_REQUEST, reason)
 }
 
@@ -81,16 +81,33 @@ struct PersistedQuery {
 }
 
 /// Reads a POST request.
-pub async fn from_body(headers: &HeaderMap, body: Body) -> Result<Params, Malformed> {
+pub async fn from_body(
+    headers: &HeaderMap,
+    body: Body,
+    principal: &Principal,
+    large_bodies: &Concurrency,
+) -> Result<Params, Unread> {
     if !is_json(headers) {
         let reason = "The body must be JSON, with the header content-type: application/json.";
-        return Err(malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+        return Err(malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason).into());
     }
-    let read = time::timeout(BODY_TIMEOUT, read(body)).await;
-    let late = malformed(StatusCode::REQUEST_TIMEOUT, "The body took more than 10 seconds to arrive.");
-    let bytes = read.unwrap_or(Err(late))?;
+    let (bytes, place) = body::read(body, principal, large_bodies).await?;
+    let Some(place) = place else { return Ok(from_json(&bytes)?) };
+    // It takes some 10 ms, which other requests should not wait for.
+    let parsed = spawn_blocking(move || {
+        body::check_values(&bytes)?;
+        let params = from_json(&bytes)?;
+        if let DocumentSource::Text(text) | DocumentSource::Hash { text: Some(text), .. } = &params.document {
+            body::check_document(text)?;
+        }
+        Ok::<_, Malformed>(Params { place: Some(place), ..params })
+    });
+    Ok(parsed.await.map_err(|_| Unread::Failed(Failure::Panicked))??)
+}
+
+fn from_json(bytes: &[u8]) -> Result<Params, Malformed> {
     // RFC 8259, section 8.1: a parser may ignore a byte order mark.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     // An array would be read as the parameters in a row.
     if bytes.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
         return Err(bad("Batched requests are not supported. Send each request by itself."));
@@ -154,7 +171,7 @@ fn params(json: Json, bytes: usize) -> Result<Params, Malformed> {
         }
     };
     let operation_name = json.operation_name.filter(|name| !name.is_empty());
-    Ok(Params { document, operation_name, variables: json.variables.unwrap_or_default(), bytes })
+    Ok(Params { document, operation_name, variables: json.variables.unwrap_or_default(), bytes, place: None })
 }
 
 /// The hash that names an automatic persisted query.
@@ -181,37 +198,4 @@ fn is_json(headers: &HeaderMap) -> bool {
         _ => true,
     };
     parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) && parts.all(utf8)
-}
-
-/// Takes a body off the line. A client that is cut off while it sends does not read the response.
-pub async fn discard(body: Body) {
-    let _ = time::timeout(BODY_TIMEOUT, async {
-        let (mut chunks, mut length) = (body.into_data_stream(), 0);
-        while let Some(Ok(chunk)) = chunks.next().await
-            && length <= MAX_BODY
-        {
-            length += chunk.len();
-        }
-    })
-    .await;
-}
-
-/// Reads a body. The rest of one that is too large is taken off the line and dropped, or its sender would be cut off
-/// before the answer.
-async fn read(body: Body) -> Result<Vec<u8>, Malformed> {
-    let mut chunks = body.into_data_stream();
-    let (mut bytes, mut length) = (Vec::new(), 0);
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| bad("The body did not arrive whole."))?;
-        length += chunk.len();
-        if length <= MAX_BODY {
-            bytes.extend_from_slice(&chunk);
-        } else if length > MAX_DROPPED {
-            break;
-        }
-    }
-    if length > MAX_BODY {
-        return Err(malformed(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 256 KiB."));
-    }
-    Ok(bytes)
 }

@@ -59,7 +59,7 @@ impl CodeImport for Import {
         } else {
             link_in_transaction(connection, &requests, codes.created_on).await?
         };
-        Ok(codes.outcomes(customers, added, &elsewhere, links))
+        Ok(codes.outcomes(customers, added, &elsewhere, &requests, links))
     }
 
     async fn commit(&mut self) -> StoreResult<()> {

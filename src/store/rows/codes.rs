@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::{Id, count_to_db, mode_from_db, mode_to_db};
 use crate::{
-    promotions::{Code, CodeKey, FoldedCode, NewCodes, PromotionCode, StoreError, Timestamp},
+    promotions::{Code, CodeKey, FoldedCode, NewCode, NewCodes, PromotionCode, StoreError, Timestamp},
     store::schema::promotion_codes,
 };
 
@@ -66,19 +66,21 @@ pub struct NewCodeRow<'a> {
     code: &'a str,
     campaign_id: Id,
     created_on: i64,
+    revoked_on: Option<i64>,
     max_links: Option<i32>,
 }
 
 impl<'a> NewCodeRow<'a> {
-    pub fn new(codes: &NewCodes, code: &'a Code) -> Self {
+    pub fn new(codes: &NewCodes, new: &'a NewCode) -> Self {
         Self {
             org_id: codes.org.get(),
             mode: mode_to_db(codes.mode),
-            folded: code.folded().as_str(),
-            code: code.text(),
+            folded: new.code.folded().as_str(),
+            code: new.code.text(),
             campaign_id: Id(codes.campaign_id.get()),
             created_on: codes.created_on.millis(),
-            max_links: codes.max_links.map(count_to_db),
+            revoked_on: codes.revoked_on(new).map(Timestamp::millis),
+            max_links: new.max_links.map(count_to_db),
         }
     }
 }

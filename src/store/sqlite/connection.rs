@@ -48,6 +48,14 @@ pub fn connect_to_write(path: &Path) -> Result<SqliteConnection, OpenError> {
     Ok(connection)
 }
 
+/// Opens the connection that applies migrations. Foreign keys are not checked row by row: a migration may change both ends,
+/// and to find the promotions of one code takes a look at all of them.
+pub fn connect_to_migrate(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let mut connection = connect(path)?;
+    connection.batch_execute("PRAGMA foreign_keys = OFF;")?;
+    Ok(connection)
+}
+
 /// Opens one connection that only looks, and makes nothing of the file that it wasn't before.
 pub fn look(path: &Path) -> Result<SqliteConnection, OpenError> {
     let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;

@@ -10,7 +10,7 @@ use diesel::{
 
 use super::{blocking, connect, link::link, look_ups};
 use crate::{
-    promotions::{Code, CodeImport, CustomerId, FoldedCode, NewCodes, RowOutcome, StoreError},
+    promotions::{CodeImport, CustomerId, FoldedCode, NewCode, NewCodes, RowOutcome, StoreError},
     store::{
         error::{OpenError, StoreResult},
         rows::{CodeRow, NewCodeRow, into_domain},
@@ -22,15 +22,15 @@ use crate::{
 pub fn add_codes(connection: &mut SqliteConnection, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
     let mut added = Vec::with_capacity(codes.codes.len());
     // In the order of the tables, so that neighbours are written while their page is at hand.
-    let mut sorted: Vec<&Code> = codes.codes.iter().collect();
-    sorted.sort_by_key(|code| code.folded());
-    for code in sorted {
+    let mut sorted: Vec<&NewCode> = codes.codes.iter().collect();
+    sorted.sort_by_key(|new| new.code.folded());
+    for new in sorted {
         let rows = diesel::insert_into(promotion_codes::table)
-            .values(NewCodeRow::new(codes, code))
+            .values(NewCodeRow::new(codes, new))
             .on_conflict_do_nothing()
             .execute(connection)?;
         if rows == 1 {
-            added.push(code.folded().clone());
+            added.push(new.code.folded().clone());
         }
     }
     Ok(added)
@@ -115,5 +115,5 @@ fn add_rows(
     let elsewhere = codes.elsewhere(present);
     let requests = codes.link_requests(customers, &elsewhere);
     let links = if requests.is_empty() { Vec::new() } else { link(connection, &requests, codes.created_on)? };
-    Ok(codes.outcomes(customers, added, &elsewhere, links))
+    Ok(codes.outcomes(customers, added, &elsewhere, &requests, links))
 }

@@ -11,7 +11,7 @@ use diesel::{
 
 use super::{CodeKeys, query_id};
 use crate::{
-    promotions::{FoldedCode, NewCodes, OrgId, Promotion, PromotionMode},
+    promotions::{FoldedCode, NewCode, NewCodes, OrgId, Promotion, PromotionMode, Timestamp},
     store::{
         rows::{Id, count_to_db, mode_to_db},
         schema::PublicId,
@@ -105,26 +105,27 @@ pub struct InsertCodes<'a> {
     created_on: i64,
     campaign: Id,
     mode: i16,
-    max_links: Option<i32>,
     /// In order, so that two imports of the same codes wait for each other in one direction.
     folded: Vec<&'a str>,
     texts: Vec<&'a str>,
+    max_links: Vec<Option<i32>>,
+    revoked_on: Vec<Option<i64>>,
 }
 
 impl<'a> InsertCodes<'a> {
     pub fn new(codes: &'a NewCodes) -> Self {
-        let mut texts: Vec<_> = codes.codes.iter().map(|code| (code.folded().as_str(), code.text())).collect();
+        let mut sorted: Vec<&NewCode> = codes.codes.iter().collect();
         // Of two spellings of one code the first is kept, as on SQLite.
-        texts.sort_by_key(|(folded, _)| *folded);
-        let (folded, texts) = texts.into_iter().unzip();
+        sorted.sort_by_key(|new| new.code.folded());
         Self {
             org: codes.org.get(),
             created_on: codes.created_on.millis(),
             campaign: Id(codes.campaign_id.get()),
             mode: mode_to_db(codes.mode),
-            max_links: codes.max_links.map(count_to_db),
-            folded,
-            texts,
+            folded: sorted.iter().map(|new| new.code.folded().as_str()).collect(),
+            texts: sorted.iter().map(|new| new.code.text()).collect(),
+            max_links: sorted.iter().map(|new| new.max_links.map(count_to_db)).collect(),
+            revoked_on: sorted.iter().map(|new| codes.revoked_on(new).map(Timestamp::millis)).collect(),
         }
     }
 }
@@ -132,7 +133,8 @@ impl<'a> InsertCodes<'a> {
 impl QueryFragment<Pg> for InsertCodes<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
-            "INSERT INTO promotion_codes (org_id, mode, campaign_id, created_on, max_links, folded, code) SELECT ",
+            "INSERT INTO promotion_codes (org_id, mode, campaign_id, created_on, folded, code, max_links, revoked_on) \
+             SELECT ",
         );
         out.push_bind_param::<BigInt, _>(&self.org)?;
         out.push_sql(", ");
@@ -141,13 +143,15 @@ impl QueryFragment<Pg> for InsertCodes<'_> {
         out.push_bind_param::<PublicId, _>(&self.campaign)?;
         out.push_sql(", ");
         out.push_bind_param::<BigInt, _>(&self.created_on)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Nullable<Integer>, _>(&self.max_links)?;
-        out.push_sql(", folded, code FROM unnest(");
+        out.push_sql(", new.* FROM unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.folded)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Text>, _>(&self.texts)?;
-        out.push_sql(") AS new (folded, code) ON CONFLICT DO NOTHING RETURNING folded");
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Integer>>, _>(&self.max_links)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.revoked_on)?;
+        out.push_sql(") AS new (folded, code, max_links, revoked_on) ON CONFLICT DO NOTHING RETURNING folded");
         Ok(())
     }
 }

@@ -1,0 +1,196 @@
+//! Which characters are left out of comparisons, and what two spellings of one code have in common.
+//!
+//! Stored codes are found by their folded text. Whoever changes what [`fold`] returns, be it by newer tables of Unicode,
+//! must add a migration that folds stored codes again (`store/migrations/fold_codes.rs`).
+
+use std::{borrow::Cow, fmt};
+
+use icu_casemap::CaseMapper;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+use icu_properties::{CodePointSetData, props::DefaultIgnorableCodePoint};
+
+/// A character that a person can't see, in a text that people read and type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub struct Invisible(char);
+
+impl fmt::Display for Invisible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "U+{:04X}, an invisible or control character: remove it", u32::from(self.0))
+    }
+}
+
+/// Rejects control characters, line and paragraph separators, the marks of interlinear annotations, and whatever Unicode
+/// lets programs ignore, such as zero-width spaces, byte order marks, soft hyphens and bidirectional controls.
+///
+/// Joiners and variation selectors are permitted behind a character that is not ASCII: emoji, Persian and the scripts of
+/// India are spelled with them.
+pub fn all_visible(text: &str) -> Result<(), Invisible> {
+    let mut before = 'a';
+    let invisible = text.chars().find(|&character| {
+        let shapes = is_joiner_or_selector(character) && !before.is_ascii();
+        before = character;
+        !shapes && (is_control(character) || is_ignorable(character))
+    });
+    invisible.map_or(Ok(()), |character| Err(Invisible(character)))
+}
+
+/// Rejects the characters of [`all_visible`] that are not ignored in comparisons.
+pub fn no_control(text: &str) -> Result<(), Invisible> {
+    text.chars().find(|&character| is_control(character)).map_or(Ok(()), |character| Err(Invisible(character)))
+}
+
+/// The text without the characters that are ignored in comparisons.
+pub fn without_ignorable(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || !text.contains(is_ignorable) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(is_ignorable, ""))
+}
+
+fn is_control(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
+}
+
+fn is_ignorable(character: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+}
+
+fn is_joiner_or_selector(character: char) -> bool {
+    matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// What all spellings of a code have in common.
+///
+/// It is Unicode's compatibility caseless form (NFKC_Casefold, section 3.13 of the core specification): without ignorable
+/// characters, letter case, character width or other compatibility distinctions. Beyond that, hyphens, apostrophes and
+/// quotation marks that keyboards and word processors substitute count as those of ASCII, and blanks in a row as one.
+pub fn fold(text: &str) -> String {
+    let folded = if text.is_ascii() { text.to_ascii_lowercase() } else { fold_unicode(text) };
+    if folded.contains(char::is_whitespace) {
+        return folded.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
+    folded
+}
+
+fn fold_unicode(text: &str) -> String {
+    let (canonical, compatible) = (DecomposingNormalizerBorrowed::new_nfd(), DecomposingNormalizerBorrowed::new_nfkd());
+    let cases = CaseMapper::new();
+    // Definition D146: decomposed before the first folding, since folding a Greek iota subscript would otherwise move it
+    // before accents that follow it. Decomposing further can yield new capitals, so folding is done twice. Substitutes are
+    // replaced before that, as it makes two characters of an acute accent, and after it, as it makes dashes of their small
+    // and vertical forms.
+    let visible = in_ascii(&canonical.normalize(&without_ignorable(text)));
+    let once = in_ascii(&compatible.normalize(&cases.fold_string(&visible)));
+    ComposingNormalizerBorrowed::new_nfkc().normalize(&cases.fold_string(&once)).into_owned()
+}
+
+/// The text with the characters of ASCII for which keyboards and word processors put others.
+fn in_ascii(text: &str) -> String {
+    let original = |character| match character {
+        // Hyphens, dashes of all lengths and the minus sign.
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        // The acute accent, the letter apostrophe, single quotation marks and the prime.
+        '\u{b4}' | '\u{2bc}' | '\u{2018}'..='\u{201b}' | '\u{2032}' => '\'',
+        '\u{201c}'..='\u{201f}' | '\u{2033}' => '"',
+        other => other,
+    };
+    text.chars().map(original).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    fn characters() -> impl Iterator<Item = char> {
+        '\0'..=char::MAX
+    }
+
+    #[test]
+    fn what_folding_returns_has_changed_only_with_a_migration() {
+        let mut all = Sha256::new();
+        for character in characters() {
+            all.update(fold(&format!("a{character}b\n")));
+        }
+        let digest = u64::from_be_bytes(all.finalize()[..8].try_into().unwrap());
+        assert_eq!(
+            digest, 0x8a21_e398_7ff4_9aeb,
+            "add a migration that folds stored codes again, then change this digest"
+        );
+    }
+
+    #[test]
+    fn spellings_of_one_code_fold_alike() {
+        for (one, other) in [
+            ("SAVE-20", "save-20"),
+            ("SAVE-20", "\u{3000}\u{ff33}\u{ff21}\u{ff36}\u{ff25}\u{ff0d}\u{ff12}\u{ff10} "),
+            ("STRASSE", "stra\u{df}e"),
+            ("FINE", "\u{fb01}ne"),
+            ("CAFE\u{301}", "caf\u{e9}"),
+            // The iota subscript and its capital, each with an accent on top.
+            ("\u{391}\u{301}\u{399}", "\u{1fb3}\u{301}"),
+            ("\u{391}\u{345}\u{301}", "\u{1fb4}"),
+            ("SAVE20", "save20\u{200b}"),
+            ("SAVE20", "\u{feff}sa\u{ad}ve\u{2060}20\u{202c}"),
+            ("TWO WORDS", "two \u{a0} words"),
+            ("DON'T", "don\u{2019}t"),
+            ("DON'T", "don\u{b4}t"),
+            ("\"VIP\"", "\u{201e}vip\u{201c}"),
+        ] {
+            assert_eq!(fold(one), fold(other), "{one:?} {other:?}");
+        }
+        for dash in "\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2015}\u{2212}\u{fe58}\u{fe63}".chars() {
+            assert_eq!(fold(&format!("SAVE{dash}20")), "save-20", "{dash:?}");
+        }
+        assert_ne!(fold("A--B"), fold("A-B"));
+        assert_ne!(fold("A B"), fold("AB"));
+    }
+
+    #[test]
+    fn characters_that_are_not_seen_are_rejected_by_their_number() {
+        let rejected = |text: &str| all_visible(text).unwrap_err().to_string();
+        for (text, number) in [
+            ("\u{200b}", "U+200B,"),
+            ("A\u{202e}B", "U+202E,"),
+            ("\u{feff}code", "U+FEFF,"),
+            ("SA\u{ad}VE", "U+00AD,"),
+            ("SAVE\u{2060}", "U+2060,"),
+            ("SAVE\u{200d}20", "U+200D,"),
+            ("A\0", "U+0000,"),
+            ("A\u{2028}B", "U+2028,"),
+            ("A\u{e0041}", "U+E0041,"),
+        ] {
+            assert!(rejected(text).starts_with(number), "{}", rejected(text));
+        }
+        for text in
+            ["SAVE 20", "\u{2764}\u{fe0f}", "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}", "\u{1f469}\u{200d}\u{1f680}"]
+        {
+            assert_eq!(all_visible(text), Ok(()));
+        }
+    }
+
+    #[test]
+    fn no_folded_character_is_ignorable_or_folds_further() {
+        for character in characters() {
+            let once = fold(&format!("a{character}b"));
+            assert_eq!(fold(&once), once, "{character:?}");
+            assert!(!once.contains(is_ignorable), "{character:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn folding_twice_is_folding_once(text in "\\PC{1,20}") {
+            let once = fold(&text);
+            prop_assert_eq!(fold(&once), once);
+        }
+
+        #[test]
+        fn canonically_equivalent_spellings_fold_alike(text in "[\u{370}-\u{3ff}\u{1f00}-\u{1fff}\u{300}-\u{345}]{1,8}") {
+            let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(&text).into_owned();
+            prop_assert_eq!(fold(&decomposed), fold(&text));
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Files as spreadsheets, mail tools and exports write them.
+
+use super::*;
+use crate::support::Caller;
+
+on_both_databases! {
+    async fn lines_may_end_in_any_way_and_columns_be_separated_in_any_way(database: Database) {
+        let shop = Shop::open(&database, campaign("Summer")).await;
+        for (number, (end, separator)) in [("\r", ','), ("\r\n", ';'), ("\n", '\t'), ("\r", ';')].into_iter().enumerate() {
+            let rows = ["CODE ; Customer_Id", "A-#; 1 ", "\"B-#\";", "C-#;3"].map(|row| row.replace(';', &separator.to_string()));
+            let text = rows.join(end).replace('#', &number.to_string());
+            shop.succeeds("import", &[&shop.file("codes.csv", text.as_bytes())]);
+            let kept = codes_and_customers(&shop);
+            let expected = [("A", "1"), ("B", ""), ("C", "3")].map(|(code, customer)| [format!("{code}-{number}"), customer.to_owned()]);
+            assert!(expected.iter().all(|row| kept.contains(row)), "{kept:?}");
+        }
+        let errors = shop.fails("import", &[&shop.file("bad.csv", b"code\rGOOD\r\r\nB\0AD\r")]);
+        assert!(errors.contains("line 4: a promotion code can't contain U+0000"), "{errors}");
+    }
+
+    async fn a_byte_order_mark_is_no_part_of_a_code(database: Database) {
+        let shop = Shop::open(&database, campaign("Summer")).await;
+        let mut process = shop.start("import", &["-"]);
+        let mut input = process.stdin.take().unwrap();
+        for piece in [&b"\xef"[..], b"\xbb", b"\xbfcode\nA\n"] {
+            input.write_all(piece).unwrap();
+            input.flush().unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        drop(input);
+        let output = process.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+        // Two files in one, with a mark and without.
+        let file = shop.file("two.csv", "\u{feff}code\nB\n\u{feff}code\nC\ncode\nD\n".as_bytes());
+        let errors = shop.fails("import", &[&file]);
+        assert!(errors.contains("line 3: a promotion code can't contain U+FEFF"), "{errors}");
+        assert!(errors.contains("line 5: the header is repeated"), "{errors}");
+        assert_eq!(codes_and_customers(&shop), ["A", "B", "C", "D"].map(|code| [code.to_owned(), String::new()]));
+    }
+
+    async fn a_header_that_would_be_misread_is_refused(database: Database) {
+        let shop = Shop::open(&database, campaign("Summer")).await;
+        for (header, expected) in [
+            ("code,customerId", "the column `customerId`, which is unknown"),
+            ("code,Customer ID", "the column `Customer ID`, which is unknown"),
+            ("code,note", "an import reads code, customer_id, max_links, revoked, state, redemptions"),
+            ("code,note", "--ignore NAME skips another"),
+            ("code,Code", "the column `Code` twice"),
+            ("code,customer_id,customer_id", "the column `customer_id` twice"),
+        ] {
+            let file = shop.file("codes.csv", format!("{header}\nA,1,1\n").as_bytes());
+            let errors = shop.fails("import", &[&file]);
+            assert!(errors.contains(expected), "{errors}");
+        }
+        let binary = fs::read(env!("CARGO_BIN_EXE_promolink")).unwrap();
+        let utf16: Vec<u8> = "\u{feff}code\nA\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (content, expected) in [
+            (&binary[..1 << 20], "not text in UTF-8"),
+            (&utf16, "UTF-16"),
+            (b"Gr\xf6\xdfe,code\nA,B\n", "not text in UTF-8"),
+        ] {
+            let errors = shop.fails("import", &[&shop.file("codes.csv", content)]);
+            // A machine may be set to show stacks.
+            let errors = errors.split("Stack backtrace").next().unwrap();
+            assert!(errors.contains(expected) && errors.len() < 500, "{errors}");
+            assert!(!errors.contains(|character: char| character.is_control() && character != '\n'), "{errors:?}");
+        }
+        let errors = shop.fails("import", &[&shop.file("codes.csv", "x".repeat(10_000).as_bytes())]);
+        assert!(errors.split("Stack backtrace").next().unwrap().len() < 500, "{errors}");
+        for empty in ["code\n", "code,customer_id\r\n,\r\n , \r\n"] {
+            let errors = shop.fails("import", &[&shop.file("codes.csv", empty.as_bytes())]);
+            assert!(errors.contains("has no rows below its header"), "{errors}");
+        }
+        assert_eq!(shop.export(), [] as [Row; 0]);
+    }
+
+    async fn cells_are_read_strictly_and_empty_rows_skipped(database: Database) {
+        let shop = Shop::open(&database, campaign("Summer")).await;
+        let file = shop.file("codes.csv", b"code,customer_id\nA,7\n,\n , \n\"\",\"\"\n \t\nB,0042\n");
+        shop.succeeds("import", &[&file, "--all-or-nothing"]);
+        assert_eq!(codes_and_customers(&shop), [["A", "7"], ["B", "42"]].map(|row| row.map(str::to_owned)));
+        let rows = [
+            ("C,+42", "customer_id is malformed"),
+            ("C,-0", "customer_id is malformed"),
+            ("C,4e2", "customer_id is malformed"),
+            (" \"C\",1", "a blank stands before a quote"),
+            ("C,\t\"1\"", "a blank stands before a quote"),
+            ("'=C,1", "marked for a spreadsheet"),
+            ("C\u{200b},1", "U+200B"),
+            ("\u{202e}C,1", "U+202E"),
+        ];
+        let lines: Vec<String> = rows.iter().map(|(row, _)| format!("{row}\n")).collect();
+        let text = lines.concat();
+        let errors = shop.fails("import", &[&shop.file("bad.csv", format!("code,customer_id\n{text}").as_bytes())]);
+        for (line, (row, reason)) in rows.iter().enumerate() {
+            let found = errors.lines().any(|error| error.starts_with(&format!("line {}: ", line + 2)) && error.contains(reason));
+            assert!(found, "{row:?}: {errors}");
+        }
+        assert_eq!(shop.export().len(), 2);
+    }
+
+    async fn an_export_goes_back_in_and_nothing_comes_back_live(database: Database) {
+        let codes = campaign("Summer").with(|campaign| campaign.max_redemptions_per_link = 2).code("FREE", Some(3));
+        let codes = codes.code("OPEN", None).code("HELD", Some(1)).code("USED", Some(1)).code("HALF", Some(1));
+        let shop = Shop::open(&database, codes.code("BOTH", Some(1)).revoked_code("REVOKED")).await;
+        let server = Server::serve(&database, &[]);
+        let admin = server.caller(&database.key(ORG, "admin"));
+        for (customer, code) in [(1, "HELD"), (1, "OPEN"), (2, "OPEN"), (3, "USED"), (4, "HALF"), (5, "BOTH")] {
+            assert_eq!(code_of(&admin.link(customer, code).await), "OK");
+        }
+        for (customer, code, order) in [(3, "USED", "1"), (3, "USED", "2"), (4, "HALF", "3")] {
+            assert_eq!(code_of(&admin.redeem(customer, code, order).await), "OK");
+        }
+        revoke(&admin, "BOTH").await;
+        let file = shop.file("export.csv", shop.succeeds("export", &[]).as_bytes());
+        assert!(shop.export().iter().any(|row| row[0] == "HALF" && row[8..] == ["ACTIVE", "1"]));
+
+        let other = if database.url.starts_with("sqlite:") { Database::sqlite() } else { Database::postgres() };
+        let copy = Shop::open(&other, campaign("Copy")).await;
+        let said = copy.fails("import", &[&file]);
+        assert!(said.contains("codes added: 5, there already: 1; linked to the customers of their rows: 3"), "{said}");
+        assert_eq!(said.matches("an import would make it active").count(), 2, "{said}");
+        assert!(said.contains("was not linked"), "{said}");
+        let kept: Vec<[String; 4]> = copy.export().iter().map(|row| [0, 2, 3, 5].map(|column| row[column].clone())).collect();
+        let expected = [
+            ["BOTH", "true", "1", ""],
+            ["FREE", "false", "3", ""],
+            ["HELD", "false", "1", "1"],
+            ["OPEN", "false", "", "1"],
+            ["OPEN", "false", "", "2"],
+            ["REVOKED", "true", "1", ""],
+        ];
+        assert_eq!(kept, expected.map(|row| row.map(str::to_owned)));
+        let errors = copy.fails("import", &[&file, "--max-links", "2"]);
+        assert!(errors.contains("has a column max_links"), "{errors}");
+        let odd = copy.file("odd.csv", b"code,max_links,revoked\nX,0,\nY,,perhaps\nZ,2,TRUE\n");
+        let errors = copy.fails("import", &[&odd]);
+        assert!(errors.contains("line 2: max_links is malformed") && errors.contains("line 3: revoked is malformed"), "{errors}");
+        assert_eq!(copy.export().last().unwrap()[..4], ["Z", &copy.export().last().unwrap()[1], "true", "2"].map(str::to_owned));
+    }
+
+    async fn a_spreadsheet_gets_no_formulas_if_it_is_asked_for(database: Database) {
+        let shop = Shop::open(&database, campaign("Summer")).await;
+        let codes = ["=1+1", "+A", "-B", "@C", "PLAIN"];
+        let file = shop.file("codes.csv", format!("code\n{}\n", codes.join("\n")).as_bytes());
+        shop.succeeds("import", &[&file]);
+        let exported = |arguments: &[&str]| -> HashSet<String> {
+            let text = shop.succeeds("export", arguments);
+            records(text.strip_prefix(HEADER).unwrap()).into_iter().map(|row| row[0].clone()).collect()
+        };
+        assert_eq!(exported(&[]), codes.map(str::to_owned).into());
+        assert_eq!(exported(&["--spreadsheet"]), ["'=1+1", "'+A", "'-B", "'@C", "PLAIN"].map(str::to_owned).into());
+        let generated = shop.succeeds("generate", &["--count", "1", "--pattern", "=########", "--spreadsheet"]);
+        assert!(generated.starts_with("code\n'="), "{generated}");
+        let (bad, list) = (shop.file("bad.csv", b"code,customer_id\n=2,x\n"), shop.path("rejects.csv"));
+        shop.fails("import", &[&bad, "--rejects", &list, "--spreadsheet"]);
+        assert!(fs::read_to_string(&list).unwrap().contains("\n2,'=2,"));
+    }
+}
+
+fn codes_and_customers(shop: &Shop) -> Vec<[String; 2]> {
+    shop.export().iter().map(|row| [row[0].clone(), row[5].clone()]).collect()
+}
+
+async fn revoke(admin: &Caller, code: &str) {
+    let revoke =
+        format!("mutation {{ revokePromotionCode(input: {{ code: \"{code}\", mode: DISCOUNT }}) {{ revoked }} }}");
+    admin.data(&revoke, serde_json::Value::Null).await;
+}
