@@ -17,7 +17,7 @@ use tracing_subscriber::{EnvFilter, Layer, fmt::format::JsonFields, layer::Subsc
 use self::{json::JsonLines, log_queue::LogGuard};
 
 #[cfg(feature = "otlp")]
-pub use self::traces::{TRACE_HEADERS, adopt, finish};
+pub use self::traces::{adopt, finish};
 pub use self::{
     metrics::{METRICS_TYPE, keep_metrics, metrics},
     sparing::Sparing,

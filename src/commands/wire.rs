@@ -13,7 +13,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "GraphQL over HTTP")]
 pub struct WireArguments {
-    /// An origin whose pages may call the API (CORS), such as `https://shop.example`; may be given more than once
+    /// An origin whose pages may call the API (CORS), such as `https://shop.example`; may be given more than once. With `dev`,
+    /// pages of loopback origins may call as well
     #[arg(long = "cors-origin", env = "PROMOLINK_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     origins: Vec<String>,
     /// A file of persisted documents that callers may name by documentId: the manifest of graphql-codegen
