@@ -31,11 +31,10 @@ use tower::util::{MapRequestLayer, option_layer};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::{CompressionLayer, DefaultPredicate, Predicate},
-    cors::{AllowHeaders, CorsLayer},
-    request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
+    cors::{AllowHeaders, AllowOrigin, CorsLayer},
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     sensitive_headers::SetSensitiveRequestHeadersLayer,
     set_header::SetResponseHeaderLayer,
-    trace::TraceLayer,
 };
 
 use self::graphql::TooLargeToCompress;
@@ -88,7 +87,8 @@ pub struct WireSettings {
     pub graphiql: bool,
     /// The origins whose pages may call the API.
     pub origins: Vec<Origin>,
-    /// Whether callers must know the server by a name of this machine's own. They may then see what operators see.
+    /// Whether callers must know the server by a name of this machine's own. They may then see what operators see, and pages
+    /// of this machine may call.
     pub local_names_only: bool,
 }
 
@@ -113,7 +113,8 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
         routes = routes.layer(middleware::from_fn(origin::local_names_only));
     }
     let shed_load = middleware::from_fn_with_state(shared.clone(), graphql::shed_load);
-    let cors = (!settings.origins.is_empty()).then(|| cors(settings.origins));
+    let with_cors = settings.local_names_only || !settings.origins.is_empty();
+    let cors = with_cors.then(|| cors(settings.origins, settings.local_names_only));
     // In the order in which a request passes them: its id is set before all else. All in one, since routes box what each
     // call adds, and clone it for each request.
     let routes = routes.with_state(shared).layer((
@@ -122,10 +123,10 @@ pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>)
         PropagateRequestIdLayer::new(REQUEST_ID),
         always(REFERRER_POLICY, "no-referrer"),
         always(X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        middleware::from_fn(access_log::observe),
         option_layer(cors),
         shed_load,
         SetSensitiveRequestHeadersLayer::new(once(AUTHORIZATION)),
-        TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(access_log::tell).on_failure(()),
         CatchPanicLayer::new(),
         compression(),
     ));
@@ -168,26 +169,16 @@ fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<Heade
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }
 
-/// Lets pages of these origins call the API. Credentials are sent by their scripts, never by the browser itself.
-fn cors(origins: Vec<Origin>) -> CorsLayer {
+/// Lets pages of these origins call the API and, where the server is for this machine alone, pages of this machine.
+/// Credentials are sent by their scripts, never by the browser itself.
+fn cors(origins: Vec<Origin>, and_local_ones: bool) -> CorsLayer {
+    let may_call = move |origin: &HeaderValue| {
+        origins.iter().any(|permitted| permitted == origin) || and_local_ones && origin::is_local(origin)
+    };
     CorsLayer::new()
-        .allow_origin(origins.into_iter().map(Origin::into_value).collect::<Vec<_>>())
+        .allow_origin(AllowOrigin::predicate(move |origin, _| may_call(origin)))
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([REQUEST_ID, RETRY_AFTER])
         .max_age(PREFLIGHT_AGE)
-}
-
-fn span<B>(request: &Request<B>) -> tracing::Span {
-    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
-    // At this level the span is there for errors whatever else is logged.
-    let span = tracing::error_span!("request", %id);
-    #[cfg(feature = "otlp")]
-    {
-        use crate::telemetry::{TRACE_HEADERS, adopt};
-
-        let header = |name: &str| Some((name.to_owned(), request.headers().get(name)?.to_str().ok()?.to_owned()));
-        adopt(&span, TRACE_HEADERS.into_iter().filter_map(header));
-    }
-    span
 }

@@ -17,7 +17,7 @@ mod sqlite;
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
-pub use check::{Checked, check, invariants};
+pub use check::{Checked, Example, check, invariants};
 pub use error::OpenError;
 pub use migrations::{Collisions, Migration, MigrationState, fold_again, migrate, status};
 

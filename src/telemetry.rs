@@ -20,7 +20,7 @@ use tracing_subscriber::{
 use self::json::JsonLines;
 
 #[cfg(feature = "otlp")]
-pub use self::traces::{TRACE_HEADERS, adopt, finish};
+pub use self::traces::{adopt, finish};
 pub use self::{
     log_queue::LogGuard,
     metrics::{METRICS_TYPE, keep_metrics, metrics},

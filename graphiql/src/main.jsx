@@ -6,12 +6,12 @@ import "graphiql/style.css";
 import "@graphiql/plugin-explorer/style.css";
 import "./page.css";
 
-import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { useEffect } from "react";
 import { createRoot } from "react-dom/client";
 
+import { EXPLORER } from "./explorer.jsx";
 import { fetcher } from "./fetcher.js";
 import { HEADERS, TABS, firstVariables, keepsHeaders } from "./opening.js";
 
@@ -43,7 +43,7 @@ createRoot(document.getElementById("page")).render(
     fetcher={fetcher}
     initialVariables={firstVariables}
     inputValueDeprecation
-    plugins={[explorerPlugin(), HISTORY_PLUGIN]}
+    plugins={[EXPLORER, HISTORY_PLUGIN]}
     schemaDescription
     shouldPersistHeaders={keepsHeaders}
     showPersistHeadersSettings

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Database, output, parse_org, settings_error};
 use crate::{
-    auth::{ApiKey, KeyRole},
+    auth::{ApiKey, ApiKeyId, KeyRole, Secret, ShownKey},
     promotions::{Clock, OrgId, SystemClock, Timestamp, all_visible},
 };
 
@@ -58,9 +58,9 @@ pub struct Create {
 pub struct Revoke {
     #[command(flatten)]
     target: Target,
-    /// The key's id, as lists show it
-    #[arg(value_name = "ID")]
-    id: Uuid,
+    /// The key's id, as lists show it, or the key itself, which is not printed
+    #[arg(value_name = "ID|KEY")]
+    key: Secret,
 }
 
 /// Whose keys, and where they are.
@@ -144,16 +144,31 @@ fn line([id, role, state, created, expires, used, name]: [&str; 7]) -> String {
     format!("{}\n", line.trim_end())
 }
 
-async fn revoke(Revoke { target, id }: Revoke) -> anyhow::Result<()> {
+async fn revoke(Revoke { target, key }: Revoke) -> anyhow::Result<()> {
+    let id = id_of(key.expose(), target.org)?;
     let (url, store) = target.database.open().await?;
-    let revoked = store.api_keys.revoke_key(target.org, id.into(), SystemClock.now()).await;
-    match revoked.with_context(|| format!("cannot write to {url}"))?.and_then(|key| key.revoked_on) {
-        Some(moment) => {
-            output::report(format_args!("revoked {id} on {}\n", rfc3339(moment)));
-            Ok(())
+    let revoked = store.api_keys.revoke_key(target.org, id, SystemClock.now()).await;
+    let revoked = revoked.with_context(|| format!("cannot write to {url}"))?.and_then(|key| key.revoked_on);
+    let (org, id) = (target.org.get(), id.get());
+    let Some(moment) = revoked else {
+        bail!("organisation {org} has no key {id}: `promolink key list` shows those that it has");
+    };
+    output::report(format_args!("revoked {id} on {}\n", rfc3339(moment)));
+    Ok(())
+}
+
+/// The id of a key of this organisation, out of the id or the key itself. Errors don't repeat it: it may be a secret.
+fn id_of(text: &str, org: OrgId) -> anyhow::Result<ApiKeyId> {
+    if let Ok(id) = Uuid::parse_str(text) {
+        return Ok(id.into());
+    }
+    match ShownKey::parse(text) {
+        Some(key) if key.org == org => Ok(key.id),
+        Some(key) => {
+            Err(settings_error(format_args!("the key is of organisation {}: revoke it with --org {0}", key.org.get())))
         }
         None => {
-            bail!("organisation {} has no key {id}: `promolink key list` shows those that it has", target.org.get())
+            Err(settings_error("it is neither a whole API key nor the id of one: `promolink key list` shows the ids"))
         }
     }
 }

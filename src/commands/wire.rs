@@ -22,7 +22,8 @@ pub struct WireArguments {
         env = "PROMOLINK_CORS_ORIGINS",
         value_name = "ORIGIN",
         value_delimiter = ',',
-        help = "An origin whose pages may call the API (CORS), such as https://shop.example; may be given more than once"
+        help = "An origin whose pages may call the API (CORS), such as https://shop.example; may be given more than once. \
+                With `dev`, pages of loopback origins may call as well"
     )]
     origins: Vec<Origin>,
     /// A file of persisted documents that callers may name by documentId: the manifest of graphql-codegen

@@ -79,7 +79,7 @@ struct Inner {
 /// other's.
 struct Trust {
     limits: DocumentLimits,
-    introspection: bool,
+    no_introspection: Option<&'static str>,
     documents: Documents,
 }
 
@@ -101,14 +101,11 @@ impl Engine {
         let EngineSettings { persisted, introspection, limits, untrusted_limits } = settings;
         let schema = executable_schema().data(Arc::clone(limiter)).finish();
         let type_system = type_system_of(&super::sdl_text(&schema, SDLExportOptions::new()));
-        let trusted = Trust {
-            limits,
-            introspection: introspection != Introspection::Off,
-            documents: Documents::new(TRUSTED_BYTES),
-        };
+        let trusted =
+            Trust { limits, no_introspection: introspection.refusal(true), documents: Documents::new(TRUSTED_BYTES) };
         let untrusted = Trust {
             limits: untrusted_limits,
-            introspection: introspection == Introspection::On,
+            no_introspection: introspection.refusal(false),
             documents: Documents::new(UNTRUSTED_BYTES),
         };
         Self(Arc::new(Inner { schema, type_system, services, persisted, trusted, untrusted }))
@@ -222,8 +219,8 @@ impl Engine {
 
     /// The document with this text, from the cache if it is there.
     fn parsed(&self, text: &str, principal: &Principal) -> Result<Arc<Document>, RequestError> {
-        let Trust { limits, introspection, documents } = self.trust(principal);
-        let validator = Validator::new(&self.0.type_system, limits, *introspection);
+        let Trust { limits, no_introspection, documents } = self.trust(principal);
+        let validator = Validator::new(&self.0.type_system, limits, *no_introspection);
         documents.get_or_insert(text, |text| validator.validate(text))
     }
 }

@@ -12,7 +12,7 @@ pub use self::request::{
     request_error, timed_out, too_many_operations, unauthenticated,
 };
 use crate::{
-    auth::{Principal, Wait},
+    auth::{Limit, Principal, Wait},
     promotions::{CustomerId, Refusal, SpaceTooSmall, StoreError},
     telemetry::Sparing,
 };
@@ -65,8 +65,9 @@ pub enum ErrorCode {
     /// (`Query.campaigns`): nothing of the document was executed. An argument (`customerId`): the credential is another
     /// customer's, and the field at the error's `path` did nothing.
     Forbidden,
-    /// Too many operations, links or failed links; the extension `retryAfter` says how many seconds to wait, and so does
-    /// the header Retry-After where the whole request was refused. A code was not looked up.
+    /// Too many operations, links, failed links or new links; the message says which, and whether with this credential or
+    /// for this customer. The extension `retryAfter` says how many seconds to wait, and so does the header Retry-After
+    /// where the whole request was refused. A code was not looked up.
     RateLimited,
     /// The document is larger, deeper or asks for more at once than the server takes; the message says of what, and how
     /// much it takes. Nothing was executed.
@@ -210,13 +211,21 @@ pub fn own_customer(principal: &Principal, customer: CustomerId) -> Result<(), E
     }
 }
 
-/// The error for a caller who asks for too much.
-pub fn rate_limited(wait: Wait, what: &'static str) -> Error {
+/// The error for a caller who has spent a limit.
+pub fn rate_limited(wait: Wait, limit: Limit) -> Error {
+    let (what, whose) = match limit {
+        Limit::Operations => ("operations", "with this credential"),
+        Limit::Links => ("links", "with this credential"),
+        Limit::FailedLinks => ("failed links", "with this credential"),
+        Limit::FailedLinksPerCustomer => ("failed links", "for this customer"),
+        Limit::NewLinks => ("new links", "with this credential"),
+        Limit::NewLinksPerCustomer => ("new links", "for this customer"),
+    };
     counter!("promolink_refusals_total", "limit" => what).increment(1);
     let seconds = wait.seconds();
     let coded = Coded { retry_after: Some(seconds), ..Coded::new(ErrorCode::RateLimited) };
     let unit = if seconds == 1 { "second" } else { "seconds" };
-    coded.into_error(format!("Too many {what}. Try again in {seconds} {unit}."))
+    coded.into_error(format!("Too many {what} {whose}. Try again in {seconds} {unit}."))
 }
 
 /// Masks an error that no resolver made, which is unexpected: the log gets its message, and the caller INTERNAL.

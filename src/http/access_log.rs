@@ -1,20 +1,31 @@
 //! What is told of each request when it is answered: a line in the log, and metrics.
 
 mod figures;
+mod reason;
 
 use std::{
     iter,
     sync::{Arc, LazyLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use axum::http::{HeaderMap, Response, StatusCode};
-use tracing::Span;
+use axum::{
+    extract,
+    http::{
+        Method, Request, Response, StatusCode, Uri,
+        header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN},
+    },
+    middleware::Next,
+    response,
+};
+use tracing::Instrument;
 
 use self::figures::Figures;
-pub use self::figures::Naming;
+pub use self::{figures::Naming, reason::Reason};
 use super::REQUEST_ID;
 use crate::telemetry::Sparing;
+#[cfg(feature = "otlp")]
+use crate::telemetry::adopt;
 
 /// Callers retry these immediately, so their lines are limited even if the caller showed a valid credential.
 const REFUSED: [StatusCode; 3] =
@@ -35,6 +46,12 @@ const GONE: u16 = 499;
 pub struct About {
     /// The request's id.
     pub id: Option<Arc<str>>,
+    /// Its method.
+    pub method: Method,
+    /// Its target, of which the path is told.
+    pub uri: Uri,
+    /// The origin of a page that may not call.
+    pub origin: Option<Arc<str>>,
     /// The caller, once its credential was accepted.
     pub credential: Option<Arc<str>>,
     /// The operation's name, if it has one and was executed.
@@ -43,37 +60,61 @@ pub struct About {
     pub naming: Naming,
     /// The code of the first error.
     pub error: Option<String>,
-    /// Why it was refused, in words that are not for the caller.
-    pub reason: Option<&'static str>,
+    /// Why nothing came of it.
+    pub reason: Option<Reason>,
+    /// Whether it was rejected before it was looked at. That takes no time, and the histogram would tell of it as if it had
+    /// been served.
+    pub unserved: bool,
 }
 
-/// Tells of a request that is answered.
-pub fn tell<B>(response: &Response<B>, latency: Duration, _: &Span) {
+/// Passes a request on, in a span of its own, and tells of it when it is answered. Preflights of pages that may call are left
+/// out.
+pub async fn observe(request: extract::Request, next: Next) -> response::Response {
+    let (mut about, since) = (About::of(&request), Instant::now());
+    let is_preflight =
+        request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let origin = request.headers().get(ORIGIN).filter(|_| is_preflight).cloned();
+    // At this level the span is there for errors whatever else is logged.
+    let span = tracing::error_span!("request", id = about.id.as_deref().unwrap_or_default());
+    #[cfg(feature = "otlp")]
+    adopt(&span, |name| Some(request.headers().get(name)?.to_str().ok()?.to_owned()));
+    let response = next.run(request).instrument(span).await;
+    if let Some(origin) = origin {
+        if response.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+            return response;
+        }
+        about.origin = origin.to_str().ok().map(Arc::from);
+        about.reason = Some(Reason::Origin);
+    }
+    tell(&response, &about, since.elapsed());
+    response
+}
+
+/// Tells of a request that is answered. Its response says what is known of it if it was one for GraphQL.
+pub fn tell<B>(response: &Response<B>, other: &About, latency: Duration) {
     let status = response.status();
     match response.extensions().get::<About>() {
         Some(about) => about.tell(status.as_u16(), latency),
         // A panic outside of what is executed.
-        None if status.is_server_error() => About::default().tell(status.as_u16(), latency),
+        None if status.is_server_error() => other.tell(status.as_u16(), latency),
         // A page, or no page.
-        None => About::default().log(status.as_u16(), latency),
+        None => other.log(status.as_u16(), latency),
     }
 }
 
-/// Tells of a request that was refused before it was looked at. That took no time, of which the histogram would tell
-/// as if it had been served.
-pub fn tell_unserved<B>(response: &Response<B>) {
-    if let Some(about) = response.extensions().get::<About>() {
-        let status = response.status().as_u16();
-        about.log(status, Duration::ZERO);
-        about.count(status, &about.figures());
-    }
+/// How much of a method, a path or an origin is logged, in bytes: they are the caller's choice. It is less than the length
+/// of a credential.
+const MAX_SHOWN: usize = 64;
+
+fn shown(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_SHOWN)]
 }
 
 impl About {
     /// What is known of a request as soon as it is there.
-    pub fn of(headers: &HeaderMap) -> Self {
-        let id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(Arc::from);
-        Self { id, ..Self::default() }
+    pub fn of<B>(request: &Request<B>) -> Self {
+        let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(Arc::from);
+        Self { id, method: request.method().clone(), uri: request.uri().clone(), ..Self::default() }
     }
 
     /// Tells that the caller has gone.
@@ -83,16 +124,10 @@ impl About {
 
     fn tell(&self, status: u16, latency: Duration) {
         self.log(status, latency);
-        let figures = self.figures();
-        figures.seconds.record(latency);
-        self.count(status, &figures);
-    }
-
-    fn figures(&self) -> Arc<Figures> {
-        Figures::of(self.operation.as_deref(), self.naming)
-    }
-
-    fn count(&self, status: u16, figures: &Figures) {
+        let figures = Figures::of(self.operation.as_deref(), self.naming);
+        if !self.unserved {
+            figures.seconds.record(latency);
+        }
         match &self.error {
             None if status == StatusCode::OK => figures.successes.increment(1),
             error => {
@@ -115,12 +150,17 @@ impl About {
         let Some(left_out) = line else { return };
         tracing::info!(
             target: "promolink::request",
+            // Its span would repeat the id.
+            parent: None,
             id = self.id.as_deref(),
+            method = shown(self.method.as_str()),
+            path = shown(self.uri.path()),
+            origin = self.origin.as_deref().map(shown),
             credential = self.credential.as_deref(),
             operation = self.operation.as_deref(),
             status,
             error = self.error.as_deref(),
-            reason = self.reason,
+            reason = self.reason.as_ref().map(Reason::as_str),
             left_out,
             duration_seconds = latency.as_secs_f64(),
             "answered"

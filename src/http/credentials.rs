@@ -10,8 +10,8 @@ use axum::{
 use futures_util::FutureExt;
 
 use super::{
-    access_log::About,
-    graphql::{Media, TOO_MANY_OPERATIONS, unseen},
+    access_log::{About, Reason},
+    graphql::{Media, unseen},
 };
 use crate::{
     auth::{Authenticator, Credential, Limiter, Principal, Rejection},
@@ -25,12 +25,16 @@ pub async fn admit(
     limiter: &Limiter,
     headers: &HeaderMap,
     media: Media,
+    about: About,
 ) -> Result<Principal, Box<Response>> {
     let admitted = authenticator.authenticate(bearer(headers)).await;
-    let principal = admitted.map_err(|rejection| Box::new(reject(rejection, media, headers)))?;
+    let principal = match admitted {
+        Ok(principal) => principal,
+        Err(rejection) => return Err(Box::new(reject(rejection, media, about))),
+    };
     limiter.operation(&principal).map_err(|wait| {
         let credential = Some(name_of(&principal).into());
-        let about = About { credential, reason: Some(TOO_MANY_OPERATIONS), ..About::of(headers) };
+        let about = About { credential, reason: Some(Reason::TooManyOperations), ..about };
         let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, media, graphql::too_many_operations(wait), about);
         response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
         Box::new(response)
@@ -60,23 +64,20 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
     }
 }
 
-fn reject(rejection: Rejection, media: Media, headers: &HeaderMap) -> Response {
-    let mut about = About::of(headers);
-    let challenge = match rejection {
+fn reject(rejection: Rejection, media: Media, about: About) -> Response {
+    let because = |reason| About { reason: Some(reason), ..about };
+    let (challenge, about) = match rejection {
         Rejection::Unavailable(cause) => {
-            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::credential_unchecked(&*cause), about);
-        }
-        Rejection::Store(error @ StoreError::Failed(_)) => {
-            return unseen(StatusCode::INTERNAL_SERVER_ERROR, media, graphql::not_looked_up(&error), about);
+            let error = graphql::credential_unchecked(&*cause);
+            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, error, because(Reason::CredentialUnchecked));
         }
         Rejection::Store(error) => {
-            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, graphql::not_looked_up(&error), about);
+            let broken = matches!(error, StoreError::Failed(_));
+            let status = if broken { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::SERVICE_UNAVAILABLE };
+            return unseen(status, media, graphql::not_looked_up(&error), because(Reason::KeyNotLookedUp));
         }
-        Rejection::Missing => "Bearer",
-        Rejection::Invalid(reason) => {
-            about.reason = Some(reason);
-            "Bearer error=\"invalid_token\""
-        }
+        Rejection::Missing => ("Bearer", because(Reason::NoCredential)),
+        Rejection::Invalid(reason) => ("Bearer error=\"invalid_token\"", because(Reason::Credential(reason))),
     };
     let mut response = unseen(StatusCode::UNAUTHORIZED, media, graphql::unauthenticated(), about);
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));

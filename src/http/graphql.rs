@@ -24,13 +24,13 @@ use axum::{
 
 use self::{answer::Answerer, body::Unread, execute::Failure, request::Params};
 pub use self::{
-    answer::{TOO_MANY_OPERATIONS, TooLargeToCompress, unseen},
+    answer::{TooLargeToCompress, unseen},
     media::Media,
     unsent::Unsent,
 };
 use super::{
     Shared,
-    access_log::{About, Naming, tell_unserved},
+    access_log::{About, Naming, Reason},
     credentials::{admit, known_caller, name_of},
 };
 use crate::{auth::Principal, graphql::Call};
@@ -50,10 +50,10 @@ pub async fn shed_load(State(shared): State<Shared>, request: Request, next: Nex
         && shared.concurrency.rejects(&principal)
     {
         let media = Media::negotiate(request.headers()).unwrap_or(Media::Json);
-        let mut answerer = Answerer::new(media, request.headers());
+        let mut answerer = Answerer::new(media, About::of(&request));
         answerer.about.credential = Some(name_of(&principal).into());
-        let response = answerer.busy();
-        tell_unserved(&response);
+        answerer.about.unserved = true;
+        let response = answerer.busy(Reason::ShareTaken);
         // What is smaller has arrived with the head.
         if request.body().size_hint().upper().is_none_or(|length| length > SMALL_BODY) {
             body::discard(request.into_body()).await;
@@ -66,8 +66,9 @@ pub async fn shed_load(State(shared): State<Shared>, request: Request, next: Nex
 /// Executes a query or a mutation: POST, with a JSON body alone, which no stranger's page can send without asking first
 /// (CORS).
 pub async fn post(State(shared): State<Shared>, request: Request) -> Response {
+    let about = About::of(&request);
     let (parts, content) = request.into_parts();
-    let (principal, mut answerer) = match admitted(&shared, &parts.headers).await {
+    let (principal, mut answerer) = match admitted(&shared, &parts.headers, about).await {
         Ok(admitted) => admitted,
         Err(response) => {
             // A caller that is let in gets to read why it is rejected.
@@ -79,20 +80,21 @@ pub async fn post(State(shared): State<Shared>, request: Request) -> Response {
     };
     match request::from_body(&parts.headers, content, &principal, &shared.large_bodies).await {
         Ok(params) => respond(shared, principal, params, false, answerer).await,
-        Err(Unread::Malformed(malformed)) => answerer.malformed(&malformed),
+        Err(Unread::Malformed(malformed)) => answerer.malformed(malformed),
         Err(Unread::Failed(failure)) => answerer.failed(failure, false),
     }
 }
 
 /// Executes a query: GET, with the parameters in the URL.
 pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
-    let (principal, mut answerer) = match admitted(&shared, request.headers()).await {
+    let about = About::of(&request);
+    let (principal, mut answerer) = match admitted(&shared, request.headers(), about).await {
         Ok(admitted) => admitted,
         Err(response) => return *response,
     };
     match request::from_query(request.uri()) {
         Ok(params) => respond(shared, principal, params, true, answerer).await,
-        Err(malformed) => answerer.malformed(&malformed),
+        Err(malformed) => answerer.malformed(malformed),
     }
 }
 
@@ -102,11 +104,11 @@ fn is_authenticated(response: &Response) -> bool {
 }
 
 /// Who asks, and how to answer.
-async fn admitted(shared: &Shared, headers: &HeaderMap) -> Result<(Principal, Answerer), Box<Response>> {
-    let media = Media::negotiate(headers).ok_or_else(|| Box::new(answer::not_acceptable(headers)))?;
+async fn admitted(shared: &Shared, headers: &HeaderMap, about: About) -> Result<(Principal, Answerer), Box<Response>> {
+    let Some(media) = Media::negotiate(headers) else { return Err(Box::new(answer::not_acceptable(about))) };
     // First, so that a caller who goes while the credential is looked up is told of too.
-    let mut answerer = Answerer::new(media, headers);
-    let admitted = admit(&shared.authenticator, &shared.limiter, headers, media).await;
+    let mut answerer = Answerer::new(media, about.clone());
+    let admitted = admit(&shared.authenticator, &shared.limiter, headers, media, about).await;
     let principal = admitted.inspect_err(|_| answerer.leave())?;
     answerer.about.credential = Some(name_of(&principal).into());
     Ok((principal, answerer))
@@ -142,7 +144,7 @@ async fn respond(
     match execute::execute(&shared, prepared, principal, id.as_deref()).await {
         Ok(encoded) => answerer.executed(encoded),
         Err(failure) => {
-            if matches!(failure, Failure::Busy) {
+            if matches!(failure, Failure::Busy(_)) {
                 shared.limiter.give_back_cost(&principal, further);
             }
             answerer.failed(failure, is_mutation)

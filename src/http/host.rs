@@ -1,7 +1,7 @@
 //! The header Host (RFC 9112, section 3.2). A proxy before the server may choose by it who is called, so both must agree
 //! on what it says.
 
-use std::net::Ipv6Addr;
+use std::{net::Ipv6Addr, time::Duration};
 
 use axum::{
     http::{HeaderMap, Request, StatusCode, Version, header::HOST, uri::Authority},
@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::{
-    access_log::{About, tell_unserved},
+    access_log::{About, Reason, tell},
     graphql::{self, Media, unseen},
 };
 use crate::graphql::bad_request;
@@ -20,17 +20,19 @@ pub fn refusal<B>(request: &Request<B>) -> Option<Response> {
     if is_valid(headers, request.version()) {
         return None;
     }
-    // Without the request's id, which has not been checked yet.
     let reason = "A request must have exactly one header Host, with a host and maybe a port.";
+    // Without the request's id, which has not been checked yet.
+    let about =
+        About { id: None, reason: Some(Reason::Malformed(reason.into())), unserved: true, ..About::of(request) };
     let response = if request.uri().path() == graphql::PATH {
         let media = Media::negotiate(headers).unwrap_or(Media::Json);
-        unseen(StatusCode::BAD_REQUEST, media, bad_request(reason), About::default())
+        unseen(StatusCode::BAD_REQUEST, media, bad_request(reason), about)
     } else {
         let mut response = (StatusCode::BAD_REQUEST, format!("{reason}\n")).into_response();
-        response.extensions_mut().insert(About::default());
+        response.extensions_mut().insert(about);
         response
     };
-    tell_unserved(&response);
+    tell(&response, &About::default(), Duration::ZERO);
     Some(response)
 }
 

@@ -10,15 +10,16 @@ use axum::{
 };
 use reqwest::Url;
 
+use super::access_log::{About, Reason};
+
 /// An origin (RFC 6454): scheme, host and port of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
-impl Origin {
-    /// As the header Origin has it.
-    #[must_use]
-    pub fn into_value(self) -> HeaderValue {
-        self.0
+impl PartialEq<HeaderValue> for Origin {
+    /// Whether the header Origin names it.
+    fn eq(&self, value: &HeaderValue) -> bool {
+        self.0 == value
     }
 }
 
@@ -43,19 +44,33 @@ impl FromStr for Origin {
     }
 }
 
+/// Whether the header Origin names a page that this machine serves itself: nobody else can have one there. A page that was
+/// opened as a file has the origin `null`, as a page of a stranger's may have.
+pub fn is_local(origin: &HeaderValue) -> bool {
+    let text = origin.to_str().unwrap_or_default();
+    let url = text.parse::<Origin>().ok().and_then(|_| Url::parse(text).ok());
+    url.is_some_and(|url| ["http", "https"].contains(&url.scheme()) && url.host_str().is_some_and(is_local_name))
+}
+
+/// Whether a host is a name or an address of this machine for itself.
+fn is_local_name(host: &str) -> bool {
+    let name = host.trim_matches(['[', ']']);
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// Refuses who calls the server by a name that is not this machine's own: a stranger's page, whose name was made to
 /// lead here after it was loaded (DNS rebinding), would be let in like a local one.
 pub async fn local_names_only(request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let local = host.and_then(|host| host.parse::<Authority>().ok()).is_some_and(|authority| {
-        let name = authority.host().trim_matches(['[', ']']);
-        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    });
-    if local {
+    let authority = host.and_then(|host| host.parse::<Authority>().ok());
+    if authority.is_some_and(|authority| is_local_name(authority.host())) {
         return next.run(request).await;
     }
     let advice = "this server is for this machine alone: call it localhost or 127.0.0.1\n";
-    (StatusCode::MISDIRECTED_REQUEST, advice).into_response()
+    let mut response = (StatusCode::MISDIRECTED_REQUEST, advice).into_response();
+    let reason = Some(Reason::Malformed("the header Host is no name of this machine".into()));
+    response.extensions_mut().insert(About { reason, unserved: true, ..About::of(&request) });
+    response
 }
 
 #[cfg(test)]
@@ -78,6 +93,45 @@ mod tests {
             "https://a/b",
         ] {
             assert!(text.parse::<Origin>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pages_of_this_machine_are_told_from_others() {
+        let is_local = |text: &str| is_local(&HeaderValue::from_str(text).unwrap());
+        for text in [
+            "http://localhost",
+            "http://localhost:5173",
+            "https://localhost:8443",
+            "http://127.0.0.1:3000",
+            "http://127.8.8.8",
+            "http://[::1]:3000",
+        ] {
+            assert!(is_local(text), "{text}");
+        }
+        for text in [
+            "null",
+            "",
+            "*",
+            "localhost",
+            "localhost:5173",
+            "http://localhost.evil.example",
+            "http://evil.example",
+            "http://127.0.0.1.evil.example",
+            "http://localhost@evil.example",
+            "http://localhost:5173/",
+            "http://evil.localhost",
+            "http://10.0.0.1",
+            "http://0.0.0.0",
+            "http://[::]",
+            "http://2130706433",
+            "http://127.1",
+            "ftp://localhost",
+            "file://localhost",
+            "http://localhost http://evil.example",
+            "http://[::ffff:127.0.0.1]",
+        ] {
+            assert!(!is_local(text), "{text}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::iter;
 
 use diesel::{
     QueryableByName, SqliteConnection,
-    sql_types::{BigInt, Text},
+    sql_types::{BigInt, Nullable, Text},
 };
 use diesel_async::AsyncPgConnection;
 use tokio::sync::mpsc::UnboundedSender;
@@ -33,8 +33,19 @@ pub struct Checked {
     pub excuse: Option<&'static str>,
     /// How often it is broken.
     pub broken: u64,
-    /// The first places where it is, each with its organisation and an id.
-    pub examples: Vec<String>,
+    /// The first places where it is.
+    pub examples: Vec<Example>,
+    /// What an operator can do about it.
+    pub advice: &'static str,
+}
+
+/// A place where an invariant is broken.
+#[derive(Debug)]
+pub struct Example {
+    /// What is wrong, with the organisation and an id.
+    pub text: String,
+    /// The code that it is about, if it is about one.
+    pub code: Option<String>,
 }
 
 /// What holds in a sound database, in the order of the checks.
@@ -60,7 +71,7 @@ fn check_sqlite(connection: &mut SqliteConnection, found: &UnboundedSender<Check
     // What it has read once it goes on seeing as it was, whatever others write.
     connection.transaction(|connection| {
         for invariant in &INVARIANTS {
-            tell(found, invariant.checked(&diesel::sql_query(invariant.statement()).load(connection)?));
+            tell(found, invariant.checked(diesel::sql_query(invariant.statement()).load(connection)?));
         }
         let mut spellings = Spellings::default();
         for code in spellings::codes().load_iter::<_, DefaultLoadingMode>(connection)? {
@@ -79,7 +90,7 @@ async fn check_postgres(connection: &mut AsyncPgConnection, found: &UnboundedSen
     transaction
         .run(async |connection| {
             for invariant in &INVARIANTS {
-                tell(found, invariant.checked(&diesel::sql_query(invariant.statement()).load(connection).await?));
+                tell(found, invariant.checked(diesel::sql_query(invariant.statement()).load(connection).await?));
             }
             let mut spellings = Spellings::default();
             let mut codes = spellings::codes().load_stream(connection).await?;
@@ -106,6 +117,8 @@ struct Broken {
     id: Id,
     #[diesel(sql_type = Text)]
     about: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    code: Option<String>,
     /// In how many places it is.
     #[diesel(sql_type = BigInt)]
     times: i64,
@@ -118,25 +131,26 @@ impl Invariant {
     /// where there are none such a plan takes many minutes instead of seconds.
     fn statement(&self) -> String {
         format!(
-            "WITH broken AS MATERIALIZED ({}) SELECT org_id, id, about, count(*) OVER () AS times FROM broken \
+            "WITH broken AS MATERIALIZED ({}) SELECT org_id, id, about, code, count(*) OVER () AS times FROM broken \
              ORDER BY org_id, id LIMIT {EXAMPLES}",
             self.broken
         )
     }
 
-    fn checked(&self, broken: &[Broken]) -> Checked {
+    fn checked(&self, broken: Vec<Broken>) -> Checked {
         Checked {
             invariant: self.name,
             excuse: self.excuse,
             broken: broken.first().map_or(0, |first| first.times.unsigned_abs()),
             examples: broken
-                .iter()
-                .map(|Broken { org_id, id, about, .. }| example(*org_id, self.id_of, *id, about))
+                .into_iter()
+                .map(|Broken { org_id, id, about, code, .. }| example(org_id, self.id_of, id, &about, code))
                 .collect(),
+            advice: self.advice,
         }
     }
 }
 
-fn example(org: i64, id_of: &str, id: Id, about: &str) -> String {
-    format!("organisation {org}, {id_of} {}: {about}", id.0)
+fn example(org: i64, id_of: &str, id: Id, about: &str, code: Option<String>) -> Example {
+    Example { text: format!("organisation {org}, {id_of} {}: {about}", id.0), code }
 }

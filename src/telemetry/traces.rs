@@ -37,12 +37,13 @@ pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> Option<impl Layer<S>> 
 }
 
 /// The headers that name a caller's trace (<https://www.w3.org/TR/trace-context/>).
-pub const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
+const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
 
-/// Makes a span part of the trace that these headers name, if they name one.
-pub fn adopt(span: &Span, headers: impl Iterator<Item = (String, String)>) {
+/// Makes a span part of the trace that the headers of a request name, if they name one.
+pub fn adopt(span: &Span, header: impl Fn(&str) -> Option<String>) {
+    let named = TRACE_HEADERS.into_iter().filter_map(|name| Some((name.to_owned(), header(name)?)));
     // It fails where no traces are sent, and then there is nothing to be part of.
-    let _ = span.set_parent(TraceContextPropagator::new().extract(&headers.collect::<HashMap<_, _>>()));
+    let _ = span.set_parent(TraceContextPropagator::new().extract(&named.collect::<HashMap<_, _>>()));
 }
 
 /// Sends what has not been sent.

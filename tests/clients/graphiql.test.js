@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -109,6 +111,50 @@ test("GraphiQL", async (t) => {
     await page.locator(QUERY).getByText("campaigns").waitFor();
     await screenshot(page, "graphiql-explorer");
     assert.deepEqual(wrong, []);
+  });
+
+  await t.test("creates a campaign by clicking, and offers no fields of gateways", async () => {
+    const { page, wrong } = await openGraphiql(browser, origin(server));
+    await page.goto(`${origin(server)}/graphiql`);
+    await loaded(page);
+    await page.getByLabel("Show GraphiQL Explorer").click();
+    const explorer = page.locator(".graphiql-explorer-root");
+    await type(page, QUERY, "query Find { __typename }");
+    await explorer.getByText("campaigns", { exact: true }).waitFor();
+    assert.deepEqual(await explorer.getByText(/^_(entities|service)$/).allInnerTexts(), []);
+
+    await type(page, QUERY, "mutation Create { __typename }");
+    await explorer.getByText("createCampaign", { exact: true }).click();
+    const input = (name) => explorer.locator(`[data-arg-name="${name}"] input`);
+    await input("name").fill("Spring");
+    await input("validTill").fill("4070908800000");
+    await explorer.getByText("id", { exact: true }).click();
+    const { data } = await play(page, "Create");
+    assert.ok(data.createCampaign.id);
+    await input("validTill").fill("2099-01-01T00:00:00");
+    assert.match((await play(page, "Create")).errors[0].message, /^Invalid validTill: it has no time zone/);
+    await input("validTill").fill("2099-01-01T00:00:00Z");
+    assert.ok((await play(page, "Create")).data.createCampaign.id);
+    assert.deepEqual(wrong, []);
+  });
+
+  await t.test("may be called by pages of this machine, and by no others", async () => {
+    const pages = createServer((_, response) => response.setHeader("content-type", "text/html").end("<p>A page</p>"));
+    await once(pages.listen(0, "localhost"), "listening");
+    t.after(() => pages.close());
+    const page = await (await browser.newContext()).newPage();
+    const ask = (url) =>
+      fetch(url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ query: "{ __typename }" }),
+      }).then((response) => response.json(), (error) => error.name);
+    const { port } = pages.address();
+    await page.goto(`http://localhost:${port}/`);
+    assert.deepEqual(await page.evaluate(ask, server.url), { data: { __typename: "Query" } });
+    // The browser takes it to this machine too, but it is another name.
+    await page.goto(`http://shop.localhost:${port}/`);
+    assert.equal(await page.evaluate(ask, server.url), "TypeError");
   });
 
   await t.test("fits on a phone", async () => {

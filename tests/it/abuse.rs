@@ -56,8 +56,8 @@ async fn who_is_not_trusted_learns_nothing_of_a_code_that_can_not_be_linked() {
         let whose = ended.expect("its request's line")["credential"].as_str().unwrap();
         assert!(whose.starts_with("storefront key ") || whose.starts_with("customer of "), "{whose}");
     }
-    for reason in ["CodeNotFound", "CodeAlreadyLinked", "PromotionExpired", "CodeRevoked", "PromotionInactive"] {
-        assert_eq!(log.matches(reason).count(), 2, "{reason}: {log}");
+    for reason in ["CODE_NOT_FOUND", "CODE_ALREADY_LINKED", "PROMOTION_EXPIRED", "CODE_REVOKED", "PROMOTION_INACTIVE"] {
+        assert_eq!(lines.iter().filter(|line| line["reason"] == reason).count(), 2, "{reason}: {log}");
     }
     for (code, expected) in REASONS.into_iter().zip(["CODE_NOT_FOUND", "CODE_ALREADY_LINKED", "PROMOTION_EXPIRED"]) {
         assert_eq!(code_of(&service.execute(LINK, json!({ "code": code })).await), expected, "a backend is told");
@@ -123,6 +123,15 @@ async fn a_thousand_guesses_are_refused_after_the_budget_however_they_are_sent()
     guess_in_batches(&spent, |_| 1).await;
     let refused = spent.link(1, "FREE").await;
     assert_eq!(code_of(&refused), "RATE_LIMITED");
+    let message = |response: &Value| response["errors"][0]["message"].as_str().unwrap().to_owned();
+    assert!(message(&refused).starts_with("Too many failed links for this customer. "), "{refused:#}");
+    let spent_for_all = storefront();
+    guess_in_batches(&spent_for_all, |guess| guess).await;
+    let refused_for_all = spent_for_all.link(9_999, "FREE").await;
+    assert!(
+        message(&refused_for_all).starts_with("Too many failed links with this credential. "),
+        "{refused_for_all:#}"
+    );
     for reason in REASONS {
         let mut answer = spent.link(1, reason).await;
         // The seconds go by.

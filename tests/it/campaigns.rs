@@ -47,6 +47,64 @@ on_both_databases! {
         assert_eq!(read["campaign"], json!({ "name": "Spring", "validTill": created["validTill"] }));
     }
 
+    async fn a_moment_may_be_written_in_several_ways(database: Database) {
+        let server = Server::start(&database);
+        let literal = |moment: &Value| format!("mutation {{ createCampaign(input: {{
+            name: \"Spring\", mode: DISCOUNT, validTill: {moment} }}) {{ validTill }} }}");
+        let variable = "mutation($till: Timestamp!) { createCampaign(input: {
+            name: \"Spring\", mode: DISCOUNT, validTill: $till }) { validTill } }";
+        for (moment, millis) in [
+            (json!(4_070_908_800_000_i64), 4_070_908_800_000_i64),
+            (json!("4070908800000"), 4_070_908_800_000),
+            (json!("8640000000000000"), 8_640_000_000_000_000),
+            (json!("2099-01-01T00:00:00Z"), 4_070_908_800_000),
+            (json!("2099-01-01t00:00:00z"), 4_070_908_800_000),
+            (json!("2099-01-01 00:00:00+00:00"), 4_070_908_800_000),
+            (json!("2099-01-01T05:30:00+05:30"), 4_070_908_800_000),
+            (json!("2098-12-31T19:00:00.000-05:00"), 4_070_908_800_000),
+            (json!("2099-01-01T00:00:00.007Z"), 4_070_908_800_007),
+            // What is finer than milliseconds is cut off.
+            (json!("2099-01-01T00:00:00.1239999Z"), 4_070_908_800_123),
+            (json!("2096-02-29T23:59:59Z"), 3_981_398_399_000),
+        ] {
+            for data in [
+                server.data(&literal(&moment), Value::Null).await,
+                server.data(variable, json!({ "till": moment })).await,
+            ] {
+                assert_eq!(data["createCampaign"]["validTill"], millis, "{moment}");
+            }
+        }
+        let unreadable = "it must be whole milliseconds since 1970-01-01T00:00:00Z, such as 1830297599000, or a date and \
+                          time with a time zone, such as \"2027-12-31T23:59:59Z\"";
+        let no_zone = "it has no time zone; append Z for UTC, or an offset such as +01:00";
+        let out_of_range = "it must be from 0 to 8640000000000000 milliseconds since 1970-01-01T00:00:00Z";
+        for (moment, reason) in [
+            (json!(""), unreadable),
+            (json!("soon"), unreadable),
+            (json!("2099-01-01"), unreadable),
+            (json!("2099-02-29T00:00:00Z"), unreadable),
+            (json!("2099-01-01T24:00:00Z"), unreadable),
+            (json!("2099-01-01T00:00:00Z "), unreadable),
+            (json!("-1"), unreadable),
+            (json!("1e12"), unreadable),
+            (json!("\u{0664}070908800000"), unreadable),
+            (json!(1.5), unreadable),
+            (json!(true), unreadable),
+            (json!({}), unreadable),
+            (json!("2099-01-01T00:00:00"), no_zone),
+            (json!("2099-01-01T00:00:00.000"), no_zone),
+            (json!(-1), out_of_range),
+            (json!("8640000000000001"), out_of_range),
+            (json!("99999999999999999999"), out_of_range),
+            (json!("1969-12-31T23:59:59Z"), out_of_range),
+        ] {
+            let response = server.execute(variable, json!({ "till": moment })).await;
+            let error = &response["errors"][0];
+            assert_eq!((code_of(&response), &error["extensions"]["field"]), ("INVALID_INPUT", &json!("validTill")));
+            assert_eq!(error["message"], format!("Invalid validTill: {reason}."), "{moment}");
+        }
+    }
+
     async fn a_malformed_campaign_is_refused_with_its_field_named(database: Database) {
         let server = Server::start(&database);
         for (field, value) in [

@@ -175,7 +175,9 @@ on_both_databases! {
             let ok = INVARIANTS.iter().filter(|name| **name != invariant).map(|name| format!("ok        {name}"));
             let mut expected: BTreeSet<String> = ok.collect();
             expected.extend([format!("1 wrong   {invariant}"), format!("          {example}")]);
-            assert_eq!(text(&output).lines().map(without_ids).collect::<BTreeSet<_>>(), expected, "{statements}");
+            let (advice, lines): (Vec<_>, Vec<_>) =
+                text(&output).lines().map(without_ids).partition(|line| line.starts_with("          What to do: "));
+            assert_eq!((BTreeSet::from_iter(lines), advice.len()), (expected, 1), "{statements}");
             let errors = String::from_utf8_lossy(&output.stderr);
             assert!(errors.contains("is not sound; broken invariants: 1"), "{errors}");
             found.insert(invariant);
@@ -200,7 +202,25 @@ on_both_databases! {
         // Of the two codes of one of them, one is given up, but used up.
         let above = "          organisation 100458, promotion ID: it is hold 2 of its customer, who may have 1";
         assert_eq!(lines[..3], [format!("2 noted   {CUSTOMER_LIMIT}"), above.to_owned(), above.to_owned()]);
-        assert!(lines[3].contains("what customers hold they keep") && lines.len() == 4, "{lines:#?}");
+        assert!(lines[3].contains("what customers hold they keep"), "{lines:#?}");
+        assert!(lines[4].contains("What to do: ") && lines.len() == 5, "{lines:#?}");
+    }
+
+    async fn codes_are_shown_to_those_who_ask_for_them(database: Database) {
+        use_it(&database).await;
+        loosen(&database).await;
+        for (statements, code) in [
+            ("UPDATE promotion_codes SET link_count = 1 WHERE folded = 'untouched-0001'", "UNTOUCHED-0001"),
+            ("UPDATE promotion_codes SET max_links = 1 WHERE folded = 'endless-0001'", "ENDLESS-0001"),
+            ("UPDATE promotions SET redemption_count = 1 WHERE customer_id = 4", "endless-0001"),
+            ("UPDATE promotions SET folded = 'nowhere-0001' WHERE customer_id = 2", "nowhere-0001"),
+            ("UPDATE promotion_codes SET code = 'DOUBLE-\u{1b}[0m' WHERE folded = 'double-0001'", "DOUBLE-\\u{1b}[0m"),
+        ] {
+            break_it(&database, statements).await;
+            let output = program().args(["check", "--show-codes"]).env("DATABASE_URL", &database.url).output().unwrap();
+            assert!(text(&output).contains(&format!(" (code \"{code}\")\n")), "{statements}: {}", text(&output));
+        }
+        check(&database);
     }
 
     async fn no_more_than_twenty_examples_are_shown(database: Database) {
@@ -214,7 +234,7 @@ on_both_databases! {
             assert!(lines[first + 1..=first + 20].iter().all(|line| line.contains("code of campaign")), "{lines:#?}");
             assert_eq!(lines[first + 21], "          and 5 more");
         }
-        assert_eq!(lines.len(), INVARIANTS.len() + 2 * 21);
+        assert_eq!(lines.len(), INVARIANTS.len() + 2 * 22);
         assert!(String::from_utf8_lossy(&output.stderr).contains("broken invariants: 2"));
     }
 

@@ -35,6 +35,30 @@ on_both_databases! {
         assert!(server.log().contains("the API key was revoked"), "{}", server.log());
     }
 
+    async fn a_key_is_revoked_by_itself_too_and_not_printed(database: Database) {
+        database.open().await;
+        let key = database.key(ORG, "service");
+        let revoke = |org: i64, key: &str| {
+            let output = promolink(&database, &["key", "revoke", "--org", &org.to_string(), key]).output().unwrap();
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            (output.status.success(), said)
+        };
+        let secret = &key[key.len() - 64..];
+        for (org, shown, expected) in [
+            (ORG + 1, key.as_str(), format!("revoke it with --org {ORG}")),
+            (ORG, &key[..key.len() - 1], "neither a whole API key nor the id of one".to_owned()),
+            (ORG, secret, "neither a whole API key nor the id of one".to_owned()),
+        ] {
+            let (revoked, said) = revoke(org, shown);
+            assert!(!revoked && said.contains(&expected) && !said.contains(&secret[..60]), "{said}");
+        }
+        assert!(keys(&database).contains("valid"));
+        let (revoked, said) = revoke(ORG, &key);
+        assert!(revoked && said.starts_with(&format!("revoked {} on 20", id_of(&key))), "{said}");
+        assert!(!said.contains(secret), "{said}");
+        assert!(!keys(&database).contains("valid"));
+    }
+
     async fn a_keys_last_use_is_noted(database: Database) {
         database.open().await;
         let server = Server::serve(&database, &[]);
@@ -193,7 +217,7 @@ async fn no_secret_is_stored_or_logged() {
     }
     server.caller(&storefront).link(123_456_789, "SPRING-0042").await;
     let log = server.log();
-    assert!(log.contains("a code was not linked") && log.contains("CodeAlreadyLinked"), "{log}");
+    assert!(log.contains("a code was not linked") && log.contains("CODE_ALREADY_LINKED"), "{log}");
     let signature = token.rsplit('.').next().unwrap();
     let secrets = [&storefront[storefront.len() - 64..], &admin[admin.len() - 64..], signature];
     for hidden in secrets.into_iter().chain(["987654321", "123456789", "SPRING-0042", "shares with the server"]) {
@@ -361,4 +385,56 @@ fn a_key_that_could_not_be_shown_is_revoked() {
     assert!(!output.status.success() && errors.contains("could not be shown, and was revoked"), "{errors}");
     let list = keys(&database);
     assert!(list.contains("revoked") && !list.contains("valid"), "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_made_up_key_keeps_a_rotated_one_out_for_seconds_only() {
+    let database = Database::sqlite();
+    database.open().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let keys = ["2026-10", "2026-11", "made up"].map(issuer::SigningKey::new);
+    let [old, new, made_up] = &keys;
+    std::fs::write(file.path(), issuer::key_set(&[old])).unwrap();
+    let [issuer, audience, _] = issuer::VARIABLES;
+    let server = Server::serve(&database, &[issuer, audience, ("PROMOLINK_JWKS", file.path().to_str().unwrap())]);
+    let wallet =
+        async |token: String| code_of(&server.caller(&token).execute(WALLET, json!({ "id": 1 })).await).to_owned();
+    assert_eq!(wallet(made_up.token(ORG, 1)).await, "UNAUTHENTICATED");
+    std::fs::write(file.path(), issuer::key_set(&[old, new])).unwrap();
+    let rotated = Instant::now();
+    while wallet(new.token(ORG, 1)).await != "OK" {
+        assert!(rotated.elapsed() < Duration::from_secs(20), "the rotated key is kept out");
+        assert_eq!(wallet(made_up.token(ORG, 1)).await, "UNAUTHENTICATED");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_which_key_set_can_not_be_fetched_and_why() {
+    let database = Database::sqlite();
+    database.open().await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other = listener.local_addr().unwrap();
+    tokio::spawn(axum::serve(listener, axum::Router::new()).into_future());
+    let [issuer, audience, _] = issuer::VARIABLES;
+    for (url, cause) in [
+        (format!("http://{free}/keys?secret=hidden"), "Connection refused"),
+        (format!("http://{other}/keys?secret=hidden"), "404 Not Found"),
+        ("https://accounts.invalid/keys?secret=hidden".to_owned(), "dns error"),
+    ] {
+        let server = Server::serve(&database, &[issuer, audience, ("PROMOLINK_JWKS", &url)]);
+        let token = issuer::SigningKey::new("1").token(ORG, 1);
+        let response = server.caller(&token).send(WALLET, json!({ "id": 1 })).await;
+        assert_eq!(response.status(), 503);
+        let log = server.log();
+        let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let line =
+            lines.iter().find(|line| line["message"] == "the keys of customer tokens could not be read").unwrap();
+        assert_eq!(line["key_set"], url.split('?').next().unwrap());
+        assert!(line["error"].as_str().unwrap().contains(cause), "{cause}: {line}");
+        let answered = lines.iter().find(|line| line["target"] == "promolink::request").unwrap();
+        assert_eq!(answered["reason"], "the customer token can't be checked");
+        assert!(!log.contains("hidden"), "{log}");
+    }
 }

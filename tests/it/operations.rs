@@ -82,10 +82,64 @@ async fn each_request_is_one_line_of_json() {
     let answered: Vec<_> = lines.iter().filter(|line| line["target"] == "promolink::request").collect();
     let [line] = answered[..] else { panic!("{log}") };
     assert_eq!((&line["operation"], &line["status"], &line["level"]), (&json!("Mine"), &json!(200), &json!("INFO")));
-    assert_eq!(line["id"], "the-one");
+    assert_eq!((&line["id"], &line["method"], &line["path"]), (&json!("the-one"), &json!("POST"), &json!("/graphql")));
     assert!(line["credential"].as_str().unwrap().starts_with("service key "), "{line}");
     assert!(line["duration_seconds"].as_f64().unwrap() > 0.0, "{line}");
     assert!(!log.contains("customerId"), "nothing of the document is logged: {log}");
+}
+
+/// Also of requests that are none for GraphQL, whose caller chooses the method and the path.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_what_was_asked_and_why_it_was_refused() {
+    let database = Database::sqlite();
+    database.open().await;
+    let key = database.key(ORG, "service");
+    let closed = Server::serve(&database, &[]);
+    let open = Server::serve(&database, &[("PROMOLINK_CORS_ORIGINS", "https://shop.example")]);
+    let endless = format!("/{}", "x".repeat(1_000));
+    let refused = "pages of this origin may not call: permit them by --cors-origin";
+    for server in [&closed, &open] {
+        let client = reqwest::Client::new();
+        for origin in ["https://other.example", "https://shop.example"] {
+            let preflight = client.request(reqwest::Method::OPTIONS, server.url("/graphql")).header("origin", origin);
+            preflight.header("access-control-request-method", "POST").send().await.unwrap();
+        }
+        for path in ["/nothing?code=HIDDEN", &endless] {
+            client.delete(server.url(path)).send().await.unwrap();
+        }
+        let caller = server.caller(&key);
+        caller.request(&json!({ "query": 1 })).send().await.unwrap();
+        client.post(server.url("/graphql")).send().await.unwrap();
+        let log = server.log();
+        let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        let line = |method: &str, path: &str| {
+            let found = lines.iter().filter(|line| line["method"] == method && line["path"] == path);
+            found.collect::<Vec<_>>()
+        };
+        let preflights: Vec<_> =
+            line("OPTIONS", "/graphql").iter().map(|line| (&line["origin"], &line["reason"])).collect();
+        let (other, shop) = (json!("https://other.example"), json!("https://shop.example"));
+        let refused = json!(refused);
+        let expected = if std::ptr::eq(server, &raw const open) { vec![&other] } else { vec![&other, &shop] };
+        assert_eq!(preflights, expected.into_iter().map(|origin| (origin, &refused)).collect::<Vec<_>>(), "{log}");
+        assert_eq!((line("DELETE", "/nothing").len(), line("DELETE", &endless[..64]).len()), (1, 1), "{log}");
+        let reasons: Vec<_> = line("POST", "/graphql").iter().map(|line| line["reason"].as_str().unwrap()).collect();
+        assert!(reasons[0].starts_with("The body must be a JSON object"), "{log}");
+        assert_eq!(reasons[1..], ["there is no credential"], "{log}");
+        assert!(!log.contains("HIDDEN"), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_text_has_the_id_once() {
+    let database = Database::sqlite();
+    let server = Server::start_logging(&database, "info");
+    let body = json!({ "query": "{ __typename }" });
+    assert_eq!(server.request(&body).header("x-request-id", "the-one").send().await.unwrap().status(), 200);
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("promolink::request")).expect(&log);
+    assert_eq!(line.matches("the-one").count(), 1, "{line}");
+    assert!(line.contains("method=\"POST\"") && line.contains("path=\"/graphql\""), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,6 +167,7 @@ async fn a_request_whose_caller_has_gone_is_a_line_too_and_its_change_is_made() 
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
     assert_eq!((&line["status"], &line["operation"]), (&json!(499), &json!("Gone")), "{line}");
+    assert_eq!((&line["method"], &line["path"]), (&json!("POST"), &json!("/graphql")), "{line}");
     assert!(line["duration_seconds"].as_f64().unwrap() >= 0.1, "{line}");
     session.run("ROLLBACK").await;
     let count = async || database.session().await.number("SELECT count(*) AS number FROM promotions").await;

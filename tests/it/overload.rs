@@ -33,6 +33,12 @@ async fn requests_beyond_those_that_go_on_at_once_are_refused_at_once() {
     assert_eq!(caller.request(&body).send().await.unwrap().status(), 200);
     let metrics = metrics_of(&server).await;
     assert!(metrics.contains("promolink_refusals_total{limit=\"concurrency\"} 1"), "{metrics}");
+    let log = server.log();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
+    let reasons: Vec<Value> =
+        lines.filter(|line| line["status"] == 503).map(|mut line| line["reason"].take()).collect();
+    // The link failed too: its code was locked for too long.
+    assert_eq!(reasons, ["no place is free, and the caller has its share", "every field failed with OVERLOADED"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-use crate::support::{Database, ORG, Server, campaign, code_of};
+use crate::support::{Database, ORG, Server, campaign, code_of, issuer};
 
 const JSON: &str = "application/json";
 const GRAPHQL: &str = "application/graphql-response+json";
@@ -137,10 +137,67 @@ async fn without_introspection_the_schema_is_told_to_nobody() {
     {
         let response = admin.execute(document, Value::Null).await.to_string();
         assert!(!response.contains("linkPromotionCode") && !response.contains("campaigns"), "{document}: {response}");
+        assert!(
+            response.contains("Introspection is off on this server: use the schema that"),
+            "{document}: {response}"
+        );
     }
     let misspelt = admin.execute("{ campaign(id: \"x\") { nam } }", Value::Null).await.to_string();
     assert!(!misspelt.contains("Did you mean"), "{misspelt}");
     assert_eq!(admin.data("{ __typename }", Value::Null).await["__typename"], "Query");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_see_the_schema_is_told_who_may() {
+    let database = Database::sqlite();
+    database.open().await;
+    let server = Server::serve(&database, &issuer::VARIABLES);
+    let (service, storefront) =
+        (server.caller(&database.key(ORG, "service")), server.caller(&database.key(ORG, "storefront")));
+    for document in
+        ["{ __schema { types { name } } }", "query { ...f } fragment f on Query { __type(name: \"Query\") { name } }"]
+    {
+        assert_eq!(code_of(&service.execute(document, Value::Null).await), "OK");
+        for caller in [&storefront, &server.caller(&issuer::token(ORG, 1))] {
+            let response = caller.execute(document, Value::Null).await;
+            assert_eq!((code_of(&response), &response["data"]), ("GRAPHQL_VALIDATION_FAILED", &Value::Null));
+            let message = &response["errors"][0]["message"];
+            assert_eq!(message, "Introspection requires the role service or admin on this server.");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_this_machine_may_call_dev_and_no_others() {
+    let database = Database::sqlite();
+    let server = Server::start(&database);
+    let create = json!({ "query": "mutation { createCampaign(input: {
+        name: \"Forged\", mode: DISCOUNT, validTill: 4000000000000 }) { id } }" });
+    let permitted = |response: &Response| response.headers().get("access-control-allow-origin").cloned();
+    let preflight = async |origin: &str| {
+        let request = reqwest::Client::new().request(Method::OPTIONS, server.url("/graphql")).header("origin", origin);
+        let request = request.header("access-control-request-method", "POST");
+        request.header("access-control-request-headers", "content-type").send().await.unwrap()
+    };
+    for origin in ["http://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:8000", "http://localhost"] {
+        assert_eq!(permitted(&preflight(origin).await).unwrap(), origin);
+        let called =
+            server.request(&json!({ "query": "{ __typename }" })).header("origin", origin).send().await.unwrap();
+        assert_eq!((called.status().as_u16(), permitted(&called).unwrap()), (200, origin.parse().unwrap()));
+    }
+    for origin in
+        ["https://shop.example", "null", "http://localhost.evil.example", "http://evil.localhost", "http://10.0.0.1"]
+    {
+        assert_eq!(permitted(&preflight(origin).await), None, "{origin}");
+        let simple = reqwest::Client::new().post(server.url("/graphql")).header("origin", origin);
+        let sent = simple.header("content-type", "text/plain").body(create.to_string()).send().await.unwrap();
+        assert_eq!((sent.status().as_u16(), permitted(&sent)), (415, None), "{origin}");
+    }
+    // A page whose name was made to lead here has its own name as Host.
+    let rebound = server.request(&create).header("host", "evil.example").header("origin", "http://localhost:5173");
+    assert_eq!(rebound.send().await.unwrap().status(), 421);
+    let campaigns = server.data("{ campaigns { nodes { name } } }", Value::Null).await;
+    assert!(!campaigns.to_string().contains("Forged"), "{campaigns}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Why there are no keys to check customer tokens with, for operators.
 
-use std::io;
+use std::{error::Error, io, iter::successors};
 
 use super::{key_set::MAX_KEYS, key_source::MAX_DOCUMENT_BYTES, key_source::PATIENCE};
 
@@ -17,17 +17,21 @@ pub enum UnusableKeys {
     #[error("the key set can't be fetched from this system")]
     Client(#[source] reqwest::Error),
     /// The file can't be read.
-    #[error("the key set can't be read")]
-    Read(#[source] io::Error),
-    /// The URL can't be reached.
-    #[error("the key set can't be fetched")]
-    Fetch(#[source] reqwest::Error),
+    #[error("the key set can't be read: {0}")]
+    Read(io::Error),
+    /// The URL can't be reached. The message has all causes, since the log shows no sources, and only they tell a refused
+    /// connection from an unknown name or an invalid certificate.
+    #[error("the key set can't be fetched: {}", causes(.0))]
+    Fetch(reqwest::Error),
     /// The URL did not answer with a key set. Redirects are not followed.
     #[error("the key set can't be fetched: the answer was {0}")]
     Status(reqwest::StatusCode),
     /// File or URL took too long.
     #[error("the key set was not there after {} seconds", PATIENCE.as_secs())]
     TimedOut,
+    /// It takes longer than a request may wait for it.
+    #[error("the key set is still being read")]
+    BeingRead,
     /// The document is too large.
     #[error("the key set has more than {MAX_DOCUMENT_BYTES} bytes")]
     TooLarge,
@@ -43,6 +47,14 @@ pub enum UnusableKeys {
         column: usize,
     },
     /// Every key was skipped.
-    #[error("no key of the key set can be used: it must be a public key for RS256 (2048 bits or more), ES256 or EdDSA")]
+    #[error(
+        "no key of the key set can be used: it must be a public key for RS256 (2048 bits or more), ES256 or EdDSA with Ed25519"
+    )]
     NothingUsable,
+}
+
+/// An error with all of its causes.
+fn causes(error: &reqwest::Error) -> String {
+    let error: &dyn Error = error;
+    successors(Some(error), |&error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

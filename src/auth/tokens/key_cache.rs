@@ -1,14 +1,17 @@
 //! Keeps a key set at hand and up to date.
 //!
 //! Keys that have grown old serve on while they are read anew. A key that is not there may be one that the issuer has
-//! just made, so that the set is read for it at once; but as anybody can name a key that isn't there, once a minute is
-//! enough, and all who wait share one reading.
+//! just made, so the set is read for it immediately. But anybody can name a key that does not exist, so for such keys it is
+//! read at most once in [`LOOK_UP_PAUSE`], and all who wait share one reading:
+//! - Whatever callers send, the issuer gets at most one request in that time, and one at a time.
+//! - A new key is accepted as soon as one reading has begun after the issuer published it: after [`LOOK_UP_PAUSE`] and the
+//!   time of two readings at most, even if made-up keys use up every reading.
+//! - A request waits for [`MAX_WAIT`] at most, so a slow issuer does not let callers hold connections.
 
 #[cfg(test)]
 mod tests;
 
 use std::{
-    error::Error,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -18,6 +21,7 @@ use jsonwebtoken::Algorithm;
 use tokio::{
     sync::{Mutex, OwnedMutexGuard, RwLock},
     task::JoinHandle,
+    time::timeout,
 };
 
 use super::{
@@ -34,14 +38,21 @@ const MAX_AGE: Duration = Duration::from_mins(5);
 /// could not be reached. Older ones are nobody's until they were read again.
 const BELIEVED: Duration = Duration::from_mins(10);
 
-/// How long to wait between one reading that was no use and the next.
+/// How long to wait between a reading that failed and the next.
 const PAUSE: Duration = Duration::from_mins(1);
+
+/// How long to wait between readings for keys that are not there. Issuers serve their key sets from caches, which twelve
+/// requests a minute do not burden.
+const LOOK_UP_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a request waits for a reading, as long as for API keys.
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// A key set at hand.
 pub struct KeyCache {
     source: Source,
     held: RwLock<Held>,
-    /// Whoever reads the set holds this, so that there is one at a time. In it: when the set was last read for the sake
+    /// Whoever reads the set holds this, so that there is one at a time. In it: when the latest reading began for the sake
     /// of a key that was not there.
     reading: Arc<Mutex<Option<Instant>>>,
 }
@@ -78,27 +89,35 @@ impl KeyCache {
 
     /// The key that a token says it was signed with.
     pub async fn find(self: &Arc<Self>, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, Rejection> {
+        if !self.is_too_old().await {
+            let key = self.held_key(kid, algorithm).await?;
+            // A token that names no key names none that could be new.
+            if key.is_some() || kid.is_none() {
+                self.keep_fresh().await;
+                return self.or_unknown(key).await;
+            }
+        }
+        let late = |_| Err(Rejection::Unavailable(Arc::new(UnusableKeys::BeingRead)));
+        timeout(MAX_WAIT, self.find_anew(kid, algorithm)).await.unwrap_or_else(late)
+    }
+
+    /// Looks for a key that is not held, or not believed any more.
+    async fn find_anew(self: &Arc<Self>, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, Rejection> {
         self.renew_what_is_too_old().await?;
-        if let Some(key) = self.held_key(kid, algorithm).await? {
-            self.keep_fresh().await;
-            return Ok(key);
-        }
-        if kid.is_none() {
-            // It names no key that could be new.
-            self.keep_fresh().await;
-            return Err(self.unknown().await);
-        }
         let mut reading = Arc::clone(&self.reading).lock_owned().await;
         // Whoever read the set meanwhile may have brought the key.
-        if let Some(key) = self.held_key(kid, algorithm).await? {
-            return Ok(key);
-        }
-        if reading.is_none_or(|last| last.elapsed() >= PAUSE) {
+        let mut key = self.held_key(kid, algorithm).await?;
+        if key.is_none() && kid.is_some() && reading.is_none_or(|last| last.elapsed() >= LOOK_UP_PAUSE) {
             *reading = Some(Instant::now());
             // That a task can panic or be cancelled changes nothing: then there are no new keys.
             let _ = self.read_in_background(reading).await;
+            key = self.held_key(kid, algorithm).await?;
         }
-        match self.held_key(kid, algorithm).await? {
+        self.or_unknown(key).await
+    }
+
+    async fn or_unknown(&self, key: Option<Arc<Key>>) -> Result<Arc<Key>, Rejection> {
+        match key {
             Some(key) => Ok(key),
             None => Err(self.unknown().await),
         }
@@ -176,7 +195,8 @@ impl KeyCache {
                 held.problem = None;
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn Error, "the keys of customer tokens could not be read");
+                let key_set = &self.source;
+                tracing::warn!(%key_set, %error, "the keys of customer tokens could not be read");
                 held.due = Instant::now() + PAUSE;
                 held.problem = Some(Arc::new(error));
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, DecodingKeyKind,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,6 +17,16 @@ pub const MAX_KEYS: usize = 100;
 
 /// The bits of an RSA key: fewer are too weak (RFC 7518, section 3.3), and more are not verified by the library.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// The length of a coordinate of a P-256 point in base64url: 32 bytes (RFC 7518, section 6.2.1.2). The library joins the
+/// two, so a longer and a shorter one would make a point of the right length that verifies nothing.
+const COORDINATE_CHARS: usize = 43;
+
+/// The algorithm with a name, or `None` if there is no such algorithm. EdDSA with the curve Ed25519 has two names: RFC 9864
+/// replaces the first one, which the library knows, by the second one.
+pub fn algorithm_named(name: &str) -> Option<Algorithm> {
+    if name == "Ed25519" { Some(Algorithm::EdDSA) } else { name.parse().ok() }
+}
 
 /// A key, and the one algorithm that it is for. That is never a token's choice: who could choose HS256 would sign with
 /// the public key, as if it were a secret.
@@ -90,7 +100,8 @@ fn usable(value: &Value) -> Result<Key, &'static str> {
         AlgorithmParameters::OctetKey(_) => return Err("it is a secret, which a key set must not show"),
         _ => return Err("its type is not supported"),
     };
-    if jwk.common.key_algorithm.is_some_and(|named| named != KeyAlgorithm::from(algorithm)) {
+    let named = value.get("alg").and_then(Value::as_str);
+    if named.is_some_and(|name| algorithm_named(name) != Some(algorithm)) {
         return Err("its algorithm is not supported");
     }
     let to_verify = jwk.common.key_operations.as_ref().is_none_or(|known| known.contains(&KeyOperations::Verify));
@@ -98,11 +109,21 @@ fn usable(value: &Value) -> Result<Key, &'static str> {
         return Err("it is not for signatures");
     }
     let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| "it is malformed")?;
-    let fits = match decoding.kind() {
-        DecodingKeyKind::RsaModulusExponent { n, .. } => RSA_BITS.contains(&bits(n)),
-        // A byte that says that both coordinates follow, and those.
-        DecodingKeyKind::SecretOrDer(point) if algorithm == Algorithm::ES256 => point.len() == 65,
-        DecodingKeyKind::SecretOrDer(point) => point.len() == 32,
+    let (decoding, fits) = match (decoding.kind(), &jwk.algorithm) {
+        // Some issuers write the sign byte of their big integers along, which RFC 7518 forbids (section 6.3.1.1). The
+        // library verifies nothing with it.
+        (DecodingKeyKind::RsaModulusExponent { n, e }, _) => {
+            let (n, e) = (without_leading_zeros(n), without_leading_zeros(e));
+            (DecodingKey::from_rsa_raw_components(n, e), RSA_BITS.contains(&bits(n)) && !e.is_empty())
+        }
+        (_, AlgorithmParameters::EllipticCurve(point)) => {
+            let fits = [&point.x, &point.y].iter().all(|coordinate| coordinate.len() == COORDINATE_CHARS);
+            (decoding, fits)
+        }
+        (DecodingKeyKind::SecretOrDer(point), _) => {
+            let fits = point.len() == 32;
+            (decoding, fits)
+        }
     };
     if !fits {
         return Err("it is too short or too long");
@@ -110,10 +131,12 @@ fn usable(value: &Value) -> Result<Key, &'static str> {
     Ok(Key { kid: jwk.common.key_id, algorithm, decoding })
 }
 
-/// How many bits a big-endian number has.
+fn without_leading_zeros(number: &[u8]) -> &[u8] {
+    let first = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
+    &number[first..]
+}
+
+/// The number of bits of a big-endian number without leading zero bytes.
 fn bits(number: &[u8]) -> usize {
-    match number.iter().position(|byte| *byte != 0) {
-        Some(first) => (number.len() - first) * 8 - number[first].leading_zeros() as usize,
-        None => 0,
-    }
+    number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
 }

@@ -1,6 +1,6 @@
 //! Reads a key set's document from where it is: a file or a URL. Both are bounded, in size and in time.
 
-use std::{fs::File, io, io::Read, net::IpAddr, path::PathBuf, time::Duration};
+use std::{fmt, fs::File, io, io::Read, net::IpAddr, path::PathBuf, time::Duration};
 
 use reqwest::{Client, Url, redirect};
 use tokio::{task, time};
@@ -10,7 +10,7 @@ use super::error::UnusableKeys;
 /// The largest document that is read. Real ones have a few KB.
 pub const MAX_DOCUMENT_BYTES: usize = 1_000_000;
 
-/// How long a document may take. Requests wait for it, with people behind them.
+/// How long a document may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where a key set is.
@@ -57,6 +57,16 @@ impl Remote {
             document.extend_from_slice(&chunk);
         }
         Ok(document)
+    }
+}
+
+/// The place, for the log. The query of a URL is left out: some services expect a key there.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Url(Remote { url, .. }) => f.write_str(url.as_str().split(['?', '#']).next().unwrap_or_default()),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub struct TokenArguments {
     /// Whom they are for: what their claim aud must be or contain
     #[arg(long, env = "PROMOLINK_JWT_AUDIENCE", value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     jwt_audience: Option<String>,
-    /// The issuer's public keys: a JSON Web Key Set (RFC 7517), refreshed every 5 minutes and for a new key at once
+    /// The issuer's public keys: a JSON Web Key Set (RFC 7517), refreshed every 5 minutes, and immediately for a new key
     #[arg(long, env = "PROMOLINK_JWKS", value_name = "FILE or https://URL", value_parser = NonEmptyStringValueParser::new())]
     jwks: Option<String>,
     /// A file with the secret that the issuer shares, instead of public keys (or set PROMOLINK_JWT_SECRET)

@@ -67,7 +67,7 @@ impl Engine {
     /// version of the server, or wrong.
     #[must_use]
     pub fn invalid_persisted(&self) -> Vec<(&str, String)> {
-        let validator = Validator::new(&self.0.type_system, &self.0.trusted.limits, true);
+        let validator = Validator::new(&self.0.type_system, &self.0.trusted.limits, None);
         let texts = self.0.persisted.texts.iter();
         let invalid = texts.filter_map(|(id, text)| Some((id.as_str(), validator.validate(text).err()?)));
         invalid.map(|(id, error)| (id, reason(error))).collect()

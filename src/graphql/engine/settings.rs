@@ -37,3 +37,14 @@ pub enum Introspection {
     /// None.
     Off,
 }
+
+impl Introspection {
+    /// Why a document may not select the schema, or `None` if it may. The callers are those that are trusted, or the others.
+    pub(super) fn refusal(self, is_trusted: bool) -> Option<&'static str> {
+        match self {
+            Self::Off => Some("Introspection is off on this server: use the schema that `promolink schema` prints."),
+            Self::Trusted if !is_trusted => Some("Introspection requires the role service or admin on this server."),
+            Self::Trusted | Self::On => None,
+        }
+    }
+}

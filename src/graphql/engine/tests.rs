@@ -27,7 +27,7 @@ fn schema() -> Valid<Schema> {
 
 /// The cost of a request for the only operation of a document.
 fn prepare(schema: &Valid<Schema>, text: &str, values: Value, limits: &DocumentLimits) -> Result<usize, RequestError> {
-    let document = Validator::new(schema, limits, true).validate(text)?;
+    let document = Validator::new(schema, limits, None).validate(text)?;
     let (operation, _) = document.operation(None)?;
     let values: VariableValues = serde_json::from_value(values).unwrap();
     let values = variables::coerce(schema, operation, &values)?;
@@ -268,7 +268,7 @@ fn the_largest_document_is_cached() {
     let (schema, limits) = (schema(), DocumentLimits::default());
     let documents = Documents::new(super::TRUSTED_BYTES);
     let text = format!("{{ campaign(id: \"{}\") {{ id }} }}", "x".repeat(190_000));
-    let validate = |text: &str| Validator::new(&schema, &limits, true).validate(text);
+    let validate = |text: &str| Validator::new(&schema, &limits, None).validate(text);
     assert!(documents.get_or_insert(&text, validate).is_ok());
     assert!(documents.get_or_insert(&text, |_| panic!("it is validated again")).is_ok());
 }

@@ -25,7 +25,7 @@ use crate::graphql::error::ErrorCode;
 pub struct Validator<'a> {
     schema: &'a Valid<Schema>,
     limits: &'a DocumentLimits,
-    introspection: bool,
+    no_introspection: Option<&'static str>,
 }
 
 /// The fields that return the schema.
@@ -35,9 +35,13 @@ const INTROSPECTION: [&str; 3] = ["__schema", "__type", "_service"];
 type Fault = (String, Option<SourceSpan>);
 
 impl<'a> Validator<'a> {
-    /// Without `introspection`, a document may not select the schema.
-    pub const fn new(schema: &'a Valid<Schema>, limits: &'a DocumentLimits, introspection: bool) -> Self {
-        Self { schema, limits, introspection }
+    /// `no_introspection` says why a document may not select the schema, or `None` if it may.
+    pub const fn new(
+        schema: &'a Valid<Schema>,
+        limits: &'a DocumentLimits,
+        no_introspection: Option<&'static str>,
+    ) -> Self {
+        Self { schema, limits, no_introspection }
     }
 
     /// Parses a document within its limits and validates it.
@@ -99,7 +103,7 @@ fn syntax_error(message: &str) -> RequestError {
 /// introspection where it is disabled.
 struct Usages<'a> {
     schema: &'a Schema,
-    introspection: bool,
+    no_introspection: Option<&'static str>,
     document: &'a ExecutableDocument,
     operation: &'a Operation,
     variables: HashMap<&'a Name, &'a VariableDefinition>,
@@ -108,9 +112,9 @@ struct Usages<'a> {
 
 impl<'a> Usages<'a> {
     fn new(validator: &Validator<'a>, document: &'a ExecutableDocument, operation: &'a Operation) -> Self {
-        let Validator { schema, introspection, .. } = *validator;
+        let Validator { schema, no_introspection, .. } = *validator;
         let variables = operation.variables.iter().map(|variable| (&variable.name, &**variable)).collect();
-        Self { schema, introspection, document, operation, variables, visited: HashSet::new() }
+        Self { schema, no_introspection, document, operation, variables, visited: HashSet::new() }
     }
 
     /// The first fault, or `None` if there is no fault.
@@ -126,12 +130,11 @@ impl<'a> Usages<'a> {
     fn set(&mut self, set: &'a SelectionSet) -> Option<Fault> {
         set.selections.iter().find_map(|selection| {
             let below = match selection {
-                Selection::Field(field) if !self.introspection && INTROSPECTION.contains(&field.name.as_str()) => {
-                    Some(("Introspection is disabled for this credential.".to_owned(), field.location()))
-                }
                 Selection::Field(field) => {
-                    let arguments = self.arguments(&field.arguments, &field.definition.arguments);
-                    arguments.or_else(|| self.set(&field.selection_set))
+                    let refusal = self.no_introspection.filter(|_| INTROSPECTION.contains(&field.name.as_str()));
+                    let refused = refusal.map(|refusal| (refusal.to_owned(), field.location()));
+                    let arguments = || self.arguments(&field.arguments, &field.definition.arguments);
+                    refused.or_else(arguments).or_else(|| self.set(&field.selection_set))
                 }
                 Selection::InlineFragment(fragment) => self.set(&fragment.selection_set),
                 Selection::FragmentSpread(spread) if self.visited.insert(&spread.fragment_name) => {

@@ -5,7 +5,11 @@ use std::sync::LazyLock;
 use async_graphql::{Error, Pos, ServerError, Value, resolver_utils::enum_value};
 
 use super::{BROKEN, BUSY, ErrorCode, broken, coded, rate_limited};
-use crate::{auth::Wait, promotions::StoreError, telemetry::Sparing};
+use crate::{
+    auth::{Limit, Wait},
+    promotions::StoreError,
+    telemetry::Sparing,
+};
 
 /// The error for a caller who showed no valid credential.
 #[must_use]
@@ -17,7 +21,7 @@ pub fn unauthenticated() -> ServerError {
 /// The error for a caller who sends too many operations.
 #[must_use]
 pub fn too_many_operations(wait: Wait) -> ServerError {
-    placeless(rate_limited(wait, "operations"))
+    placeless(rate_limited(wait, Limit::Operations))
 }
 
 /// The error for a request that is none.

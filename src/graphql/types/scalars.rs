@@ -1,6 +1,7 @@
 //! The scalars of the schema.
 
 use async_graphql::{Error, ID, InputValueResult, Number, Scalar, ScalarType, Value};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
     promotions::{self, Code, InvalidCode},
 };
 
-/// What is out of range is kept as `None` rather than refused here, where nobody knows the field's name:
+/// What is out of range is kept as `None` rather than refused here, where the field's name is not known:
 /// [`Long::parse_as`] names it.
 pub struct Long(Option<i64>);
 
@@ -67,18 +68,37 @@ fn whole(number: &Number) -> Option<i64> {
 /// The latest moment that ECMAScript's `Date` holds (ECMA-262, time values), and so every JSON client.
 const LATEST_MILLIS: i64 = 8_640_000_000_000_000;
 
-/// What is out of range is kept as `None`, as in [`Long`].
-pub struct Timestamp(Option<promotions::Timestamp>);
+/// What is invalid is kept rather than refused here, as in [`Long`].
+pub struct Timestamp(Result<promotions::Timestamp, InvalidTimestamp>);
 
-/// A moment: milliseconds since the Unix epoch (1970-01-01T00:00:00Z), as a JSON number from 0 to 8640000000000000;
-/// anything else is INVALID_INPUT.
+/// Why a value is not a moment.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+enum InvalidTimestamp {
+    #[error(
+        "it must be whole milliseconds since 1970-01-01T00:00:00Z, such as 1830297599000, or a date and time with a time \
+         zone, such as \"2027-12-31T23:59:59Z\""
+    )]
+    Unreadable,
+    #[error("it has no time zone; append Z for UTC, or an offset such as +01:00")]
+    NoTimeZone,
+    #[error("it must be from 0 to {LATEST_MILLIS} milliseconds since 1970-01-01T00:00:00Z")]
+    OutOfRange,
+}
+
+/// A moment, sent as a JSON number: milliseconds since the Unix epoch (1970-01-01T00:00:00Z), from 0 to 8640000000000000.
+/// Accepts such a number, a string of its decimal digits, or a date and time with a time zone (ISO 8601, RFC 3339), such
+/// as "2027-12-31T23:59:59Z" or "2028-01-01T00:59:59.999+01:00"; what is finer than a millisecond is cut off. Anything
+/// else is INVALID_INPUT.
 #[Scalar(specified_by_url = "https://tc39.es/ecma262/#sec-time-values-and-time-range")]
 impl ScalarType for Timestamp {
     fn parse(value: Value) -> InputValueResult<Self> {
         let millis = match value {
-            Value::Number(number) => whole(&number).filter(|millis| (0..=LATEST_MILLIS).contains(millis)),
-            _ => None,
+            Value::Number(number) => whole(&number).ok_or(InvalidTimestamp::Unreadable),
+            Value::String(text) => millis(&text),
+            _ => Err(InvalidTimestamp::Unreadable),
         };
+        let in_range = |millis: &i64| (0..=LATEST_MILLIS).contains(millis);
+        let millis = millis.and_then(|millis| Some(millis).filter(in_range).ok_or(InvalidTimestamp::OutOfRange));
         Ok(Self(millis.map(promotions::Timestamp::from_millis)))
     }
 
@@ -90,13 +110,26 @@ impl ScalarType for Timestamp {
 impl Timestamp {
     /// The moment that the field wants.
     pub fn parse(&self, field: &str) -> Result<promotions::Timestamp, Error> {
-        self.0.ok_or_else(|| invalid_input(field, "milliseconds from 0 to 8640000000000000 are wanted"))
+        self.0.map_err(|reason| invalid_input(field, reason))
+    }
+}
+
+/// The milliseconds that a text of decimal digits, or a date and time with a time zone, means.
+fn millis(text: &str) -> Result<i64, InvalidTimestamp> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().map_err(|_| InvalidTimestamp::OutOfRange);
+    }
+    let nanos = |text: &str| OffsetDateTime::parse(text, &Rfc3339).map(OffsetDateTime::unix_timestamp_nanos);
+    match nanos(text) {
+        Ok(nanos) => i64::try_from(nanos.div_euclid(1_000_000)).map_err(|_| InvalidTimestamp::OutOfRange),
+        Err(_) if nanos(&format!("{text}Z")).is_ok() => Err(InvalidTimestamp::NoTimeZone),
+        Err(_) => Err(InvalidTimestamp::Unreadable),
     }
 }
 
 impl From<promotions::Timestamp> for Timestamp {
     fn from(moment: promotions::Timestamp) -> Self {
-        Self(Some(moment))
+        Self(Ok(moment))
     }
 }
 

@@ -5,7 +5,7 @@ use async_graphql_axum::GraphQLResponse;
 use axum::{
     body::{Body, Bytes, to_bytes},
     http::{
-        HeaderMap, HeaderValue, StatusCode,
+        HeaderValue, StatusCode,
         header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, VARY},
     },
     response::{IntoResponse, Response},
@@ -17,7 +17,7 @@ use super::{execute::Failure, media::Media, request::Malformed};
 use crate::{
     auth::Wait,
     graphql::{self, RequestError, RequestErrorKind},
-    http::access_log::About,
+    http::access_log::{About, Reason},
 };
 
 /// What else the response depends on: the media type is negotiated.
@@ -35,9 +35,6 @@ pub struct Answerer {
     /// Whether there is an answer, of this one's or of another's making.
     answered: bool,
 }
-
-/// The log's reason for rejecting a caller that has no operations left.
-pub const TOO_MANY_OPERATIONS: &str = "too many operations";
 
 /// Marks a response that is not compressed: that would keep a thread busy for too long.
 #[derive(Debug, Clone, Copy)]
@@ -95,16 +92,17 @@ fn status(kind: RequestErrorKind, media: Media) -> StatusCode {
 }
 
 impl Answerer {
-    /// Answers the request with these headers.
-    pub fn new(media: Media, headers: &HeaderMap) -> Self {
-        Self { media, about: About::of(headers), since: Instant::now(), answered: false }
+    /// Answers the request of which this is known.
+    pub fn new(media: Media, about: About) -> Self {
+        Self { media, about, since: Instant::now(), answered: false }
     }
 
     /// Answers with what came of an operation.
     pub fn executed(&mut self, encoded: Encoded) -> Response {
         self.answered = true;
         let Encoded { mut response, error, is_busy } = encoded;
-        response.extensions_mut().insert(About { error, ..self.about.clone() });
+        let reason = is_busy.then_some(Reason::Overloaded);
+        response.extensions_mut().insert(About { error, reason, ..self.about.clone() });
         if is_busy {
             // Whoever stands between, such as a balancer, sees by the status that another server may do better.
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -118,7 +116,7 @@ impl Answerer {
     /// Answers a request whose operation has no result.
     pub fn failed(&mut self, failure: Failure, changes: bool) -> Response {
         match failure {
-            Failure::Busy => self.busy(),
+            Failure::Busy(reason) => self.busy(reason),
             Failure::Panicked => self.broken(),
             Failure::TimedOut => self.timed_out(changes),
         }
@@ -126,7 +124,7 @@ impl Answerer {
 
     /// Answers a caller whose operations cost more than is permitted.
     pub fn too_many_operations(&mut self, wait: Wait) -> Response {
-        self.about.reason = Some(TOO_MANY_OPERATIONS);
+        self.about.reason = Some(Reason::TooManyOperations);
         let mut response = self.write(StatusCode::TOO_MANY_REQUESTS, &[graphql::too_many_operations(wait)]);
         response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
         response
@@ -142,22 +140,27 @@ impl Answerer {
     }
 
     /// Answers a request that is none.
-    pub fn malformed(&mut self, malformed: &Malformed) -> Response {
-        self.write(malformed.status, &[graphql::bad_request(&malformed.reason)])
+    pub fn malformed(&mut self, malformed: Malformed) -> Response {
+        let error = graphql::bad_request(&malformed.reason);
+        self.about.reason = Some(Reason::Malformed(malformed.reason));
+        self.write(malformed.status, &[error])
     }
 
     /// Answers a request that there is no place for.
-    pub fn busy(&mut self) -> Response {
+    pub fn busy(&mut self, reason: Reason) -> Response {
+        self.about.reason = Some(reason);
         self.write(StatusCode::SERVICE_UNAVAILABLE, &[graphql::overloaded()])
     }
 
     /// Answers a request that took too long.
     fn timed_out(&mut self, changes: bool) -> Response {
+        self.about.reason = Some(Reason::TimedOut);
         self.write(StatusCode::SERVICE_UNAVAILABLE, &[graphql::timed_out(changes)])
     }
 
     /// Answers a request whose execution panicked.
     fn broken(&mut self) -> Response {
+        self.about.reason = Some(Reason::Panicked);
         let mut error = graphql::internal();
         if let Some(id) = &self.about.id {
             graphql::name_request(&mut error, id);
@@ -194,9 +197,10 @@ fn is_empty(data: &Value) -> bool {
 }
 
 /// Answers a caller who takes neither media type.
-pub fn not_acceptable(headers: &HeaderMap) -> Response {
+pub fn not_acceptable(about: About) -> Response {
     let reason = "Responses are application/graphql-response+json or application/json; accept one of them.";
-    unseen(StatusCode::NOT_ACCEPTABLE, Media::Json, graphql::bad_request(reason), About::of(headers))
+    let about = About { reason: Some(Reason::Malformed(reason.into())), ..about };
+    unseen(StatusCode::NOT_ACCEPTABLE, Media::Json, graphql::bad_request(reason), about)
 }
 
 /// Answers before the request was looked at.

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     auth::{Principal, Role},
-    http::concurrency::{Concurrency, Kind, Places},
+    http::{
+        access_log::Reason,
+        concurrency::{Concurrency, Kind, Places},
+    },
 };
 
 /// The largest request body, in bytes: room for 500 links in one call, twice over.
@@ -130,7 +133,7 @@ async fn read_in_time(
         }
     }
     if is_refused {
-        return Err(Unread::Failed(Failure::Busy));
+        return Err(Unread::Failed(Failure::Busy(Reason::NoBodyPlace)));
     }
     if length > most {
         return Err(malformed(StatusCode::PAYLOAD_TOO_LARGE, too_large).into());

@@ -15,7 +15,7 @@ use super::{Shared, answer::Encoded};
 use crate::{
     auth::Principal,
     graphql::{Call, Prepared, RequestError},
-    http::{REQUEST_TIMEOUT, concurrency::Kind},
+    http::{REQUEST_TIMEOUT, access_log::Reason, concurrency::Kind},
 };
 
 /// Operations that cost more are heavy: they keep a thread busy for 5 ms and more. A wallet of 100 with all fields costs
@@ -30,10 +30,10 @@ const HEAVY_MUTATION_COST: usize = 25_000;
 const HEAVY_BYTES: usize = 64 * 1024;
 
 /// Why there is no result.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub enum Failure {
     /// There were no places for the operation.
-    Busy,
+    Busy(Reason),
     /// It panicked. The log has the reason.
     Panicked,
     /// It took too long.
@@ -50,7 +50,7 @@ pub async fn prepare(
     if bytes <= HEAVY_BYTES && !shared.engine.is_heavy_to_prepare(&call, &principal) {
         return Ok(shared.engine.prepare(call, &principal));
     }
-    let places = shared.heavy.take_heavy(&principal, 0).await.ok_or(Failure::Busy)?;
+    let places = shared.heavy.take_heavy(&principal, 0).await.ok_or(Failure::Busy(Reason::NoHeavyPlace))?;
     let engine = shared.engine.clone();
     let work = move || {
         let _places = places;
@@ -70,13 +70,13 @@ pub async fn execute(
 ) -> Result<Encoded, Failure> {
     let (cost, is_mutation) = (prepared.cost(), prepared.is_mutation());
     let is_heavy = cost > if is_mutation { HEAVY_MUTATION_COST } else { HEAVY_COST };
-    let places = if is_heavy {
-        shared.heavy.take_heavy(&principal, cost).await
+    let (places, reason) = if is_heavy {
+        (shared.heavy.take_heavy(&principal, cost).await, Reason::NoHeavyPlace)
     } else {
         let kind = if is_mutation { Kind::Mutation } else { Kind::Query };
-        shared.concurrency.take(&principal, kind, cost).await
+        (shared.concurrency.take(&principal, kind, cost).await, Reason::NoPlace)
     };
-    let places = places.ok_or(Failure::Busy)?;
+    let places = places.ok_or(Failure::Busy(reason))?;
     let (engine, unsent, id) = (shared.engine.clone(), shared.unsent.clone(), id.map(ToOwned::to_owned));
     let work = async move {
         let _places = places;

@@ -3,13 +3,15 @@
 
 use diesel::{dsl::auto_type, prelude::*};
 
-use super::{Checked, EXAMPLES, example};
+use super::{Checked, EXAMPLES, Example, example};
 use crate::{
     promotions::Code,
     store::{rows::Id, schema::promotion_codes},
 };
 
 pub const INVARIANT: &str = "every code is found by its own spelling";
+
+const ADVICE: &str = "delete the code if nobody holds it, and import it again";
 
 /// The codes of all organisations, to be read one by one: there may be more than memory holds.
 #[auto_type]
@@ -26,7 +28,7 @@ pub fn codes() -> _ {
 #[derive(Default)]
 pub struct Spellings {
     broken: u64,
-    examples: Vec<String>,
+    examples: Vec<Example>,
 }
 
 impl Spellings {
@@ -37,11 +39,13 @@ impl Spellings {
         }
         self.broken += 1;
         if self.examples.len() < EXAMPLES {
-            self.examples.push(example(org, "code of campaign", campaign, "it is stored under another text"));
+            let about = "it is stored under another text";
+            self.examples.push(example(org, "code of campaign", campaign, about, Some(code)));
         }
     }
 
     pub fn checked(self) -> Checked {
-        Checked { invariant: INVARIANT, excuse: None, broken: self.broken, examples: self.examples }
+        let Self { broken, examples } = self;
+        Checked { invariant: INVARIANT, excuse: None, broken, examples, advice: ADVICE }
     }
 }

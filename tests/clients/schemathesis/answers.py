@@ -1,6 +1,7 @@
 """What schemathesis makes up for the scalars of the schema, and what it asks of every response."""
 
 import collections
+import datetime
 import json
 import os
 
@@ -24,7 +25,9 @@ def mostly(meant):
 numbers = strategies.integers(0, 5)
 moments = strategies.integers(1_700_000_000_000, 4_102_444_800_000)
 schemathesis.graphql.scalar("Long", mostly(numbers.map(nodes.Int) | numbers.map(str).map(nodes.String)))
-schemathesis.graphql.scalar("Timestamp", mostly(moments.map(nodes.Int)))
+dates = strategies.datetimes(datetime.datetime(2024, 1, 1), datetime.datetime(2099, 1, 1))
+texts = moments.map(str) | dates.map(lambda date: date.isoformat() + "+01:00")
+schemathesis.graphql.scalar("Timestamp", mostly(moments.map(nodes.Int) | texts.map(nodes.String)))
 
 # Nothing that schemathesis sends may bring these about.
 FAULTS = {"INTERNAL", "OVERLOADED", "RATE_LIMITED", "UNAUTHENTICATED", "FORBIDDEN"}

@@ -15,6 +15,45 @@ async fn a_token_of_each_algorithm_says_whose_it_is() {
     }
 }
 
+/// RFC 9864 calls EdDSA with Ed25519 what the curve is called.
+#[tokio::test]
+async fn ed25519_may_be_called_by_its_new_name_or_the_old_one() {
+    for named in [None, Some("EdDSA"), Some("Ed25519")] {
+        let mut jwk = ED.jwk("1");
+        jwk["alg"] = json!(named);
+        let file = file_with(json!({ "keys": [jwk] }).to_string().as_bytes());
+        let tokens = start(KeySource::File(file.path().to_owned())).await.unwrap();
+        for alg in ["EdDSA", "Ed25519"] {
+            for header in [json!({ "alg": alg, "kid": "1" }), json!({ "alg": alg })] {
+                let token = token(&header, &claims(), &ED);
+                assert_eq!(verified(&tokens, &token).await, (100_458, 10_025), "{named:?}: {header}");
+            }
+        }
+        let forged = token(&json!({ "alg": "Ed25519", "kid": "1" }), &claims(), &Signer::Nobody);
+        assert_eq!(reason(&tokens, &forged).await, "the token's signature is wrong");
+        for alg in ["Ed448", "ed25519", "ESP256"] {
+            let other = token(&json!({ "alg": alg, "kid": "1" }), &claims(), &ED);
+            assert_eq!(reason(&tokens, &other).await, "the token's header is malformed, or its algorithm unknown");
+        }
+    }
+}
+
+/// Big integers of some languages have a sign, in a byte of its own.
+#[tokio::test]
+async fn the_numbers_of_an_rsa_key_may_have_leading_zero_bytes() {
+    let Signer::Rsa(pair) = &*RSA else { panic!("this is an RSA key") };
+    let RsaPublicKeyComponents::<Vec<u8>> { n, e } = pair.public_key().into();
+    for zeros in 1..=2 {
+        let padded = |number: &[u8]| encode([&vec![0; zeros], number].concat());
+        let mut jwk = RSA.jwk("1");
+        (jwk["n"], jwk["e"]) = (json!(padded(&n)), json!(padded(&e)));
+        let file = file_with(json!({ "keys": [jwk] }).to_string().as_bytes());
+        let tokens = start(KeySource::File(file.path().to_owned())).await.unwrap();
+        let token = token(&json!({ "alg": "RS256", "kid": "1" }), &claims(), &RSA);
+        assert_eq!(verified(&tokens, &token).await, (100_458, 10_025));
+    }
+}
+
 #[tokio::test]
 async fn a_shared_secret_signs_with_hs256() {
     let secret = "a secret of thirty-two bytes: yes";

@@ -42,7 +42,8 @@ async fn a_url_that_others_could_answer_for_is_refused() {
 
 #[tokio::test]
 async fn a_file_that_is_no_key_set_is_refused() {
-    assert_eq!(refused(KeySource::File("/nowhere/keys.json".into())).await, "the key set can't be read");
+    let error = refused(KeySource::File("/nowhere/keys.json".into())).await;
+    assert_eq!(error, "the key set can't be read: No such file or directory (os error 2)");
     for (document, expected) in [
         (&b"{}"[..], "this is no JSON Web Key Set (RFC 7517): line 1, column 2"),
         (b"", "this is no JSON Web Key Set (RFC 7517): line 1, column 0"),
@@ -75,6 +76,10 @@ async fn keys_that_are_for_something_else_are_skipped() {
         weak(1025),
         with(weak(256), "n", json!("not base64!")),
         with(EC.jwk("1"), "x", json!("AA")),
+        // Together they are as long as two coordinates.
+        with(with(EC.jwk("1"), "x", json!(encode([7; 33]))), "y", json!(encode([7; 31]))),
+        with(RSA.jwk("1"), "e", json!("AAAA")),
+        with(RSA.jwk("1"), "n", json!(encode(vec![0; 256]))),
         with(ED.jwk("1"), "x", json!("AA")),
         with(EC.jwk("1"), "use", json!("enc")),
         with(EC.jwk("1"), "use", json!(7)),

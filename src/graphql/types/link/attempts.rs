@@ -15,7 +15,7 @@ use super::LinkPromotionCodeInput;
 use crate::{
     auth::{Limit, Limiter, NoRoom, Principal, Reservation, Role},
     graphql::{
-        error::{Coded, broken, name, not_usable, own_customer, rate_limited, refused},
+        error::{Coded, ErrorCode, broken, name, not_usable, own_customer, rate_limited, refused},
         types::Promotion,
     },
     promotions::{Code, CustomerId, LinkOutcome, PromotionMode, PromotionService, Refusal, StoreError},
@@ -94,7 +94,7 @@ impl<'a> LinkAttempts<'a> {
     }
 
     fn admit(&self, position: usize, input: &LinkPromotionCodeInput) -> Result<Link> {
-        self.limiter.link(self.principal).map_err(|wait| rate_limited(wait, "links"))?;
+        self.limiter.link(self.principal).map_err(|wait| rate_limited(wait, Limit::Links))?;
         let (mode, code, customer) = input.parse()?;
         own_customer(self.principal, customer)?;
         Ok(Link { position, mode, code, customer })
@@ -113,7 +113,7 @@ impl<'a> LinkAttempts<'a> {
             match self.limiter.reserve(self.principal, link.customer) {
                 Ok(reservation) => ready.push((link, reservation)),
                 Err(NoRoom::Spent(limit, wait)) => {
-                    results.insert(link.position, Err(rate_limited(wait, limit_name(limit))));
+                    results.insert(link.position, Err(rate_limited(wait, limit)));
                 }
                 Err(none) => {
                     all_wait |= none == NoRoom::Taken;
@@ -182,13 +182,6 @@ fn next_period(started: Instant, commit: Duration) -> Instant {
     started + period * u32::try_from(periods).unwrap_or(u32::MAX)
 }
 
-const fn limit_name(limit: Limit) -> &'static str {
-    match limit {
-        Limit::NewLinks | Limit::NewLinksPerCustomer => "new links",
-        _ => "failed links",
-    }
-}
-
 /// Counts what came of a link.
 fn count(result: &Result<Promotion>) {
     static LINKED: LazyLock<Counter> = LazyLock::new(|| counter!("promolink_links_total", "outcome" => "LINKED"));
@@ -204,7 +197,8 @@ const SHORTEST_WITH_BEGINNING: usize = 8;
 
 /// Tells the operator what the caller is not told.
 fn log(code: &Code, refusal: Refusal) {
+    let reason = name(&enum_value(ErrorCode::from(refusal)));
     let shown = if code.text().chars().count() < SHORTEST_WITH_BEGINNING { 0 } else { 2 };
     let beginning: String = code.text().chars().take(shown).collect();
-    tracing::info!(code = %format_args!("{beginning}..."), reason = ?refusal, "a code was not linked");
+    tracing::info!(code = %format_args!("{beginning}..."), reason, "a code was not linked");
 }
