@@ -21,7 +21,7 @@ use crate::{
     auth::Secret,
     http::DatabaseCheck,
     promotions::{OrgId, OutOfRange},
-    store::{self, DatabaseUrl, Store},
+    store::{self, DatabaseUrl, Readiness, Store},
     telemetry::LogFormat,
 };
 
@@ -128,19 +128,16 @@ fn parse_url(text: &Secret, variable: &str) -> anyhow::Result<DatabaseUrl> {
     Ok(url)
 }
 
-/// What makes a server ready: its database answers, and has the tables of this version. Those of a later one will do,
-/// while its servers take over.
-fn database_check(url: DatabaseUrl) -> DatabaseCheck {
+/// What makes a server ready: its database.
+fn database_check(readiness: Readiness) -> DatabaseCheck {
     Box::new(move || {
-        let url = url.clone();
+        let readiness = readiness.clone();
         let check = async move {
-            let migrations = store::status(&url).await.map_err(|error| {
-                let error = anyhow::Error::from(error);
-                tracing::warn!(%url, error = format!("{error:#}"), "the database can't be reached");
-                "the database can't be reached".to_owned()
-            })?;
-            let up_to_date = migrations.iter().all(|migration| migration.applied);
-            up_to_date.then_some(()).ok_or_else(|| "the database's tables are out of date".to_owned())
+            readiness.check().await.map_err(|reason| {
+                let shown = reason.to_string();
+                tracing::warn!(reason = format!("{:#}", anyhow::Error::from(reason)), "the server is not ready");
+                shown
+            })
         };
         check.boxed()
     })

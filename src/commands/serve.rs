@@ -95,13 +95,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let reads = match &replica {
         Some(DatabaseUrl::Sqlite(_)) => bail!("--read-database-url wants a replica of a PostgreSQL database"),
-        // It may yet have to hear of the tables.
-        Some(replica) => {
-            let opened = async {
-                store::ensure_own_sessions(replica).await?;
-                store::open(replica).await
-            };
-            Some(opened.await.with_context(|| format!("cannot open {replica}"))?.promotions)
+        Some(replica @ DatabaseUrl::Postgres(url)) => {
+            let opened = store::open_replica(url, store.promotions.clone()).await;
+            Some(opened.with_context(|| format!("cannot open {replica}"))?)
         }
         None => None,
     };
@@ -130,7 +126,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let app = App {
         promotions: store.promotions,
         replica: reads,
-        database_check: super::database_check(url),
+        database_check: super::database_check(store.readiness),
         clock,
         authenticator,
         limits,

@@ -7,7 +7,11 @@ use diesel::{
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{DatabaseUrl, OpenError, postgres, sqlite};
+use super::{
+    DatabaseUrl, OpenError,
+    postgres::{self, Writes},
+    sqlite,
+};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -38,10 +42,10 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
         }
         DatabaseUrl::Postgres(url) => {
             postgres::ensure_own_sessions(url.expose()).await?;
-            let mut connection = postgres::establish(url.expose()).await?;
+            let mut connection = postgres::establish(url.expose(), Writes::Required).await?;
             // Held until the connection closes, at the end of this call.
             connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})")).await?;
-            apply(&mut AsyncMigrationHarness::new(connection), POSTGRES)
+            apply(&mut AsyncMigrationHarness::new(connection.into_diesel()), POSTGRES)
         }
     }
 }
@@ -60,10 +64,14 @@ pub async fn status(url: &DatabaseUrl) -> Result<Vec<Migration>, OpenError> {
             .await?
         }
         DatabaseUrl::Postgres(url) => {
-            let applied = applied_to_postgres(&mut postgres::establish(url.expose()).await?).await?;
-            list::<Pg>(&POSTGRES, &applied)
+            status_of_postgres(&mut *postgres::establish(url.expose(), Writes::Optional).await?).await
         }
     }
+}
+
+/// The same over a connection to PostgreSQL.
+pub async fn status_of_postgres(connection: &mut AsyncPgConnection) -> Result<Vec<Migration>, OpenError> {
+    list::<Pg>(&POSTGRES, &applied_to_postgres(connection).await?)
 }
 
 fn applied_to_sqlite(connection: &mut SqliteConnection) -> QueryResult<Vec<String>> {
