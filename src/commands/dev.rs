@@ -33,7 +33,8 @@ pub async fn run(Arguments { database, listen, wire }: Arguments) -> anyhow::Res
     let listener = super::listen(listen).await?;
     let url = database.url()?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
-    let Store { promotions, api_keys, readiness } = store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
+    let Store { promotions, api_keys, readiness } =
+        store::open(&url).await.with_context(|| format!("cannot open {url}"))?;
     let org = OrgId::try_from(demo::ORG)?;
     // Whoever makes a key means to keep others out.
     ensure!(

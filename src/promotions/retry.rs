@@ -64,7 +64,12 @@ impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
         retried(|| self.0.promotions(org, ids)).await
     }
 
-    async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> Result<Vec<PromotionCode>, StoreError> {
+    async fn codes(
+        &self,
+        org: OrgId,
+        mode: PromotionMode,
+        folded: &[FoldedCode],
+    ) -> Result<Vec<PromotionCode>, StoreError> {
         retried(|| self.0.codes(org, mode, folded)).await
     }
 
@@ -72,7 +77,13 @@ impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
         retried(|| self.0.campaigns(org, ids)).await
     }
 
-    async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> Result<u64, StoreError> {
+    async fn count_codes(
+        &self,
+        org: OrgId,
+        mode: PromotionMode,
+        beginning: &str,
+        at_most: u64,
+    ) -> Result<u64, StoreError> {
         retried(|| self.0.count_codes(org, mode, beginning, at_most)).await
     }
 

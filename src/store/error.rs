@@ -93,9 +93,10 @@ fn sqlite_kind(message: &str) -> Kind {
         // SQLITE_FULL.
         "database or disk is full" => Kind::Full,
         // SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_READONLY and SQLITE_PROTOCOL: the file, its log or its locks can't be used.
-        "disk I/O error" | "unable to open database file" | "attempt to write a readonly database" | "locking protocol" => {
-            Kind::Unavailable
-        }
+        "disk I/O error"
+        | "unable to open database file"
+        | "attempt to write a readonly database"
+        | "locking protocol" => Kind::Unavailable,
         _ => Kind::Failed,
     }
 }
@@ -120,4 +121,41 @@ impl From<OpenError> for StoreError {
 /// An error with all its causes.
 pub fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
     successors(Some(error), |&error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+
+    use super::*;
+
+    /// A table, and two connections to it.
+    fn connections() -> (tempfile::TempDir, [SqliteConnection; 2]) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let connect = || SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        let mut connections = [connect(), connect()];
+        connections[0].batch_execute("PRAGMA journal_mode = WAL; CREATE TABLE rows (row BLOB)").unwrap();
+        (folder, connections)
+    }
+
+    fn fails(connection: &mut SqliteConnection, statements: &str) -> StoreError {
+        connection.batch_execute(statements).unwrap_err().into()
+    }
+
+    #[test]
+    fn errors_of_sqlite_are_known_by_what_it_says_of_their_codes() {
+        let (_folder, [mut first, mut second]) = connections();
+        let insert = "INSERT INTO rows VALUES (zeroblob(100000))";
+        first.batch_execute("BEGIN IMMEDIATE").unwrap();
+        let locked = fails(&mut second, insert);
+        assert!(matches!(locked, StoreError::Contended(_)), "{locked:?}");
+        first.batch_execute("ROLLBACK").unwrap();
+        let full = fails(&mut first, &format!("PRAGMA max_page_count = 10; {insert}"));
+        assert!(matches!(full, StoreError::Full(_)), "{full:?}");
+        let read_only = fails(&mut second, &format!("PRAGMA query_only = ON; {insert}"));
+        assert!(matches!(read_only, StoreError::Unavailable(_)), "{read_only:?}");
+        let unknown = fails(&mut first, "INSERT INTO columns VALUES (1)");
+        assert!(matches!(unknown, StoreError::Failed(_)), "{unknown:?}");
+    }
 }

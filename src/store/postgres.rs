@@ -11,6 +11,7 @@ mod link;
 mod look_ups;
 mod pool;
 mod pooler;
+mod reads;
 mod sqlstate;
 mod statements;
 mod tls;
@@ -32,18 +33,17 @@ pub use self::{
 };
 use super::{
     error::{OpenError, StoreResult},
-    lists, queries,
+    queries,
     readiness::Space,
-    rows::{CampaignRow, CodeRow, OrganisationRow, PromotionRow, RedemptionRow, into_domain},
+    rows::{CampaignRow, CodeRow, OrganisationRow},
     schema::{campaigns, organisations, promotion_codes},
 };
 use crate::{
     auth::Secret,
     promotions::{
-        Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign,
-        LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId,
-        PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start, StoreError,
-        Timestamp, WalletFilter,
+        Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, FoldedCode, InvalidCampaign, LinkOutcome,
+        LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId,
+        PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
     },
 };
 
@@ -135,85 +135,11 @@ impl LinkRepository for PostgresStore {
 }
 
 #[async_trait]
-impl PromotionReads for PostgresStore {
-    async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::promotions_by_id(org, ids);
-        self.run(async |connection| into_domain::<PromotionRow, _>(query.load(connection).await?)).await
-    }
-
-    async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
-        let query = look_ups::codes_by_text(org, mode, folded);
-        self.run(async |connection| into_domain::<CodeRow, _>(query.load(connection).await?)).await
-    }
-
-    async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
-        let query = look_ups::campaigns_by_id(org, ids);
-        self.run(async |connection| into_domain::<CampaignRow, _>(query.load(connection).await?)).await
-    }
-
-    async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {
-        let query = queries::count_codes(org, mode, beginning, at_most);
-        self.run(async |connection| Ok(u64::try_from(query.get_result::<i64>(connection).await?)?)).await
-    }
-
-    async fn campaign_pages(
-        &self,
-        org: OrgId,
-        afters: &[Option<CampaignId>],
-        limit: u32,
-    ) -> StoreResult<Vec<Campaign>> {
-        let query = look_ups::campaign_pages(org, afters, limit);
-        self.run(async |connection| lists::sorted::<CampaignRow, _, _>(query.load(connection).await?, lists::newest_first)).await
-    }
-
-    async fn codes_of_campaigns(
-        &self,
-        org: OrgId,
-        starts: &[Start<CampaignId, FoldedCode>],
-        limit: u32,
-    ) -> StoreResult<Vec<PromotionCode>> {
-        let query = look_ups::codes_of_campaigns(org, starts, limit);
-        self.run(async |connection| lists::sorted::<CodeRow, _, _>(query.load(connection).await?, lists::by_text)).await
-    }
-
-    async fn holds_of_codes(
-        &self,
-        org: OrgId,
-        mode: PromotionMode,
-        starts: &[Start<FoldedCode, CustomerId>],
-        limit: u32,
-    ) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::holds_of_codes(org, mode, starts, limit);
-        self.run(async |connection| lists::sorted::<PromotionRow, _, _>(query.load(connection).await?, lists::by_customer)).await
-    }
-
-    async fn wallets(
-        &self,
-        org: OrgId,
-        starts: &[Start<CustomerId, PromotionId>],
-        filter: WalletFilter,
-        limit: u32,
-    ) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::wallets(org, starts, filter, limit);
-        self.run(async |connection| lists::sorted::<PromotionRow, _, _>(query.load(connection).await?, lists::latest_first)).await
-    }
-
-    async fn redemptions_of_promotions(
-        &self,
-        org: OrgId,
-        starts: &[Start<PromotionId, RedemptionId>],
-        limit: u32,
-    ) -> StoreResult<Vec<Redemption>> {
-        let query = look_ups::redemptions_of_promotions(org, starts, limit);
-        self.run(async |connection| lists::sorted::<RedemptionRow, _, _>(query.load(connection).await?, lists::oldest_first)).await
-    }
-}
-
-#[async_trait]
 impl PromotionRepository for PostgresStore {
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> StoreResult<RedeemOutcome> {
         for _ in 0..REDEEM_ATTEMPTS {
-            let outcome = self.run(async |connection| {
+            let outcome = self
+                .run(async |connection| {
                     connection.transaction(async |connection| changes::redeem(connection, request, now).await).await
                 })
                 .await?;
@@ -285,21 +211,23 @@ impl PromotionRepository for PostgresStore {
         let code_rows: Vec<CodeRow> = codes.iter().map(Into::into).collect();
         let organisation = OrganisationRow::new(org, now);
         self.run(async |connection| {
-            connection.transaction(async |connection| {
-                // Two processes may start at once.
-                statements::AdvisoryLocks::organisation(org).execute(connection).await?;
-                if diesel::select(queries::has_campaigns(org.get())).get_result(connection).await? {
-                    return Ok(false);
-                }
-                diesel::insert_into(organisations::table)
-                    .values(organisation)
-                    .on_conflict_do_nothing()
-                    .execute(connection)
-                    .await?;
-                diesel::insert_into(campaigns::table).values(campaign_rows).execute(connection).await?;
-                diesel::insert_into(promotion_codes::table).values(code_rows).execute(connection).await?;
-                Ok(true)
-            }).await
+            connection
+                .transaction(async |connection| {
+                    // Two processes may start at once.
+                    statements::AdvisoryLocks::organisation(org).execute(connection).await?;
+                    if diesel::select(queries::has_campaigns(org.get())).get_result(connection).await? {
+                        return Ok(false);
+                    }
+                    diesel::insert_into(organisations::table)
+                        .values(organisation)
+                        .on_conflict_do_nothing()
+                        .execute(connection)
+                        .await?;
+                    diesel::insert_into(campaigns::table).values(campaign_rows).execute(connection).await?;
+                    diesel::insert_into(promotion_codes::table).values(code_rows).execute(connection).await?;
+                    Ok(true)
+                })
+                .await
         })
         .await
     }

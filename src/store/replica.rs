@@ -34,7 +34,10 @@ const ASKED_EVERY: Duration = Duration::from_secs(1);
 struct Silent;
 
 /// Opens the replica behind a URL for reading, which need not be there yet.
-pub async fn open_replica(url: &Secret, primary: Arc<dyn PromotionReads>) -> Result<Arc<dyn PromotionReads>, OpenError> {
+pub async fn open_replica(
+    url: &Secret,
+    primary: Arc<dyn PromotionReads>,
+) -> Result<Arc<dyn PromotionReads>, OpenError> {
     let store = PostgresStore::replica(url)?;
     let shown = DatabaseUrl::Postgres(url.clone()).to_string();
     let available = gauge!("promolink_replica_available");

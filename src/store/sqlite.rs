@@ -7,6 +7,7 @@ mod import;
 mod link;
 mod look_ups;
 mod pages;
+mod reads;
 
 use std::{
     path::{Path, PathBuf},
@@ -24,16 +25,15 @@ use self::connection::{BUSY_TIMEOUT, Configure, connect_to_write};
 pub use self::connection::{connect, look, look_over};
 use super::{
     error::{OpenError, StoreResult},
-    lists, queries,
+    queries,
     readiness::Space,
-    rows::{CampaignRow, CodeRow, OrganisationRow, PromotionRow, RedemptionRow, into_domain},
+    rows::{CampaignRow, CodeRow, OrganisationRow},
     schema::{campaigns, organisations, promotion_codes},
 };
 use crate::promotions::{
-    Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkOutcome,
-    LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
-    PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start, StoreError, Timestamp,
-    WalletFilter,
+    Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, FoldedCode, InvalidCampaign, LinkOutcome,
+    LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId, PromotionRepository,
+    RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
 };
 
 /// Connections for reading. They wait for the disk at most, so a few serve many.
@@ -150,81 +150,6 @@ impl LinkRepository for SqliteStore {
 }
 
 #[async_trait]
-impl PromotionReads for SqliteStore {
-    async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::promotions_by_id(org, ids);
-        self.read(move |connection| into_domain(query.select(PromotionRow::as_select()).load(connection)?)).await
-    }
-
-    async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
-        let query = look_ups::codes_by_text(org, mode, folded);
-        self.read(move |connection| into_domain(query.select(CodeRow::as_select()).load(connection)?)).await
-    }
-
-    async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
-        let query = look_ups::campaigns_by_id(org, ids);
-        self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
-    }
-
-    async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {
-        let query = queries::count_codes(org, mode, beginning, at_most);
-        self.read(move |connection| Ok(u64::try_from(query.get_result::<i64>(connection)?)?)).await
-    }
-
-    async fn campaign_pages(
-        &self,
-        org: OrgId,
-        afters: &[Option<CampaignId>],
-        limit: u32,
-    ) -> StoreResult<Vec<Campaign>> {
-        let query = look_ups::campaign_pages(org, afters, limit).select(CampaignRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::newest_first)).await
-    }
-
-    async fn codes_of_campaigns(
-        &self,
-        org: OrgId,
-        starts: &[Start<CampaignId, FoldedCode>],
-        limit: u32,
-    ) -> StoreResult<Vec<PromotionCode>> {
-        let query = look_ups::codes_of_campaigns(org, starts, limit).select(CodeRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::by_text)).await
-    }
-
-    async fn holds_of_codes(
-        &self,
-        org: OrgId,
-        mode: PromotionMode,
-        starts: &[Start<FoldedCode, CustomerId>],
-        limit: u32,
-    ) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::holds_of_codes(org, mode, starts, limit).select(PromotionRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::by_customer)).await
-    }
-
-    async fn wallets(
-        &self,
-        org: OrgId,
-        starts: &[Start<CustomerId, PromotionId>],
-        filter: WalletFilter,
-        limit: u32,
-    ) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::wallets(org, starts, filter, limit).select(PromotionRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::latest_first)).await
-    }
-
-    async fn redemptions_of_promotions(
-        &self,
-        org: OrgId,
-        starts: &[Start<PromotionId, RedemptionId>],
-        limit: u32,
-    ) -> StoreResult<Vec<Redemption>> {
-        let query = look_ups::redemptions_of_promotions(org, starts, limit).select(RedemptionRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::oldest_first)).await
-    }
-}
-
-#[async_trait]
 impl PromotionRepository for SqliteStore {
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> StoreResult<RedeemOutcome> {
         let request = request.clone();
@@ -296,5 +221,25 @@ impl PromotionRepository for SqliteStore {
             Ok(true)
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_whose_disk_was_full_goes_on_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("test.db")).unwrap();
+        let run =
+            async |statements: &'static str| store.write(|connection| Ok(connection.batch_execute(statements)?)).await;
+        run("CREATE TABLE rows (row BLOB)").await.unwrap();
+        // As good as a full disk, until the connection is opened anew.
+        let full = run("PRAGMA max_page_count = 100; INSERT INTO rows VALUES (zeroblob(1000000))").await;
+        assert!(matches!(full, Err(StoreError::Full(_))), "{full:?}");
+        run("INSERT INTO rows VALUES (zeroblob(1000000))").await.unwrap();
     }
 }

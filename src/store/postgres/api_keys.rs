@@ -30,16 +30,17 @@ impl ApiKeyRepository for PostgresStore {
     async fn create_key(&self, key: &ApiKey) -> StoreResult<bool> {
         let (organisation, row) = (OrganisationRow::new(key.org, key.created_on), ApiKeyRow::from(key));
         self.run(async |connection| {
-            connection.transaction(async |connection| {
-                let new = diesel::insert_into(organisations::table)
-                    .values(organisation)
-                    .on_conflict_do_nothing()
-                    .execute(connection)
-                    .await?;
-                diesel::insert_into(api_keys::table).values(row).execute(connection).await?;
-                Ok(new > 0)
-            })
-            .await
+            connection
+                .transaction(async |connection| {
+                    let new = diesel::insert_into(organisations::table)
+                        .values(organisation)
+                        .on_conflict_do_nothing()
+                        .execute(connection)
+                        .await?;
+                    diesel::insert_into(api_keys::table).values(row).execute(connection).await?;
+                    Ok(new > 0)
+                })
+                .await
         })
         .await
     }
@@ -59,16 +60,17 @@ impl ApiKeyRepository for PostgresStore {
     async fn revoke_key(&self, org: OrgId, id: ApiKeyId, now: Timestamp) -> StoreResult<Option<ApiKey>> {
         let (org, id) = (org.get(), Id(id.get()));
         self.run(async |connection| {
-            connection.transaction(async |connection| {
-                diesel::update(queries::api_key(org, id).filter(api_keys::revoked_on.is_null()))
-                    .set(api_keys::revoked_on.eq(now.millis()))
-                    .execute(connection)
-                    .await?;
-                let row =
-                    queries::api_key(org, id).select(ApiKeyRow::as_select()).first(connection).await.optional()?;
-                row.map(TryInto::try_into).transpose()
-            })
-            .await
+            connection
+                .transaction(async |connection| {
+                    diesel::update(queries::api_key(org, id).filter(api_keys::revoked_on.is_null()))
+                        .set(api_keys::revoked_on.eq(now.millis()))
+                        .execute(connection)
+                        .await?;
+                    let row =
+                        queries::api_key(org, id).select(ApiKeyRow::as_select()).first(connection).await.optional()?;
+                    row.map(TryInto::try_into).transpose()
+                })
+                .await
         })
         .await
     }

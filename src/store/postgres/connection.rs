@@ -65,7 +65,9 @@ impl Connection {
     /// Whether the next one can't use it: it is closed, or a transaction was left open on it.
     pub fn is_broken(&mut self) -> bool {
         self.driver.try_join_next().is_some()
-            || <AsyncPgConnection as AsyncConnection>::TransactionManager::is_broken_transaction_manager(&mut self.diesel)
+            || <AsyncPgConnection as AsyncConnection>::TransactionManager::is_broken_transaction_manager(
+                &mut self.diesel,
+            )
     }
 
     /// Gives the connection away. From then on it closes when what is under way is done.

@@ -40,7 +40,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 const PROBES: u32 = 3;
 
 /// What the driver takes for a URL that says nothing.
-const DEFAULT_IDLE: Duration = Duration::from_secs(2 * 60 * 60);
+const DEFAULT_IDLE: Duration = Duration::from_hours(2);
 
 const DEFAULT_PORT: u16 = 5432;
 
@@ -147,7 +147,8 @@ async fn start(
 ) -> Result<Connection, OpenError> {
     let reported = Reported::default();
     if let Some(tls) = tls {
-        let tls = MakeTlsConnect::<Socket>::make_tls_connect(&mut tls.clone(), name).map_err(|error| refused(&error))?;
+        let tls =
+            MakeTlsConnect::<Socket>::make_tls_connect(&mut tls.clone(), name).map_err(|error| refused(&error))?;
         let tls = WatchedTls { tls, reported: reported.clone() };
         let session = config.connect_raw(socket, tls).await.map_err(|error| refused(&error))?;
         drive(config, session, reported).await

@@ -88,10 +88,10 @@ async fn what_is_broken_off_twice_is_tried_three_times() {
             "CREATE SEQUENCE failures; \
              CREATE FUNCTION fails() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF nextval('failures') % 3 <> 0 \
              THEN RAISE 'abgebrochen' USING ERRCODE = '57P01'; END IF; RETURN true; END $$; \
-             CREATE FUNCTION insert_fails() RETURNS trigger LANGUAGE plpgsql AS \
+             CREATE FUNCTION change_fails() RETURNS trigger LANGUAGE plpgsql AS \
              $$ BEGIN PERFORM fails(); RETURN NULL; END $$; \
-             CREATE TRIGGER fails BEFORE INSERT ON promotion_codes FOR EACH STATEMENT EXECUTE FUNCTION insert_fails(); \
-             CREATE TRIGGER fails BEFORE UPDATE ON promotion_codes FOR EACH STATEMENT EXECUTE FUNCTION insert_fails()",
+             CREATE TRIGGER fails BEFORE INSERT OR UPDATE ON promotion_codes \
+             FOR EACH STATEMENT EXECUTE FUNCTION change_fails()",
         )
         .await;
     let campaigns = server.data("{ campaigns { nodes { id } } }", Value::Null).await;
