@@ -1,6 +1,6 @@
 //! Tries again what a database that restarts, or another transaction, has broken off.
 //!
-//! All that callers ask of a store goes through [`Retrying`], so that no caller can forget it.
+//! All that the service asks of its store goes through [`Retrying`], so that no caller can forget it.
 
 use std::{sync::Arc, time::Duration};
 

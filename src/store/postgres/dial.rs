@@ -2,14 +2,14 @@
 //!
 //! The driver has this too, but keeps the sockets to itself, so that what arrives on them could not be watched.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{io, time::Duration};
 
 use diesel::ConnectionError;
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, UnixStream, lookup_host},
+    net::{TcpStream, lookup_host},
     task::JoinSet,
     time::timeout,
 };
@@ -37,6 +37,7 @@ const PATIENCE: Duration = Duration::from_millis(1800);
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// How often a silent server is then asked whether it is there, once a second.
+#[cfg(not(windows))]
 const PROBES: u32 = 3;
 
 /// What the driver takes for a URL that says nothing.
@@ -44,13 +45,19 @@ const DEFAULT_IDLE: Duration = Duration::from_hours(2);
 
 const DEFAULT_PORT: u16 = 5432;
 
-type Socket = Either<TcpStream, UnixStream>;
+#[cfg(unix)]
+type LocalStream = tokio::net::UnixStream;
+#[cfg(not(unix))]
+type LocalStream = TcpStream;
+
+type Socket = Either<TcpStream, LocalStream>;
 
 enum Address {
     /// A name or an address.
     Tcp(String),
     /// The folder of a socket.
-    Unix(PathBuf),
+    #[cfg(unix)]
+    Unix(std::path::PathBuf),
 }
 
 /// Connects to the first host that will do.
@@ -89,6 +96,7 @@ fn hosts(config: &Config) -> Result<Vec<(String, Address, u16)>, OpenError> {
             let port = ports.get(at).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
             let address = addresses.get(at).map(|address| Address::Tcp(address.to_string()));
             match names.get(at) {
+                #[cfg(unix)]
                 Some(Host::Unix(folder)) => (String::new(), Address::Unix(folder.clone()), port),
                 Some(Host::Tcp(name)) => (name.clone(), address.unwrap_or_else(|| Address::Tcp(name.clone())), port),
                 None => (String::new(), address.unwrap_or_else(|| Address::Tcp(String::new())), port),
@@ -104,8 +112,9 @@ fn hosts(config: &Config) -> Result<Vec<(String, Address, u16)>, OpenError> {
 
 async fn open(config: &Config, address: Address, port: u16) -> io::Result<Socket> {
     let name = match address {
+        #[cfg(unix)]
         Address::Unix(folder) => {
-            return UnixStream::connect(folder.join(format!(".s.PGSQL.{port}"))).await.map(Either::Right);
+            return LocalStream::connect(folder.join(format!(".s.PGSQL.{port}"))).await.map(Either::Right);
         }
         Address::Tcp(name) => name,
     };
@@ -131,8 +140,9 @@ fn prepare(config: &Config, stream: &TcpStream) -> io::Result<()> {
         let idle = config.get_keepalives_idle();
         let keepalive = TcpKeepalive::new()
             .with_time(if idle == DEFAULT_IDLE { SILENCE } else { idle })
-            .with_interval(config.get_keepalives_interval().unwrap_or(Duration::from_secs(1)))
-            .with_retries(config.get_keepalives_retries().unwrap_or(PROBES));
+            .with_interval(config.get_keepalives_interval().unwrap_or(Duration::from_secs(1)));
+        #[cfg(not(windows))]
+        let keepalive = keepalive.with_retries(config.get_keepalives_retries().unwrap_or(PROBES));
         socket.set_tcp_keepalive(&keepalive)?;
     }
     Ok(())
@@ -168,23 +178,33 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    // The server says so when a session begins; versions before 14 keep it to themselves, and refuse the first change.
-    let read_only =
-        ["in_hot_standby", "default_transaction_read_only"].iter().any(|name| session.parameter(name) == Some("on"));
-    match config.get_target_session_attrs() {
-        TargetSessionAttrs::ReadWrite if read_only => return Err(OpenError::ReadOnly),
-        TargetSessionAttrs::ReadOnly if !read_only => {
-            return Err(ConnectionError::BadConnection("the database is not read-only".to_owned()).into());
-        }
-        _ => {}
-    }
     let mut driver = JoinSet::new();
     driver.spawn(async move {
         // What waits for it learns of its end as well.
         let _ = session.await;
     });
-    let diesel = AsyncPgConnection::try_from(client).await;
-    Ok(Connection::new(diesel.map_err(|error| shared_or(&reported, error.into()))?, driver, reported))
+    let diesel = AsyncPgConnection::try_from(client).await.map_err(|error| shared_or(&reported, error.into()))?;
+    let mut connection = Connection::new(diesel, driver, reported);
+    let required = config.get_target_session_attrs();
+    if required != TargetSessionAttrs::Any {
+        // A standby's transactions are read-only, whatever its settings.
+        let asked = diesel::select(current_setting("transaction_read_only")).get_result(&mut *connection).await;
+        let read_only: String = asked.map_err(|error| shared_or(&connection.reported, error.into()))?;
+        match (required, read_only.as_str()) {
+            (TargetSessionAttrs::ReadWrite, "on") => return Err(OpenError::ReadOnly),
+            (TargetSessionAttrs::ReadOnly, "off") => {
+                return Err(ConnectionError::BadConnection("the database is not read-only".to_owned()).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(connection)
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// A setting of the session.
+    fn current_setting(name: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 
 fn refused(error: &(dyn std::error::Error + 'static)) -> OpenError {

@@ -29,7 +29,7 @@ while read -r order; do
     "$order"
     echo ready
 done
-stop || true
+stop 2>/dev/null || true
 rm -rf "$DIR"
 "#;
 
