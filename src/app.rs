@@ -8,7 +8,7 @@ use crate::{
     auth::{Authenticator, Limiter, Limits},
     graphql::{Engine, EngineSettings, Services},
     http::{self, Concurrency, DatabaseCheck, Readiness, Shared, Unsent, WireSettings},
-    promotions::{Clock, PromotionRepository, PromotionService},
+    promotions::{Clock, PromotionReads, PromotionRepository, PromotionService},
     telemetry,
 };
 
@@ -17,7 +17,7 @@ pub struct App {
     /// Where promotions are kept.
     pub promotions: Arc<dyn PromotionRepository>,
     /// A copy of it that queries may read from, and that may lag behind.
-    pub replica: Option<Arc<dyn PromotionRepository>>,
+    pub replica: Option<Arc<dyn PromotionReads>>,
     /// Looks whether the database can be used.
     pub database_check: DatabaseCheck,
     /// Where the time is read.

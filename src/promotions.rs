@@ -37,7 +37,7 @@ pub use redeem::{
     TransactionId, decide_redeem, decide_reverse, decide_unlink,
 };
 pub use refusal::Refusal;
-pub use repository::{Cause, LinkRepository, OnLocked, PromotionRepository, StoreError};
+pub use repository::{Cause, LinkRepository, OnLocked, PromotionReads, PromotionRepository, StoreError};
 pub use retry::retried;
 pub use service::{GenerateOutcome, PromotionService};
 pub use time::{Clock, SystemClock, Timestamp};

@@ -11,6 +11,8 @@ mod migrations;
 mod parent;
 mod postgres;
 mod queries;
+mod readiness;
+mod replica;
 mod rows;
 mod schema;
 mod sqlite;
@@ -20,6 +22,8 @@ use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 pub use check::{Checked, Example, check, invariants};
 pub use error::OpenError;
 pub use migrations::{Collisions, Migration, MigrationState, fold_again, migrate, status};
+pub use readiness::Readiness;
+pub use replica::open_replica;
 
 use crate::{
     auth::{ApiKeyRepository, Secret},
@@ -117,12 +121,14 @@ pub struct Store {
     pub promotions: Arc<dyn PromotionRepository>,
     /// API keys.
     pub api_keys: Arc<dyn ApiKeyRepository>,
+    /// Whether the database can be used.
+    pub readiness: Readiness,
 }
 
 impl Store {
-    fn new<T: PromotionRepository + ApiKeyRepository>(store: T) -> Self {
+    fn new<T: PromotionRepository + ApiKeyRepository>(store: T, readiness: Readiness) -> Self {
         let store = Arc::new(store);
-        Self { promotions: Arc::clone(&store) as _, api_keys: store }
+        Self { promotions: Arc::clone(&store) as _, api_keys: store, readiness }
     }
 }
 
@@ -137,9 +143,18 @@ pub async fn ensure_own_sessions(url: &DatabaseUrl) -> Result<(), OpenError> {
 /// Opens the store behind a URL. Its tables must be there: see [`migrate`].
 pub async fn open(url: &DatabaseUrl) -> Result<Store, OpenError> {
     log::install();
+    let readiness = |space| Readiness::new(url.clone(), space);
     Ok(match url {
-        DatabaseUrl::Sqlite(path) => Store::new(sqlite::SqliteStore::open(path)?),
-        DatabaseUrl::Postgres(url) => Store::new(postgres::PostgresStore::open(url).await?),
+        DatabaseUrl::Sqlite(path) => {
+            let store = sqlite::SqliteStore::open(path)?;
+            let space = store.space();
+            Store::new(store, readiness(space))
+        }
+        DatabaseUrl::Postgres(url) => {
+            let store = postgres::PostgresStore::open(url).await?;
+            let space = store.space();
+            Store::new(store, readiness(space))
+        }
     })
 }
 

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use super::{environment::variable, settings_error};
 use crate::{
     http::DatabaseCheck,
-    store::{self, DatabaseUrl, Migration, MigrationState, Store},
+    store::{self, DatabaseUrl, Migration, MigrationState, Readiness, Store},
 };
 
 /// The variable with the URL, if no option has it.
@@ -86,17 +86,16 @@ pub fn unknown(migrations: &[Migration]) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-/// Checks whether a server is ready: its database answers, and has the tables of this version or of a newer one.
-pub fn database_check(url: DatabaseUrl) -> DatabaseCheck {
+/// Checks whether a server is ready: whether its database is.
+pub fn database_check(readiness: Readiness) -> DatabaseCheck {
     Box::new(move || {
-        let url = url.clone();
+        let readiness = readiness.clone();
         let check = async move {
-            let migrations = store::status(&url).await.map_err(|error| {
-                let error = anyhow::Error::from(error);
-                tracing::warn!(%url, error = format!("{error:#}"), "the database can't be reached");
-                "the database can't be reached".to_owned()
-            })?;
-            is_up_to_date(&migrations).then_some(()).ok_or_else(|| "the database's tables are out of date".to_owned())
+            readiness.check().await.map_err(|reason| {
+                let shown = reason.to_string();
+                tracing::warn!(reason = format!("{:#}", anyhow::Error::from(reason)), "the server is not ready");
+                shown
+            })
         };
         check.boxed()
     })

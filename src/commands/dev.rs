@@ -34,7 +34,7 @@ pub async fn run(Arguments { database: Database { url }, listen: address, wire }
     super::warn_of_ineffective_settings();
     let listener = listen(address, "--listen").await?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
-    let Store { promotions, api_keys } = open(&url).await?;
+    let Store { promotions, api_keys, readiness } = open(&url).await?;
     let org = OrgId::try_from(demo::ORG)?;
     // Whoever makes a key means to keep others out.
     ensure!(
@@ -53,7 +53,7 @@ pub async fn run(Arguments { database: Database { url }, listen: address, wire }
     let app = App {
         promotions,
         replica: None,
-        database_check: database_check(url),
+        database_check: database_check(readiness),
         clock: Arc::new(SystemClock),
         authenticator: Authenticator::Everyone(everyone),
         limits: Limits::NONE,

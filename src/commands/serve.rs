@@ -16,7 +16,7 @@ use super::{
 use crate::{
     app::{self, App},
     auth::{ApiKeys, Authenticator, CustomerTokens, LimitSetting, Limits, TokenSettings},
-    promotions::{Clock, PromotionRepository, SystemClock},
+    promotions::{Clock, SystemClock},
     store::{self, DatabaseUrl},
 };
 
@@ -94,8 +94,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let store = open(&url).await?;
     let reads = match &operations.read_database_url {
-        Some(replica) => Some(open_replica(replica).await.with_context(|| format!("cannot open {replica}"))?),
-        None => None,
+        Some(replica @ DatabaseUrl::Postgres(url)) => {
+            let opened = store::open_replica(url, store.promotions.clone()).await;
+            Some(opened.with_context(|| format!("cannot open {replica}"))?)
+        }
+        _ => None,
     };
     let listener = listen(address, "--listen").await?;
     let operators = match operations.metrics_listen {
@@ -128,7 +131,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let app = App {
         promotions: store.promotions,
         replica: reads,
-        database_check: database_check(url),
+        database_check: database_check(store.readiness),
         clock,
         authenticator: Authenticator::Credentials { api_keys, customer_tokens },
         limits,
@@ -148,10 +151,4 @@ async fn start_tokens(settings: TokenSettings) -> anyhow::Result<CustomerTokens>
     started
         .with_context(|| format!("cannot check customer tokens with {source}"))
         .map_err(|error| settings_error(format_args!("{error:#}")))
-}
-
-/// Opens a replica, which may not have the tables yet.
-async fn open_replica(url: &DatabaseUrl) -> Result<Arc<dyn PromotionRepository>, store::OpenError> {
-    store::ensure_own_sessions(url).await?;
-    Ok(store::open(url).await?.promotions)
 }

@@ -273,12 +273,12 @@ pub fn broken(error: &StoreError) -> Error {
             }
             coded(ErrorCode::Overloaded, BUSY)
         }
-        StoreError::Unavailable(_) => {
+        StoreError::Unavailable(_) | StoreError::Full(_) => {
             static LINES: LazyLock<Sparing> = LazyLock::new(Sparing::default);
             if let Some(left_out) = LINES.next() {
                 tracing::error!(%error, left_out, "request failed");
             }
-            coded(ErrorCode::Overloaded, "The server can't reach its database. Please try again shortly.")
+            coded(ErrorCode::Overloaded, "The server can't use its database at the moment. Please try again shortly.")
         }
         StoreError::Failed(_) => {
             tracing::error!(%error, "request failed");

@@ -25,9 +25,12 @@ pub enum StoreError {
     /// More waits than the server lets wait. Nothing was done; trying again later is safe.
     #[error("too many requests are waiting")]
     Overloaded,
-    /// The database can't be reached. Trying again is safe.
+    /// The database can't be reached, or takes no changes. Whether something was done is unknown.
     #[error("the database is unavailable: {0}")]
     Unavailable(#[source] Cause),
+    /// The database has no space left. Nothing was done; trying again is safe once an operator has made room.
+    #[error("the database has no space left: {0}")]
+    Full(#[source] Cause),
     /// Another transaction was in the way for too long. Nothing was done; trying again is safe.
     #[error("another transaction is in the way: {0}")]
     Contended(#[source] Cause),
@@ -64,55 +67,16 @@ pub trait LinkRepository: Send + Sync + 'static {
     fn lock_waiters(&self) -> usize;
 }
 
-/// The store of promotions. Both databases keep the same promises; one suite of tests holds them to it.
+/// What can be read of promotions, from the store or from a copy of it that lags behind.
 ///
-/// Every method is about one organisation, but for those whose requests name theirs. Reads answer in no particular order
-/// and leave out what there isn't, unless they say otherwise.
+/// Every method is about one organisation. Reads return rows in no particular order and leave out what there isn't, unless
+/// they say otherwise.
 ///
 /// Pages of one kind of list are read by one statement: each start names a list and a cursor of its own, and each page has
 /// at most `limit` rows. The answer has every row of these pages once, in the order of the lists. Where pages of a list
 /// overlap or follow each other, it is up to the caller to tell them apart.
 #[async_trait]
-pub trait PromotionRepository: LinkRepository {
-    /// Uses a promotion.
-    async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> Result<RedeemOutcome, StoreError>;
-
-    /// Gives a use back, once. `None`: there is no such redemption.
-    async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> Result<Option<Redemption>, StoreError>;
-
-    /// Gives a hold up, once. `None`: there is no such promotion.
-    async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> Result<Option<Promotion>, StoreError>;
-
-    /// Revokes a code, once. `None`: there is no such code.
-    async fn revoke(&self, key: &CodeKey, now: Timestamp) -> Result<Option<PromotionCode>, StoreError>;
-
-    /// Adds a campaign.
-    async fn create_campaign(&self, campaign: &Campaign) -> Result<(), StoreError>;
-
-    /// Changes a campaign. `None`: there is no such campaign.
-    async fn update_campaign(
-        &self,
-        org: OrgId,
-        id: CampaignId,
-        change: &CampaignChange,
-    ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError>;
-
-    /// Adds codes; those that are there already stay as they are. Answers with what was added.
-    async fn add_codes(&self, codes: &NewCodes) -> Result<Vec<FoldedCode>, StoreError>;
-
-    /// Begins an import.
-    async fn import(&self) -> Result<Box<dyn CodeImport>, StoreError>;
-
-    /// Adds campaigns with their codes to an organisation that has no campaign yet, and may be new: all of them or, if
-    /// it has one, nothing. Answers whether it did.
-    async fn seed(
-        &self,
-        org: OrgId,
-        campaigns: &[Campaign],
-        codes: &[PromotionCode],
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
-
+pub trait PromotionReads: Send + Sync + 'static {
     /// The promotions with these ids.
     async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> Result<Vec<Promotion>, StoreError>;
 
@@ -177,4 +141,49 @@ pub trait PromotionRepository: LinkRepository {
         starts: &[Start<PromotionId, RedemptionId>],
         limit: u32,
     ) -> Result<Vec<Redemption>, StoreError>;
+}
+
+/// The store of promotions. Both databases keep the same promises; one suite of tests holds them to it.
+///
+/// Every method is about one organisation, but for those whose requests name theirs.
+#[async_trait]
+pub trait PromotionRepository: LinkRepository + PromotionReads {
+    /// Uses a promotion.
+    async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> Result<RedeemOutcome, StoreError>;
+
+    /// Gives a use back, once. `None`: there is no such redemption.
+    async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> Result<Option<Redemption>, StoreError>;
+
+    /// Gives a hold up, once. `None`: there is no such promotion.
+    async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> Result<Option<Promotion>, StoreError>;
+
+    /// Revokes a code, once. `None`: there is no such code.
+    async fn revoke(&self, key: &CodeKey, now: Timestamp) -> Result<Option<PromotionCode>, StoreError>;
+
+    /// Adds a campaign.
+    async fn create_campaign(&self, campaign: &Campaign) -> Result<(), StoreError>;
+
+    /// Changes a campaign. `None`: there is no such campaign.
+    async fn update_campaign(
+        &self,
+        org: OrgId,
+        id: CampaignId,
+        change: &CampaignChange,
+    ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError>;
+
+    /// Adds codes; those that are there already stay as they are. Answers with what was added.
+    async fn add_codes(&self, codes: &NewCodes) -> Result<Vec<FoldedCode>, StoreError>;
+
+    /// Begins an import.
+    async fn import(&self) -> Result<Box<dyn CodeImport>, StoreError>;
+
+    /// Adds campaigns with their codes to an organisation that has no campaign yet, and may be new: all of them or, if
+    /// it has one, nothing. Answers whether it did.
+    async fn seed(
+        &self,
+        org: OrgId,
+        campaigns: &[Campaign],
+        codes: &[PromotionCode],
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 }

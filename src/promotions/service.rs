@@ -14,8 +14,8 @@ use super::{
     link::{LinkOutcome, LinkRequest},
     promotion::Promotion,
     redeem::{RedeemOutcome, RedeemRequest, Redemption, TransactionId},
-    repository::{LinkRepository, PromotionRepository, StoreError},
-    retry::{retried, retried_when},
+    repository::{LinkRepository, PromotionReads, PromotionRepository, StoreError},
+    retry::Retrying,
     time::{Clock, Timestamp},
 };
 
@@ -25,9 +25,9 @@ pub type GenerateOutcome = Result<Vec<Code>, SpaceTooSmall>;
 /// The promotions of all organisations. Every method names the one that it is about.
 #[derive(Clone)]
 pub struct PromotionService {
-    repository: Arc<dyn PromotionRepository>,
+    repository: Arc<Retrying<dyn PromotionRepository>>,
     /// What sets, lists and single things are read from: the same, or a copy that lags behind it.
-    reads: Arc<dyn PromotionRepository>,
+    reads: Arc<dyn PromotionReads>,
     clock: Arc<dyn Clock>,
     batcher: Arc<Batcher>,
 }
@@ -35,15 +35,16 @@ pub struct PromotionService {
 impl PromotionService {
     /// Starts the service over a store. Drop it and its clones, then wait for the [`Workers`], to stop.
     pub fn start(repository: Arc<dyn PromotionRepository>, clock: Arc<dyn Clock>) -> (Self, Workers) {
+        let repository = Arc::new(Retrying(repository));
         let links: Arc<dyn LinkRepository> = repository.clone();
         let (batcher, workers) = Batcher::start(&links, &clock);
-        (Self { reads: Arc::clone(&repository), repository, clock, batcher: Arc::new(batcher) }, workers)
+        (Self { reads: repository.clone(), repository, clock, batcher: Arc::new(batcher) }, workers)
     }
 
     /// The same service, but for what it reads: that may lag behind what it writes. No change is decided by it.
     #[must_use]
-    pub fn reading_from(&self, replica: Arc<dyn PromotionRepository>) -> Self {
-        Self { reads: replica, ..self.clone() }
+    pub fn reading_from(&self, replica: Arc<dyn PromotionReads>) -> Self {
+        Self { reads: Arc::new(Retrying(replica)), ..self.clone() }
     }
 
     /// The present moment, as the domain sees it.
@@ -83,7 +84,7 @@ impl PromotionService {
     /// Gives a hold up. Asking again is safe. `None`: there is no such promotion.
     pub async fn unlink(&self, org: OrgId, id: PromotionId) -> Result<Option<Promotion>, StoreError> {
         let now = self.now();
-        retried(|| self.repository.unlink(org, id, now)).await
+        self.repository.unlink(org, id, now).await
     }
 
     /// Uses a promotion. Asking again with the same transaction id is safe: the answer is the redemption that is there.
@@ -95,19 +96,19 @@ impl PromotionService {
     ) -> Result<RedeemOutcome, StoreError> {
         let now = self.now();
         let request = RedeemRequest { id: RedemptionId::new(now), key, customer_id, transaction_id };
-        retried(|| self.repository.redeem(&request, now)).await
+        self.repository.redeem(&request, now).await
     }
 
     /// Gives a use back. Asking again is safe. `None`: there is no such redemption.
     pub async fn reverse(&self, org: OrgId, id: RedemptionId) -> Result<Option<Redemption>, StoreError> {
         let now = self.now();
-        retried(|| self.repository.reverse(org, id, now)).await
+        self.repository.reverse(org, id, now).await
     }
 
     /// Revokes a code. Asking again is safe. `None`: there is no such code.
     pub async fn revoke(&self, key: &CodeKey) -> Result<Option<PromotionCode>, StoreError> {
         let now = self.now();
-        retried(|| self.repository.revoke(key, now)).await
+        self.repository.revoke(key, now).await
     }
 
     /// Adds a campaign, which has been checked.
@@ -122,9 +123,7 @@ impl PromotionService {
         id: CampaignId,
         change: &CampaignChange,
     ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError> {
-        // Only where nothing was done: once it was, somebody else may have changed it since.
-        let contended = |error: &StoreError| matches!(error, StoreError::Contended(_));
-        retried_when(contended, || self.repository.update_campaign(org, id, change)).await
+        self.repository.update_campaign(org, id, change).await
     }
 
     /// Adds codes to a campaign. Answers with those that were there already, or twice among them, as they were spelled.
@@ -156,13 +155,12 @@ impl PromotionService {
 
     /// What sets and lists are read from.
     #[must_use]
-    pub fn reads(&self) -> &dyn PromotionRepository {
+    pub fn reads(&self) -> &dyn PromotionReads {
         &*self.reads
     }
 
     /// The campaign with this id.
     pub async fn campaign(&self, org: OrgId, id: CampaignId) -> Result<Option<Campaign>, StoreError> {
-        let ids = [id];
-        Ok(retried(|| self.reads.campaigns(org, &ids)).await?.pop())
+        Ok(self.reads.campaigns(org, &[id]).await?.pop())
     }
 }

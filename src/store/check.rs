@@ -61,7 +61,7 @@ pub async fn check(url: &DatabaseUrl, found: UnboundedSender<Checked>) -> Result
             let path = path.clone();
             tokio::task::spawn_blocking(move || check_sqlite(&mut sqlite::look_over(&path)?, &found)).await?
         }
-        DatabaseUrl::Postgres(url) => check_postgres(&mut postgres::look_over(url.expose()).await?, &found).await,
+        DatabaseUrl::Postgres(url) => check_postgres(&mut *postgres::look_over(url.expose()).await?, &found).await,
     }
 }
 

@@ -16,7 +16,11 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 pub use self::fold_codes::Collisions;
 use self::fold_codes::{FoldCodes, PgConnection, fold_codes};
-use super::{DatabaseUrl, OpenError, postgres, sqlite};
+use super::{
+    DatabaseUrl, OpenError,
+    postgres::{self, Writes},
+    sqlite,
+};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -76,17 +80,14 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
         }
         DatabaseUrl::Postgres(url) => {
             postgres::ensure_own_sessions(url.expose()).await?;
-            let mut connection = postgres::establish(url.expose()).await?;
+            let mut connection = postgres::establish(url.expose(), Writes::Required).await?;
             // To begin creates a table, which a role may not be permitted where there is nothing left to do.
-            let applied = applied_to_postgres(&mut connection).await?;
-            if list::<Pg>(&ALL_OF_POSTGRES, &applied)?
-                .iter()
-                .all(|migration| migration.state != MigrationState::Pending)
-            {
+            let migrations = status_of_postgres(&mut connection).await?;
+            if migrations.iter().all(|migration| migration.state != MigrationState::Pending) {
                 return Ok(Vec::new());
             }
             lock(&mut connection).await?;
-            apply(&mut AsyncMigrationHarness::new(connection), ALL_OF_POSTGRES)
+            apply(&mut AsyncMigrationHarness::new(connection.into_diesel()), ALL_OF_POSTGRES)
         }
     }
 }
@@ -104,9 +105,9 @@ pub async fn fold_again(url: &DatabaseUrl) -> Result<usize, OpenError> {
         }
         DatabaseUrl::Postgres(url) => {
             postgres::ensure_own_sessions(url.expose()).await?;
-            let mut connection = postgres::establish(url.expose()).await?;
+            let mut connection = postgres::establish(url.expose(), Writes::Required).await?;
             lock(&mut connection).await?;
-            let mut connection = PgConnection::from(connection);
+            let mut connection = PgConnection::from(connection.into_diesel());
             let fold = move || connection.transaction(|it| fold_codes(it).map_err(OpenError::from));
             tokio::task::block_in_place(fold)
         }
@@ -132,10 +133,14 @@ pub async fn status(url: &DatabaseUrl) -> Result<Vec<Migration>, OpenError> {
             .await?
         }
         DatabaseUrl::Postgres(url) => {
-            let applied = applied_to_postgres(&mut postgres::establish(url.expose()).await?).await?;
-            list::<Pg>(&ALL_OF_POSTGRES, &applied)
+            status_of_postgres(&mut *postgres::establish(url.expose(), Writes::Optional).await?).await
         }
     }
+}
+
+/// The same over a connection to PostgreSQL.
+pub async fn status_of_postgres(connection: &mut AsyncPgConnection) -> Result<Vec<Migration>, OpenError> {
+    list::<Pg>(&ALL_OF_POSTGRES, &applied_to_postgres(connection).await?)
 }
 
 fn applied_to_sqlite(connection: &mut SqliteConnection) -> QueryResult<Vec<String>> {

@@ -3,6 +3,7 @@
 mod api_keys;
 mod changes;
 mod connection;
+mod dial;
 mod figures;
 mod import;
 mod lease;
@@ -10,34 +11,40 @@ mod link;
 mod look_ups;
 mod pool;
 mod pooler;
+mod reads;
+mod sqlstate;
 mod statements;
 mod tls;
 mod url;
 
-use async_trait::async_trait;
-use diesel_async::{
-    AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection, pooled_connection::deadpool::Object,
-};
+use std::sync::Arc;
 
-use self::{connection::connect_for_requests, lease::Lease, pool::Connections};
+use async_trait::async_trait;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+
+use self::{
+    connection::{Connection, connect_for_requests},
+    lease::Lease,
+    pool::{Connections, Pooled},
+};
 pub use self::{
-    connection::{establish, look_over},
+    connection::{Writes, establish, look_over},
     pooler::ensure_own_sessions,
     url::parse as parse_url,
 };
 use super::{
     error::{OpenError, StoreResult},
-    lists, queries,
-    rows::{CampaignRow, CodeRow, OrganisationRow, PromotionRow, RedemptionRow, into_domain},
+    queries,
+    readiness::Space,
+    rows::{CampaignRow, CodeRow, OrganisationRow},
     schema::{campaigns, organisations, promotion_codes},
 };
 use crate::{
     auth::Secret,
     promotions::{
-        Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign,
-        LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId,
-        PromotionMode, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start, StoreError,
-        Timestamp, WalletFilter,
+        Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, FoldedCode, InvalidCampaign, LinkOutcome,
+        LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId,
+        PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
     },
 };
 
@@ -49,17 +56,50 @@ const REDEEM_ATTEMPTS: u32 = 3;
 pub struct PostgresStore {
     url: Secret,
     connections: Connections,
+    space: Arc<Space>,
 }
 
 impl PostgresStore {
-    /// Opens the database with this URL, and makes sure that it answers.
+    /// Opens the database with this URL, and makes sure that it answers. One that takes no changes may take some later.
     pub async fn open(url: &Secret) -> Result<Self, OpenError> {
-        connect_for_requests(url.expose()).await?;
-        Ok(Self { url: url.clone(), connections: Connections::to(url)? })
+        connect_for_requests(url.expose(), Writes::Optional).await?;
+        Self::to(url, Writes::Required)
     }
 
-    async fn connection(&self) -> StoreResult<Object<AsyncPgConnection>> {
-        self.connections.get().await
+    /// A store in a database that may take no changes, and need not be there yet.
+    pub fn replica(url: &Secret) -> Result<Self, OpenError> {
+        Self::to(url, Writes::Optional)
+    }
+
+    fn to(url: &Secret, writes: Writes) -> Result<Self, OpenError> {
+        Ok(Self { url: url.clone(), connections: Connections::to(url, writes)?, space: Arc::default() })
+    }
+
+    /// Whether the database has space left.
+    pub fn space(&self) -> Arc<Space> {
+        Arc::clone(&self.space)
+    }
+
+    /// Whether the database answers.
+    pub async fn answers(&self) -> StoreResult<()> {
+        self.run(async |connection| Ok(connection.batch_execute("SELECT 1").await?)).await
+    }
+
+    /// Does work on a connection, and sorts its errors. One that leads nowhere, or to a server that has become a standby,
+    /// is closed.
+    async fn run<T>(&self, work: impl AsyncFnOnce(&mut AsyncPgConnection) -> StoreResult<T>) -> StoreResult<T> {
+        let mut connection = self.connections.get().await?;
+        let done = work(&mut connection).await.map_err(|error| self.sort(&connection, error));
+        if matches!(done, Err(StoreError::Unavailable(_))) {
+            drop(Pooled::take(connection));
+        }
+        done
+    }
+
+    fn sort(&self, connection: &Connection, error: StoreError) -> StoreError {
+        let error = connection.reported.sort(error);
+        self.space.note(&error);
+        error
     }
 }
 
@@ -72,8 +112,15 @@ impl LinkRepository for PostgresStore {
         now: Timestamp,
     ) -> StoreResult<Vec<Option<LinkOutcome>>> {
         let lease = Lease::new(self.connections.for_links().await?);
-        let linked = link::link(lease.connection(), requests, on_locked, now).await;
-        if linked.is_ok() || lease.connection().batch_execute("ROLLBACK").await.is_ok() {
+        let connection = lease.connection();
+        let linked = link::link(connection, requests, on_locked, now).await;
+        let linked = linked.map_err(|error| self.sort(connection, error));
+        let reusable = match linked {
+            Ok(_) => true,
+            Err(StoreError::Unavailable(_)) => false,
+            Err(_) => (&mut &**connection).batch_execute("ROLLBACK").await.is_ok(),
+        };
+        if reusable {
             lease.give_back();
         }
         linked
@@ -92,9 +139,11 @@ impl LinkRepository for PostgresStore {
 impl PromotionRepository for PostgresStore {
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> StoreResult<RedeemOutcome> {
         for _ in 0..REDEEM_ATTEMPTS {
-            let mut connection = self.connection().await?;
-            let outcome =
-                connection.transaction(async |connection| changes::redeem(connection, request, now).await).await?;
+            let outcome = self
+                .run(async |connection| {
+                    connection.transaction(async |connection| changes::redeem(connection, request, now).await).await
+                })
+                .await?;
             if let Some(outcome) = outcome {
                 return Ok(outcome);
             }
@@ -103,21 +152,33 @@ impl PromotionRepository for PostgresStore {
     }
 
     async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> StoreResult<Option<Redemption>> {
-        self.connection().await?.transaction(async |connection| changes::reverse(connection, org, id, now).await).await
+        self.run(async |connection| {
+            connection.transaction(async |connection| changes::reverse(connection, org, id, now).await).await
+        })
+        .await
     }
 
     async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> StoreResult<Option<Promotion>> {
-        self.connection().await?.transaction(async |connection| changes::unlink(connection, org, id, now).await).await
+        self.run(async |connection| {
+            connection.transaction(async |connection| changes::unlink(connection, org, id, now).await).await
+        })
+        .await
     }
 
     async fn revoke(&self, key: &CodeKey, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
-        self.connection().await?.transaction(async |connection| changes::revoke(connection, key, now).await).await
+        self.run(async |connection| {
+            connection.transaction(async |connection| changes::revoke(connection, key, now).await).await
+        })
+        .await
     }
 
     async fn create_campaign(&self, campaign: &Campaign) -> StoreResult<()> {
         let row = CampaignRow::from(campaign);
-        diesel::insert_into(campaigns::table).values(row).execute(&mut self.connection().await?).await?;
-        Ok(())
+        self.run(async |connection| {
+            diesel::insert_into(campaigns::table).values(row).execute(connection).await?;
+            Ok(())
+        })
+        .await
     }
 
     async fn update_campaign(
@@ -126,14 +187,14 @@ impl PromotionRepository for PostgresStore {
         id: CampaignId,
         change: &CampaignChange,
     ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
-        self.connection()
-            .await?
-            .transaction(async |connection| changes::update_campaign(connection, org, id, change).await)
-            .await
+        self.run(async |connection| {
+            connection.transaction(async |connection| changes::update_campaign(connection, org, id, change).await).await
+        })
+        .await
     }
 
     async fn add_codes(&self, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
-        import::add_codes(&mut *self.connection().await?, codes).await
+        self.run(async |connection| import::add_codes(connection, codes).await).await
     }
 
     async fn import(&self) -> StoreResult<Box<dyn CodeImport>> {
@@ -150,95 +211,25 @@ impl PromotionRepository for PostgresStore {
         let campaign_rows: Vec<CampaignRow> = campaigns.iter().map(Into::into).collect();
         let code_rows: Vec<CodeRow> = codes.iter().map(Into::into).collect();
         let organisation = OrganisationRow::new(org, now);
-        self.connection()
-            .await?
-            .transaction(async |connection| {
-                // Two processes may start at once.
-                statements::AdvisoryLocks::organisation(org).execute(connection).await?;
-                if diesel::select(queries::has_campaigns(org.get())).get_result(connection).await? {
-                    return Ok(false);
-                }
-                diesel::insert_into(organisations::table)
-                    .values(organisation)
-                    .on_conflict_do_nothing()
-                    .execute(connection)
-                    .await?;
-                diesel::insert_into(campaigns::table).values(campaign_rows).execute(connection).await?;
-                diesel::insert_into(promotion_codes::table).values(code_rows).execute(connection).await?;
-                Ok(true)
-            })
-            .await
-    }
-
-    async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::promotions_by_id(org, ids);
-        into_domain::<PromotionRow, _>(query.load(&mut self.connection().await?).await?)
-    }
-
-    async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
-        let query = look_ups::codes_by_text(org, mode, folded);
-        into_domain::<CodeRow, _>(query.load(&mut self.connection().await?).await?)
-    }
-
-    async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
-        let query = look_ups::campaigns_by_id(org, ids);
-        into_domain::<CampaignRow, _>(query.load(&mut self.connection().await?).await?)
-    }
-
-    async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {
-        let query = queries::count_codes(org, mode, beginning, at_most);
-        Ok(u64::try_from(query.get_result::<i64>(&mut self.connection().await?).await?)?)
-    }
-
-    async fn campaign_pages(
-        &self,
-        org: OrgId,
-        afters: &[Option<CampaignId>],
-        limit: u32,
-    ) -> StoreResult<Vec<Campaign>> {
-        let rows = look_ups::campaign_pages(org, afters, limit).load(&mut self.connection().await?).await?;
-        lists::sorted::<CampaignRow, _, _>(rows, lists::newest_first)
-    }
-
-    async fn codes_of_campaigns(
-        &self,
-        org: OrgId,
-        starts: &[Start<CampaignId, FoldedCode>],
-        limit: u32,
-    ) -> StoreResult<Vec<PromotionCode>> {
-        let rows = look_ups::codes_of_campaigns(org, starts, limit).load(&mut self.connection().await?).await?;
-        lists::sorted::<CodeRow, _, _>(rows, lists::by_text)
-    }
-
-    async fn holds_of_codes(
-        &self,
-        org: OrgId,
-        mode: PromotionMode,
-        starts: &[Start<FoldedCode, CustomerId>],
-        limit: u32,
-    ) -> StoreResult<Vec<Promotion>> {
-        let rows = look_ups::holds_of_codes(org, mode, starts, limit).load(&mut self.connection().await?).await?;
-        lists::sorted::<PromotionRow, _, _>(rows, lists::by_customer)
-    }
-
-    async fn wallets(
-        &self,
-        org: OrgId,
-        starts: &[Start<CustomerId, PromotionId>],
-        filter: WalletFilter,
-        limit: u32,
-    ) -> StoreResult<Vec<Promotion>> {
-        let rows = look_ups::wallets(org, starts, filter, limit).load(&mut self.connection().await?).await?;
-        lists::sorted::<PromotionRow, _, _>(rows, lists::latest_first)
-    }
-
-    async fn redemptions_of_promotions(
-        &self,
-        org: OrgId,
-        starts: &[Start<PromotionId, RedemptionId>],
-        limit: u32,
-    ) -> StoreResult<Vec<Redemption>> {
-        let rows = look_ups::redemptions_of_promotions(org, starts, limit).load(&mut self.connection().await?).await?;
-        lists::sorted::<RedemptionRow, _, _>(rows, lists::oldest_first)
+        self.run(async |connection| {
+            connection
+                .transaction(async |connection| {
+                    // Two processes may start at once.
+                    statements::AdvisoryLocks::organisation(org).execute(connection).await?;
+                    if diesel::select(queries::has_campaigns(org.get())).get_result(connection).await? {
+                        return Ok(false);
+                    }
+                    diesel::insert_into(organisations::table)
+                        .values(organisation)
+                        .on_conflict_do_nothing()
+                        .execute(connection)
+                        .await?;
+                    diesel::insert_into(campaigns::table).values(campaign_rows).execute(connection).await?;
+                    diesel::insert_into(promotion_codes::table).values(code_rows).execute(connection).await?;
+                    Ok(true)
+                })
+                .await
+        })
+        .await
     }
 }

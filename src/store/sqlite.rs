@@ -7,6 +7,7 @@ mod import;
 mod link;
 mod look_ups;
 mod pages;
+mod reads;
 
 use std::{
     path::{Path, PathBuf},
@@ -24,15 +25,15 @@ use self::connection::{BUSY_TIMEOUT, Configure, connect_to_write};
 pub use self::connection::{connect, connect_to_migrate, look, look_over};
 use super::{
     error::{OpenError, StoreResult},
-    lists, queries,
-    rows::{CampaignRow, CodeRow, OrganisationRow, PromotionRow, RedemptionRow, into_domain},
+    queries,
+    readiness::Space,
+    rows::{CampaignRow, CodeRow, OrganisationRow},
     schema::{campaigns, organisations, promotion_codes},
 };
 use crate::promotions::{
-    Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkOutcome,
-    LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
-    PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start, StoreError, Timestamp,
-    WalletFilter,
+    Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, FoldedCode, InvalidCampaign, LinkOutcome,
+    LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId, PromotionRepository,
+    RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
 };
 
 /// Connections for reading. They wait for the disk at most, so a few serve many.
@@ -48,6 +49,7 @@ pub struct SqliteStore {
     readers: Pool<ConnectionManager<SqliteConnection>>,
     /// A permit for each of the readers.
     reads: Arc<Semaphore>,
+    space: Arc<Space>,
 }
 
 impl SqliteStore {
@@ -63,7 +65,13 @@ impl SqliteStore {
             .connection_customizer(Box::new(Configure))
             .build(ConnectionManager::new(path.to_string_lossy()))?;
         let reads = Arc::new(Semaphore::new(READERS as usize));
-        Ok(Self { path: path.to_owned(), writer: Arc::new(Mutex::new(Some(writer))), readers, reads })
+        let writer = Arc::new(Mutex::new(Some(writer)));
+        Ok(Self { path: path.to_owned(), writer, readers, reads, space: Arc::default() })
+    }
+
+    /// Whether the database has space left.
+    pub fn space(&self) -> Arc<Space> {
+        Arc::clone(&self.space)
     }
 
     /// Runs a reading closure where it may block.
@@ -88,16 +96,23 @@ impl SqliteStore {
         work: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        let path = self.path.clone();
+        let (path, space) = (self.path.clone(), self.space());
         blocking(move || {
-            // Taken out while it works: should the work panic, the connection goes, and its transaction with it.
+            // Taken out while it works: should it panic or fail, the connection goes, and its transaction with it.
             let mut connection = match writer.take() {
                 Some(connection) => connection,
                 None => connect_to_write(&path)?,
             };
-            let result = connection.immediate_transaction(work);
-            *writer = Some(connection);
-            result
+            let mut failure = None;
+            let result = connection.immediate_transaction(|connection| {
+                work(connection).inspect_err(|error| failure = Some(error.clone()))
+            });
+            // The first error tells more than that of the rollback: on a full disk SQLite has rolled back by itself.
+            let result = result.map_err(|error| failure.unwrap_or(error));
+            if matches!(result, Ok(_) | Err(StoreError::Contended(_))) {
+                *writer = Some(connection);
+            }
+            result.inspect_err(|error| space.note(error))
         })
         .await
     }
@@ -207,76 +222,24 @@ impl PromotionRepository for SqliteStore {
         })
         .await
     }
+}
 
-    async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::promotions_by_id(org, ids);
-        self.read(move |connection| into_domain(query.select(PromotionRow::as_select()).load(connection)?)).await
-    }
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
 
-    async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
-        let query = look_ups::codes_by_text(org, mode, folded);
-        self.read(move |connection| into_domain(query.select(CodeRow::as_select()).load(connection)?)).await
-    }
+    use super::*;
 
-    async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
-        let query = look_ups::campaigns_by_id(org, ids);
-        self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
-    }
-
-    async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {
-        let query = queries::count_codes(org, mode, beginning, at_most);
-        self.read(move |connection| Ok(u64::try_from(query.get_result::<i64>(connection)?)?)).await
-    }
-
-    async fn campaign_pages(
-        &self,
-        org: OrgId,
-        afters: &[Option<CampaignId>],
-        limit: u32,
-    ) -> StoreResult<Vec<Campaign>> {
-        let query = look_ups::campaign_pages(org, afters, limit).select(CampaignRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::newest_first)).await
-    }
-
-    async fn codes_of_campaigns(
-        &self,
-        org: OrgId,
-        starts: &[Start<CampaignId, FoldedCode>],
-        limit: u32,
-    ) -> StoreResult<Vec<PromotionCode>> {
-        let query = look_ups::codes_of_campaigns(org, starts, limit).select(CodeRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::by_text)).await
-    }
-
-    async fn holds_of_codes(
-        &self,
-        org: OrgId,
-        mode: PromotionMode,
-        starts: &[Start<FoldedCode, CustomerId>],
-        limit: u32,
-    ) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::holds_of_codes(org, mode, starts, limit).select(PromotionRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::by_customer)).await
-    }
-
-    async fn wallets(
-        &self,
-        org: OrgId,
-        starts: &[Start<CustomerId, PromotionId>],
-        filter: WalletFilter,
-        limit: u32,
-    ) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::wallets(org, starts, filter, limit).select(PromotionRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::latest_first)).await
-    }
-
-    async fn redemptions_of_promotions(
-        &self,
-        org: OrgId,
-        starts: &[Start<PromotionId, RedemptionId>],
-        limit: u32,
-    ) -> StoreResult<Vec<Redemption>> {
-        let query = look_ups::redemptions_of_promotions(org, starts, limit).select(RedemptionRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::oldest_first)).await
+    #[tokio::test]
+    async fn a_store_whose_disk_was_full_goes_on_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("test.db")).unwrap();
+        let run =
+            async |statements: &'static str| store.write(|connection| Ok(connection.batch_execute(statements)?)).await;
+        run("CREATE TABLE rows (row BLOB)").await.unwrap();
+        // As good as a full disk, until the connection is opened anew.
+        let full = run("PRAGMA max_page_count = 100; INSERT INTO rows VALUES (zeroblob(1000000))").await;
+        assert!(matches!(full, Err(StoreError::Full(_))), "{full:?}");
+        run("INSERT INTO rows VALUES (zeroblob(1000000))").await.unwrap();
     }
 }

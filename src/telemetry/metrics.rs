@@ -47,6 +47,7 @@ fn describe() {
     describe_gauge!("promolink_link_queue_length", Unit::Count, "Links that wait for a batch.");
     describe_histogram!("promolink_link_queue_seconds", Unit::Seconds, "How long links waited for their batch.");
     describe_gauge!("promolink_database_connections", Unit::Count, "Connections to PostgreSQL, by state.");
+    describe_gauge!("promolink_replica_available", "1 if queries read from the replica, 0 while it is away.");
     describe_counter!("promolink_documents_total", "GraphQL documents, by whether they were in the cache.");
     describe_gauge!(
         "promolink_concurrency",

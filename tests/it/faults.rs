@@ -1,6 +1,8 @@
 //! What the promises survive: the server killed, the database killed, servers replaced at noon, a row that can't be
 //! written. All under load.
 
+mod errors;
+mod failover;
 mod load;
 
 use std::{

@@ -347,7 +347,8 @@ async fn queries_read_from_the_replica_and_mutations_do_not() {
 async fn the_readme_and_the_dashboard_tell_what_is_measured() {
     let database = Database::postgres();
     database.seed(&[campaign("Spring").code("A", None)]).await;
-    let server = Server::serve(&database, &[METRICS, ("PROMOLINK_LIMITS", "service.links=1")]);
+    let settings = [METRICS, ("READ_DATABASE_URL", &database.url), ("PROMOLINK_LIMITS", "service.links=1")];
+    let server = Server::serve(&database, &settings);
     let caller = server.caller(&database.key(ORG, "service"));
     assert_eq!(code_of(&caller.link(1, "A").await), "OK");
     assert_eq!(code_of(&caller.link(2, "A").await), "RATE_LIMITED");

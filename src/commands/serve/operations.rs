@@ -18,7 +18,7 @@ pub struct OperationArguments {
     #[arg(long, env = "PROMOLINK_MIGRATE", value_parser = parse_switch)]
     pub migrate: bool,
     /// A replica of the PostgreSQL database, for queries: they may then see the past, by as much as the replica lags.
-    /// Mutations, and all that decides about a link, use the database itself
+    /// Mutations, and all that decides about a link, use the database itself, and so do queries while the replica is away
     #[arg(long, env = "READ_DATABASE_URL", hide_env_values = true, value_name = "URL", value_parser = UrlParser)]
     pub read_database_url: Option<DatabaseUrl>,
     /// How many operations are executed concurrently. Beyond that, callers have equal shares: one that has less than its

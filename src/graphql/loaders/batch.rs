@@ -20,7 +20,7 @@ use futures_util::{
 use super::turn::next_turn;
 use crate::{
     graphql::error::broken,
-    promotions::{OrgId, PromotionService, StoreError, retried},
+    promotions::{OrgId, PromotionService, StoreError},
 };
 
 /// More parents than a response can have: a level is never split.
@@ -149,7 +149,7 @@ impl<K> Clone for Batch<K> {
 
 impl<K: Kind> BatchFn<K::Key, Found<K::Value>> for Batch<K> {
     async fn load(&mut self, keys: &[K::Key]) -> HashMap<K::Key, Found<K::Value>> {
-        let read = retried(|| K::read(&self.service, self.org, keys)).await;
+        let read = K::read(&self.service, self.org, keys).await;
         let mut read = read.map_err(|error| broken(&error));
         let found = |key: &K::Key| read.as_mut().map(|found| found.remove(key)).map_err(|error| error.clone());
         keys.iter().cloned().zip(keys.iter().map(found)).collect()

@@ -16,7 +16,7 @@ use std::{
 use super::batch::Kind;
 use crate::promotions::{
     Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,
-    PromotionRepository, PromotionService, Redemption, RedemptionId, Start, StoreError, WalletFilter,
+    PromotionReads, PromotionService, Redemption, RedemptionId, Start, StoreError, WalletFilter,
 };
 
 /// A relation from parents to pages of their children.
@@ -29,7 +29,7 @@ pub trait Relation: Send + 'static {
 
     /// Reads the children on these pages, in the order of the list.
     fn read(
-        repository: &dyn PromotionRepository,
+        reads: &dyn PromotionReads,
         org: OrgId,
         starts: &[Start<Self::Parent, Self::Cursor>],
         filter: &Self::Filter,
@@ -106,14 +106,14 @@ impl Relation for CampaignList {
     type Child = Arc<Campaign>;
 
     async fn read(
-        repository: &dyn PromotionRepository,
+        reads: &dyn PromotionReads,
         org: OrgId,
         starts: &[Start<(), CampaignId>],
         (): &(),
         limit: u32,
     ) -> Result<Vec<Arc<Campaign>>, StoreError> {
         let afters: Vec<_> = starts.iter().map(|((), after)| *after).collect();
-        let campaigns = repository.campaign_pages(org, &afters, limit).await?;
+        let campaigns = reads.campaign_pages(org, &afters, limit).await?;
         Ok(campaigns.into_iter().map(Arc::new).collect())
     }
 
@@ -134,13 +134,13 @@ impl Relation for CodesOfCampaign {
     type Child = PromotionCode;
 
     async fn read(
-        repository: &dyn PromotionRepository,
+        reads: &dyn PromotionReads,
         org: OrgId,
         starts: &[Start<CampaignId, FoldedCode>],
         (): &(),
         limit: u32,
     ) -> Result<Vec<PromotionCode>, StoreError> {
-        repository.codes_of_campaigns(org, starts, limit).await
+        reads.codes_of_campaigns(org, starts, limit).await
     }
 
     fn parent(code: &PromotionCode) -> CampaignId {
@@ -162,13 +162,13 @@ impl Relation for HoldsOfCode {
     type Child = Promotion;
 
     async fn read(
-        repository: &dyn PromotionRepository,
+        reads: &dyn PromotionReads,
         org: OrgId,
         starts: &[Start<FoldedCode, CustomerId>],
         mode: &PromotionMode,
         limit: u32,
     ) -> Result<Vec<Promotion>, StoreError> {
-        repository.holds_of_codes(org, *mode, starts, limit).await
+        reads.holds_of_codes(org, *mode, starts, limit).await
     }
 
     fn parent(promotion: &Promotion) -> FoldedCode {
@@ -190,13 +190,13 @@ impl Relation for Wallet {
     type Child = Promotion;
 
     async fn read(
-        repository: &dyn PromotionRepository,
+        reads: &dyn PromotionReads,
         org: OrgId,
         starts: &[Start<CustomerId, PromotionId>],
         filter: &WalletFilter,
         limit: u32,
     ) -> Result<Vec<Promotion>, StoreError> {
-        repository.wallets(org, starts, *filter, limit).await
+        reads.wallets(org, starts, *filter, limit).await
     }
 
     fn parent(promotion: &Promotion) -> CustomerId {
@@ -218,13 +218,13 @@ impl Relation for RedemptionsOfPromotion {
     type Child = Redemption;
 
     async fn read(
-        repository: &dyn PromotionRepository,
+        reads: &dyn PromotionReads,
         org: OrgId,
         starts: &[Start<PromotionId, RedemptionId>],
         (): &(),
         limit: u32,
     ) -> Result<Vec<Redemption>, StoreError> {
-        repository.redemptions_of_promotions(org, starts, limit).await
+        reads.redemptions_of_promotions(org, starts, limit).await
     }
 
     fn parent(redemption: &Redemption) -> PromotionId {

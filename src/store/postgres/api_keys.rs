@@ -29,56 +29,59 @@ use crate::{
 impl ApiKeyRepository for PostgresStore {
     async fn create_key(&self, key: &ApiKey) -> StoreResult<bool> {
         let (organisation, row) = (OrganisationRow::new(key.org, key.created_on), ApiKeyRow::from(key));
-        self.connection()
-            .await?
-            .transaction(async |connection| {
-                let new = diesel::insert_into(organisations::table)
-                    .values(organisation)
-                    .on_conflict_do_nothing()
-                    .execute(connection)
-                    .await?;
-                diesel::insert_into(api_keys::table).values(row).execute(connection).await?;
-                Ok(new > 0)
-            })
-            .await
+        self.run(async |connection| {
+            connection
+                .transaction(async |connection| {
+                    let new = diesel::insert_into(organisations::table)
+                        .values(organisation)
+                        .on_conflict_do_nothing()
+                        .execute(connection)
+                        .await?;
+                    diesel::insert_into(api_keys::table).values(row).execute(connection).await?;
+                    Ok(new > 0)
+                })
+                .await
+        })
+        .await
     }
 
     async fn keys_by_id(&self, keys: &BTreeSet<(OrgId, ApiKeyId)>) -> StoreResult<Vec<ApiKey>> {
         let (orgs, ids) = keys.iter().map(|(org, id)| (org.get(), Id(id.get()))).unzip();
-        into_domain(
-            ReadKeys { columns: ApiKeyRow::as_select(), orgs, ids }
-                .load::<ApiKeyRow>(&mut self.connection().await?)
-                .await?,
-        )
+        let query = ReadKeys { columns: ApiKeyRow::as_select(), orgs, ids };
+        self.run(async |connection| into_domain::<ApiKeyRow, _>(query.load(connection).await?)).await
     }
 
     async fn keys(&self, org: OrgId) -> StoreResult<Vec<ApiKey>> {
         let query = queries::api_keys_of(org.get());
-        into_domain(query.select(ApiKeyRow::as_select()).load(&mut self.connection().await?).await?)
+        let query = query.select(ApiKeyRow::as_select());
+        self.run(async |connection| into_domain(query.load(connection).await?)).await
     }
 
     async fn revoke_key(&self, org: OrgId, id: ApiKeyId, now: Timestamp) -> StoreResult<Option<ApiKey>> {
         let (org, id) = (org.get(), Id(id.get()));
-        self.connection()
-            .await?
-            .transaction(async |connection| {
-                diesel::update(queries::api_key(org, id).filter(api_keys::revoked_on.is_null()))
-                    .set(api_keys::revoked_on.eq(now.millis()))
-                    .execute(connection)
-                    .await?;
-                let row =
-                    queries::api_key(org, id).select(ApiKeyRow::as_select()).first(connection).await.optional()?;
-                row.map(TryInto::try_into).transpose()
-            })
-            .await
+        self.run(async |connection| {
+            connection
+                .transaction(async |connection| {
+                    diesel::update(queries::api_key(org, id).filter(api_keys::revoked_on.is_null()))
+                        .set(api_keys::revoked_on.eq(now.millis()))
+                        .execute(connection)
+                        .await?;
+                    let row =
+                        queries::api_key(org, id).select(ApiKeyRow::as_select()).first(connection).await.optional()?;
+                    row.map(TryInto::try_into).transpose()
+                })
+                .await
+        })
+        .await
     }
 
     async fn key_used(&self, org: OrgId, id: ApiKeyId, now: Timestamp) -> StoreResult<()> {
-        diesel::update(queries::api_key(org.get(), Id(id.get())))
-            .set(api_keys::last_used_on.eq(now.millis()))
-            .execute(&mut self.connection().await?)
-            .await?;
-        Ok(())
+        let query = queries::api_key(org.get(), Id(id.get()));
+        self.run(async |connection| {
+            diesel::update(query).set(api_keys::last_used_on.eq(now.millis())).execute(connection).await?;
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -1,13 +1,15 @@
 //! How connections to PostgreSQL are set, whatever the server's or the database's defaults are.
 
-use std::{error::Error, iter::successors};
+use std::ops::{Deref, DerefMut};
 
-use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use tokio_postgres::{NoTls, config::SslMode};
+use diesel::ConnectionError;
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
+use tokio::task::JoinSet;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::url;
+use super::{dial::dial, sqlstate::Reported, url};
+use crate::store::error::{OpenError, in_full};
 
 /// What the promises rest on, and bounds on what one session can do to another.
 ///
@@ -43,45 +45,92 @@ const LOOKING_OVER: &str = "
     SET enable_mergejoin = off;
 ";
 
+/// A connection to PostgreSQL. It closes when it is dropped, whatever is under way on it.
+pub struct Connection {
+    diesel: AsyncPgConnection,
+    /// The task that sends and receives. It ends when the connection closes.
+    driver: JoinSet<()>,
+    /// What kind of error PostgreSQL reported last.
+    pub reported: Reported,
+}
+
+impl Connection {
+    pub const fn new(diesel: AsyncPgConnection, driver: JoinSet<()>, reported: Reported) -> Self {
+        Self { diesel, driver, reported }
+    }
+
+    /// Whether the next one can't use it: it is closed, or a transaction was left open on it.
+    pub fn is_broken(&mut self) -> bool {
+        self.driver.try_join_next().is_some()
+            || <AsyncPgConnection as AsyncConnection>::TransactionManager::is_broken_transaction_manager(
+                &mut self.diesel,
+            )
+    }
+
+    /// Gives the connection away. From then on it closes when what is under way is done.
+    pub fn into_diesel(mut self) -> AsyncPgConnection {
+        self.driver.detach_all();
+        self.diesel
+    }
+}
+
+impl Deref for Connection {
+    type Target = AsyncPgConnection;
+
+    fn deref(&self) -> &AsyncPgConnection {
+        &self.diesel
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut AsyncPgConnection {
+        &mut self.diesel
+    }
+}
+
+/// Whether a connection must lead to a database that takes changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    /// It must.
+    Required,
+    /// It need not: a standby will do.
+    Optional,
+}
+
 /// Connects, to serve requests.
-pub async fn connect_for_requests(url: &str) -> ConnectionResult<AsyncPgConnection> {
-    let mut connection = connect(url).await?;
-    connection.batch_execute(PLANS).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+pub async fn connect_for_requests(url: &str, writes: Writes) -> Result<Connection, OpenError> {
+    let mut connection = connect(url, writes).await?;
+    connection.batch_execute(PLANS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
 /// Connects.
-pub async fn connect(url: &str) -> ConnectionResult<AsyncPgConnection> {
-    let mut connection = establish(url).await?;
-    connection.batch_execute(SETTINGS).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+pub async fn connect(url: &str, writes: Writes) -> Result<Connection, OpenError> {
+    let mut connection = establish(url, writes).await?;
+    connection.batch_execute(SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
 /// Connects, to look the whole database over.
-pub async fn look_over(url: &str) -> ConnectionResult<AsyncPgConnection> {
-    let mut connection = establish(url).await?;
-    connection.batch_execute(LOOKING_OVER).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+pub async fn look_over(url: &str) -> Result<Connection, OpenError> {
+    let mut connection = establish(url, Writes::Optional).await?;
+    connection.batch_execute(LOOKING_OVER).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
 /// Opens a connection, and sets nothing. Its errors say what was at the bottom of them, which Diesel's don't.
-pub async fn establish(url: &str) -> ConnectionResult<AsyncPgConnection> {
+pub async fn establish(url: &str, writes: Writes) -> Result<Connection, OpenError> {
     let (mut config, encrypted) = url::parse(url).map_err(ConnectionError::InvalidConnectionUrl)?;
-    let refused = |error| ConnectionError::BadConnection(in_full(&error));
+    if writes == Writes::Required {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
     if let Some(authorities) = encrypted {
         // From a thread that may wait for files.
         let tls = tokio::task::spawn_blocking(move || authorities.config().map_err(|error| in_full(&*error)));
         let tls = tls.await.unwrap_or_else(|broken| Err(broken.to_string())).map_err(ConnectionError::BadConnection)?;
         config.ssl_mode(SslMode::Require);
-        let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await.map_err(refused)?;
-        AsyncPgConnection::try_from_client_and_connection(client, connection).await
+        dial(&config, Some(&MakeRustlsConnect::new(tls))).await
     } else {
-        let (client, connection) = config.connect(NoTls).await.map_err(refused)?;
-        AsyncPgConnection::try_from_client_and_connection(client, connection).await
+        dial(&config, None).await
     }
-}
-
-/// An error with all its causes.
-pub fn in_full(error: &(dyn Error + 'static)) -> String {
-    successors(Some(error), |&error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use diesel_async::{AsyncPgConnection, pooled_connection::deadpool::Pool};
+use deadpool::managed::Pool;
 use metrics::{Gauge, gauge};
 use tokio::time::interval;
+
+use super::pool::Connector;
 
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -17,7 +19,7 @@ struct PoolFigures {
 }
 
 /// Publishes the connections of these pools to a database, together, for as long as the pools exist.
-pub fn watch<const N: usize>(pools: [&Pool<AsyncPgConnection>; N], database: &str) {
+pub fn watch<const N: usize>(pools: [&Pool<Connector>; N], database: &str) {
     let state = |state| gauge!("promolink_database_connections", "database" => database.to_owned(), "state" => state);
     let figures = PoolFigures { used: state("used"), idle: state("idle"), awaited: state("awaited") };
     let pools = pools.map(Pool::weak);
@@ -38,7 +40,7 @@ pub fn watch<const N: usize>(pools: [&Pool<AsyncPgConnection>; N], database: &st
 }
 
 impl PoolFigures {
-    fn tell(&self, pools: &[Pool<AsyncPgConnection>]) {
+    fn tell(&self, pools: &[Pool<Connector>]) {
         let (mut used, mut idle, mut awaited) = (0, 0, 0);
         for pool in pools {
             let status = pool.status();

@@ -5,7 +5,11 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection, TransactionManager};
 
-use super::{connection::connect, link::link_in_transaction, look_ups, statements};
+use super::{
+    connection::{Connection, Writes, connect},
+    link::link_in_transaction,
+    look_ups, statements,
+};
 use crate::{
     promotions::{CodeImport, CustomerId, FoldedCode, NewCodes, RowOutcome},
     store::{
@@ -25,13 +29,13 @@ const PATIENCE: &str = "SET lock_timeout = '30s'; SET idle_in_transaction_sessio
 
 /// An import, whose connection closes with it, and with the connection what was not committed.
 pub struct Import {
-    connection: AsyncPgConnection,
+    connection: Connection,
     in_transaction: bool,
 }
 
 impl Import {
     pub async fn begin(url: &str) -> Result<Self, OpenError> {
-        let mut connection = connect(url).await?;
+        let mut connection = connect(url, Writes::Required).await?;
         connection.batch_execute(PATIENCE).await?;
         Ok(Self { connection, in_transaction: false })
     }
@@ -40,32 +44,42 @@ impl Import {
 #[async_trait]
 impl CodeImport for Import {
     async fn add(&mut self, codes: &NewCodes, customers: &[Option<CustomerId>]) -> StoreResult<Vec<RowOutcome>> {
-        let connection = &mut self.connection;
-        if !self.in_transaction {
-            AnsiTransactionManager::begin_transaction(connection).await?;
-            self.in_transaction = true;
-        }
-        let added: HashSet<FoldedCode> = add_codes(connection, codes).await?.into_iter().collect();
-        let present = codes.present(&added);
-        let present = if present.is_empty() {
-            Vec::new()
-        } else {
-            into_domain::<CodeRow, _>(look_ups::codes_by_text(codes.org, codes.mode, &present).load(connection).await?)?
-        };
-        let elsewhere = codes.elsewhere(present);
-        let requests = codes.link_requests(customers, &elsewhere);
-        let links = if requests.is_empty() {
-            Vec::new()
-        } else {
-            link_in_transaction(connection, &requests, codes.created_on).await?
-        };
-        Ok(codes.outcomes(customers, added, &elsewhere, &requests, links))
+        let begins = !std::mem::replace(&mut self.in_transaction, true);
+        let added = add_rows(&mut self.connection, begins, codes, customers).await;
+        added.map_err(|error| self.connection.reported.sort(error))
     }
 
     async fn commit(&mut self) -> StoreResult<()> {
         if std::mem::take(&mut self.in_transaction) {
-            AnsiTransactionManager::commit_transaction(&mut self.connection).await?;
+            let committed = AnsiTransactionManager::commit_transaction(&mut *self.connection).await;
+            committed.map_err(|error| self.connection.reported.sort(error.into()))?;
         }
         Ok(())
     }
+}
+
+async fn add_rows(
+    connection: &mut AsyncPgConnection,
+    begins: bool,
+    codes: &NewCodes,
+    customers: &[Option<CustomerId>],
+) -> StoreResult<Vec<RowOutcome>> {
+    if begins {
+        AnsiTransactionManager::begin_transaction(connection).await?;
+    }
+    let added: HashSet<FoldedCode> = add_codes(connection, codes).await?.into_iter().collect();
+    let present = codes.present(&added);
+    let present = if present.is_empty() {
+        Vec::new()
+    } else {
+        into_domain::<CodeRow, _>(look_ups::codes_by_text(codes.org, codes.mode, &present).load(connection).await?)?
+    };
+    let elsewhere = codes.elsewhere(present);
+    let requests = codes.link_requests(customers, &elsewhere);
+    let links = if requests.is_empty() {
+        Vec::new()
+    } else {
+        link_in_transaction(connection, &requests, codes.created_on).await?
+    };
+    Ok(codes.outcomes(customers, added, &elsewhere, &requests, links))
 }

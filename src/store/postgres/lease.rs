@@ -1,18 +1,18 @@
 //! Keeps a connection whose transaction is open out of the pool.
 
-use diesel_async::{AsyncPgConnection, pooled_connection::deadpool::Object};
+use super::{connection::Connection, pool::Pooled};
 
 /// A connection on which a transaction is begun and ended by statements of our own, which the pool knows nothing of. It
 /// is closed, and PostgreSQL rolls back, unless it is given back: after a panic too.
-pub struct Lease(Option<Object<AsyncPgConnection>>);
+pub struct Lease(Option<Pooled>);
 
 impl Lease {
-    pub fn new(connection: Object<AsyncPgConnection>) -> Self {
+    pub fn new(connection: Pooled) -> Self {
         Self(Some(connection))
     }
 
     /// The connection, as statements that are sent together share it.
-    pub fn connection(&self) -> &AsyncPgConnection {
+    pub fn connection(&self) -> &Connection {
         self.0.as_ref().expect("the connection is there until it is given back")
     }
 
@@ -25,7 +25,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(connection) = self.0.take() {
-            drop(Object::take(connection));
+            drop(Pooled::take(connection));
         }
     }
 }

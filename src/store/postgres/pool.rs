@@ -5,19 +5,20 @@ use std::{
     time::Duration,
 };
 
-use diesel_async::{
-    AsyncPgConnection, SimpleAsyncConnection,
-    pooled_connection::{
-        AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod,
-        deadpool::{BuildError, Hook, HookError, Object, Pool},
-    },
-};
+use deadpool::managed::{BuildError, Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult};
+use diesel_async::SimpleAsyncConnection;
 
-use super::{connection::connect_for_requests, figures};
+use super::{
+    connection::{Connection, Writes, connect_for_requests},
+    figures,
+};
 use crate::{
     auth::Secret,
     promotions::StoreError,
-    store::{DatabaseUrl, error::StoreResult},
+    store::{
+        DatabaseUrl,
+        error::{OpenError, StoreResult},
+    },
     telemetry::Sparing,
 };
 
@@ -42,57 +43,69 @@ const WAIT: Duration = Duration::from_secs(2);
 /// will do, is one of a million by then.
 const PLANS_LAST: Duration = Duration::from_secs(5);
 
+/// A connection that goes back to its pool when it is dropped.
+pub type Pooled = Object<Connector>;
+
 /// Connections to one database.
 pub struct Connections {
-    links: Pool<AsyncPgConnection>,
-    rest: Pool<AsyncPgConnection>,
+    links: Pool<Connector>,
+    rest: Pool<Connector>,
 }
 
 impl Connections {
     /// Connections to the database with this URL, made when they are needed.
-    pub fn to(url: &Secret) -> Result<Self, BuildError> {
-        let connections = Self { links: pool(url, FOR_LINKS)?, rest: pool(url, FOR_THE_REST)? };
+    pub fn to(url: &Secret, writes: Writes) -> Result<Self, BuildError> {
+        let pool = |size| Pool::builder(Connector { url: url.clone(), writes }).max_size(size).build();
+        let connections = Self { links: pool(FOR_LINKS)?, rest: pool(FOR_THE_REST)? };
         figures::watch([&connections.links, &connections.rest], &DatabaseUrl::Postgres(url.clone()).to_string());
         Ok(connections)
     }
 
     /// One of those for links, for as long as it is held.
-    pub async fn for_links(&self) -> StoreResult<Object<AsyncPgConnection>> {
+    pub async fn for_links(&self) -> StoreResult<Pooled> {
         get(&self.links).await
     }
 
     /// One of the others, for as long as it is held.
-    pub async fn get(&self) -> StoreResult<Object<AsyncPgConnection>> {
+    pub async fn get(&self) -> StoreResult<Pooled> {
         get(&self.rest).await
     }
 }
 
-fn pool(url: &Secret, size: usize) -> Result<Pool<AsyncPgConnection>, BuildError> {
-    let mut config = ManagerConfig::default();
-    // Asks only whether the connection is closed, which costs no round trip.
-    config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(|url| {
-        let url = url.to_owned();
-        Box::pin(async move { connect_for_requests(&url).await })
-    });
-    let manager = AsyncDieselConnectionManager::new_with_config(url.expose(), config);
-    let plan_again = Hook::async_fn(|connection: &mut AsyncPgConnection, uses| {
-        let last_use = uses.recycled.map_or(Duration::ZERO, |last| last - uses.created);
-        let due = spans(uses.age()) > spans(last_use);
-        Box::pin(async move {
-            if due {
-                let discarded = connection.batch_execute("DISCARD PLANS").await;
-                discarded.map_err(|error| HookError::Backend(PoolError::QueryError(error)))?;
-            }
-            Ok(())
-        })
-    });
-    Pool::builder(manager).max_size(size).post_recycle(plan_again).build()
+/// Opens the connections of a pool.
+pub struct Connector {
+    url: Secret,
+    writes: Writes,
 }
 
-async fn get(pool: &Pool<AsyncPgConnection>) -> StoreResult<Object<AsyncPgConnection>> {
+impl Manager for Connector {
+    type Type = Connection;
+    type Error = OpenError;
+
+    async fn create(&self) -> Result<Connection, OpenError> {
+        connect_for_requests(self.url.expose(), self.writes).await
+    }
+
+    /// Asks only whether the connection is closed, which costs no round trip, but for when its plans are too old.
+    async fn recycle(&self, connection: &mut Connection, uses: &Metrics) -> RecycleResult<OpenError> {
+        if connection.is_broken() {
+            return Err(RecycleError::message("the connection is closed"));
+        }
+        let last_use = uses.recycled.map_or(Duration::ZERO, |last| last - uses.created);
+        if spans(uses.age()) > spans(last_use) {
+            connection.batch_execute("DISCARD PLANS").await.map_err(OpenError::from)?;
+        }
+        Ok(())
+    }
+}
+
+async fn get(pool: &Pool<Connector>) -> StoreResult<Pooled> {
     match tokio::time::timeout(WAIT, pool.get()).await {
-        Ok(Ok(connection)) => Ok(connection),
+        Ok(Ok(connection)) => {
+            connection.reported.forget();
+            Ok(connection)
+        }
+        Ok(Err(PoolError::Backend(error))) => Err(error.into()),
         Ok(Err(error)) => Err(StoreError::Unavailable(Arc::new(error))),
         Err(_) => {
             static LINES: LazyLock<Sparing> = LazyLock::new(Sparing::default);

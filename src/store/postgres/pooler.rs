@@ -4,9 +4,13 @@
 //! What our sessions set would then be some other client's, and what they rely on might not be set: how long a lock is
 //! waited for, how statements are planned, that a commit is on disk.
 
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
+use tokio_postgres::error::SqlState;
 
-use super::connection::establish;
+use super::{
+    connection::{Writes, establish},
+    sqlstate::Reported,
+};
 use crate::store::error::OpenError;
 
 /// Which of two connections asks next for its session. Poolers give the session that was used last, or the one that was
@@ -21,11 +25,12 @@ extern "SQL" {
 
 /// Fails where sessions are shared.
 pub async fn ensure_own_sessions(url: &str) -> Result<(), OpenError> {
-    let mut connections = [connect(url).await?, connect(url).await?];
+    let mut connections = [establish(url, Writes::Optional).await?, establish(url, Writes::Optional).await?];
     let mut sessions: [Option<i32>; 2] = [None; 2];
     for turn in TURNS {
-        let asked = diesel::select(pg_backend_pid()).get_result(&mut connections[turn]).await;
-        let session = asked.map_err(|error| shared_or(&error.to_string(), error.into()))?;
+        let connection = &mut connections[turn];
+        let asked = diesel::select(pg_backend_pid()).get_result(&mut **connection).await;
+        let session = asked.map_err(|error| shared_or(&connection.reported, error.into()))?;
         if *sessions[turn].get_or_insert(session) != session || sessions[0] == sessions[1] {
             return Err(OpenError::SharedSessions);
         }
@@ -33,11 +38,10 @@ pub async fn ensure_own_sessions(url: &str) -> Result<(), OpenError> {
     Ok(())
 }
 
-async fn connect(url: &str) -> Result<AsyncPgConnection, OpenError> {
-    establish(url).await.map_err(|error| shared_or(&error.to_string(), error.into()))
-}
-
 /// Statements that are there twice, or not at all, were prepared in another session: older poolers can't tell.
-fn shared_or(message: &str, error: OpenError) -> OpenError {
-    if message.contains("prepared statement") { OpenError::SharedSessions } else { error }
+pub fn shared_or(reported: &Reported, error: OpenError) -> OpenError {
+    match reported.state() {
+        Some(SqlState::DUPLICATE_PSTATEMENT | SqlState::INVALID_SQL_STATEMENT_NAME) => OpenError::SharedSessions,
+        _ => error,
+    }
 }

@@ -2,10 +2,8 @@
 
 use tokio_postgres::{Config, config::SslNegotiation};
 
-use super::{
-    connection::in_full,
-    tls::{self, Authorities},
-};
+use super::tls::{self, Authorities};
+use crate::store::error::in_full;
 
 /// What PostgreSQL shows of our sessions in `pg_stat_activity`, unless the URL has a name of its own.
 const APPLICATION_NAME: &str = "promolink";

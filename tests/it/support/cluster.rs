@@ -21,6 +21,7 @@ start() {
     "$BIN/pg_ctl" --pgdata="$DIR/data" --log="$DIR/log" --silent --wait start \
         --options="-k '$DIR' -c listen_addresses='' $SETTINGS"
 }
+promote() { "$BIN/pg_ctl" --pgdata="$DIR/data" --silent --wait promote; }
 stop() { "$BIN/pg_ctl" --pgdata="$DIR/data" --silent --mode=immediate stop; }
 start
 echo ready
@@ -28,7 +29,7 @@ while read -r order; do
     "$order"
     echo ready
 done
-stop
+stop 2>/dev/null || true
 rm -rf "$DIR"
 "#;
 
@@ -94,6 +95,11 @@ impl Cluster {
     /// Starts the server again.
     pub fn start_again(&mut self) {
         self.order("start");
+    }
+
+    /// Makes a primary of a replica.
+    pub fn promote(&mut self) {
+        self.order("promote");
     }
 
     fn order(&mut self, order: &str) {

@@ -1,0 +1,104 @@
+//! What is read from PostgreSQL, each by one statement.
+
+use async_trait::async_trait;
+use diesel_async::RunQueryDsl;
+
+use super::{PostgresStore, look_ups};
+use crate::{
+    promotions::{
+        Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
+        PromotionReads, Redemption, RedemptionId, Start, WalletFilter,
+    },
+    store::{
+        error::StoreResult,
+        lists, queries,
+        rows::{CampaignRow, CodeRow, PromotionRow, RedemptionRow, into_domain},
+    },
+};
+
+#[async_trait]
+impl PromotionReads for PostgresStore {
+    async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
+        let query = look_ups::promotions_by_id(org, ids);
+        self.run(async |connection| into_domain::<PromotionRow, _>(query.load(connection).await?)).await
+    }
+
+    async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
+        let query = look_ups::codes_by_text(org, mode, folded);
+        self.run(async |connection| into_domain::<CodeRow, _>(query.load(connection).await?)).await
+    }
+
+    async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
+        let query = look_ups::campaigns_by_id(org, ids);
+        self.run(async |connection| into_domain::<CampaignRow, _>(query.load(connection).await?)).await
+    }
+
+    async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {
+        let query = queries::count_codes(org, mode, beginning, at_most);
+        self.run(async |connection| Ok(u64::try_from(query.get_result::<i64>(connection).await?)?)).await
+    }
+
+    async fn campaign_pages(
+        &self,
+        org: OrgId,
+        afters: &[Option<CampaignId>],
+        limit: u32,
+    ) -> StoreResult<Vec<Campaign>> {
+        let query = look_ups::campaign_pages(org, afters, limit);
+        self.run(async |connection| {
+            lists::sorted::<CampaignRow, _, _>(query.load(connection).await?, lists::newest_first)
+        })
+        .await
+    }
+
+    async fn codes_of_campaigns(
+        &self,
+        org: OrgId,
+        starts: &[Start<CampaignId, FoldedCode>],
+        limit: u32,
+    ) -> StoreResult<Vec<PromotionCode>> {
+        let query = look_ups::codes_of_campaigns(org, starts, limit);
+        self.run(async |connection| lists::sorted::<CodeRow, _, _>(query.load(connection).await?, lists::by_text)).await
+    }
+
+    async fn holds_of_codes(
+        &self,
+        org: OrgId,
+        mode: PromotionMode,
+        starts: &[Start<FoldedCode, CustomerId>],
+        limit: u32,
+    ) -> StoreResult<Vec<Promotion>> {
+        let query = look_ups::holds_of_codes(org, mode, starts, limit);
+        self.run(async |connection| {
+            lists::sorted::<PromotionRow, _, _>(query.load(connection).await?, lists::by_customer)
+        })
+        .await
+    }
+
+    async fn wallets(
+        &self,
+        org: OrgId,
+        starts: &[Start<CustomerId, PromotionId>],
+        filter: WalletFilter,
+        limit: u32,
+    ) -> StoreResult<Vec<Promotion>> {
+        let query = look_ups::wallets(org, starts, filter, limit);
+        self.run(async |connection| {
+            lists::sorted::<PromotionRow, _, _>(query.load(connection).await?, lists::latest_first)
+        })
+        .await
+    }
+
+    async fn redemptions_of_promotions(
+        &self,
+        org: OrgId,
+        starts: &[Start<PromotionId, RedemptionId>],
+        limit: u32,
+    ) -> StoreResult<Vec<Redemption>> {
+        let query = look_ups::redemptions_of_promotions(org, starts, limit);
+        self.run(async |connection| {
+            lists::sorted::<RedemptionRow, _, _>(query.load(connection).await?, lists::oldest_first)
+        })
+        .await
+    }
+}

@@ -1,0 +1,214 @@
+//! What kind of error PostgreSQL reported, by its SQLSTATE.
+//!
+//! Messages are in the language of the server, which only its administrator can set, and Diesel passes few codes on. So
+//! each connection is watched as its messages arrive, before the driver reads them.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::{
+    error::SqlState,
+    tls::{ChannelBinding, TlsConnect, TlsStream},
+};
+
+use crate::{
+    promotions::{Cause, StoreError},
+    store::error::Kind,
+};
+
+/// The first error that PostgreSQL reported on a connection since it was asked to forget. Those after it follow from it:
+/// a transaction that has failed takes no more statements.
+#[derive(Debug, Clone, Default)]
+pub struct Reported(Arc<Mutex<Option<SqlState>>>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("{cause} (SQLSTATE {})", state.code())]
+struct Stated {
+    state: SqlState,
+    cause: Cause,
+}
+
+impl Reported {
+    pub fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub fn state(&self) -> Option<SqlState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, state: SqlState) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(state);
+    }
+
+    /// Sorts an error of the connection by what PostgreSQL reported.
+    pub fn sort(&self, error: StoreError) -> StoreError {
+        match (error, self.state()) {
+            (StoreError::Failed(cause), Some(state)) => kind(&state).of(Arc::new(Stated { state, cause })),
+            (error, _) => error,
+        }
+    }
+}
+
+/// The kind of an error, by the codes in <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn kind(state: &SqlState) -> Kind {
+    match *state {
+        SqlState::LOCK_NOT_AVAILABLE
+        | SqlState::QUERY_CANCELED
+        | SqlState::T_R_DEADLOCK_DETECTED
+        | SqlState::T_R_SERIALIZATION_FAILURE => Kind::Contended,
+        SqlState::DISK_FULL => Kind::Full,
+        SqlState::READ_ONLY_SQL_TRANSACTION | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Kind::Unavailable,
+        _ => match &state.code()[..2] {
+            // The connection failed, resources are used up, or an operator stepped in: the server shuts down, or starts.
+            "08" | "53" | "57" => Kind::Unavailable,
+            _ => Kind::Failed,
+        },
+    }
+}
+
+/// A stream of PostgreSQL's messages in plain text, whose errors are noted.
+pub struct Watched<S> {
+    stream: S,
+    messages: Messages,
+    reported: Reported,
+}
+
+impl<S> Watched<S> {
+    pub fn new(stream: S, reported: Reported) -> Self {
+        Self { stream, messages: Messages::default(), reported }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+        this.messages.read(&buf.filled()[before..], |state| this.reported.note(state));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl<S: TlsStream + Unpin> TlsStream for Watched<S> {
+    fn channel_binding(&self) -> ChannelBinding {
+        self.stream.channel_binding()
+    }
+}
+
+/// Makes streams that are encrypted, and watched inside.
+pub struct WatchedTls<T> {
+    pub tls: T,
+    pub reported: Reported,
+}
+
+impl<S, T: TlsConnect<S>> TlsConnect<S> for WatchedTls<T>
+where
+    T::Future: Send + 'static,
+{
+    type Stream = Watched<T::Stream>;
+    type Error = T::Error;
+    type Future = BoxFuture<'static, Result<Self::Stream, Self::Error>>;
+
+    fn connect(self, stream: S) -> Self::Future {
+        let reported = self.reported;
+        self.tls.connect(stream).map_ok(|stream| Watched::new(stream, reported)).boxed()
+    }
+}
+
+/// What a message begins with: a byte for its type, then its length, which counts itself.
+const HEADER: usize = 5;
+
+/// Finds the errors in a stream of messages, whatever pieces it arrives in.
+#[derive(Debug, Default)]
+struct Messages {
+    /// The header of the message so far, and the body if it is an error.
+    message: Vec<u8>,
+    /// How much of a body is still to be skipped.
+    skip: usize,
+}
+
+impl Messages {
+    fn read(&mut self, mut bytes: &[u8], mut found: impl FnMut(SqlState)) {
+        while !bytes.is_empty() {
+            if self.skip > 0 {
+                let skipped = self.skip.min(bytes.len());
+                self.skip -= skipped;
+                bytes = &bytes[skipped..];
+                continue;
+            }
+            let whole = match self.message.first_chunk::<HEADER>() {
+                Some([_, length @ ..]) => 1 + u32::from_be_bytes(*length) as usize,
+                None => HEADER,
+            };
+            let taken = whole.saturating_sub(self.message.len()).min(bytes.len());
+            self.message.extend_from_slice(&bytes[..taken]);
+            bytes = &bytes[taken..];
+            let Some([kind, length @ ..]) = self.message.first_chunk::<HEADER>() else { continue };
+            let whole = 1 + u32::from_be_bytes(*length) as usize;
+            if *kind != b'E' {
+                self.skip = whole.saturating_sub(HEADER);
+                self.message.clear();
+            } else if self.message.len() >= whole {
+                found(code(&self.message[HEADER..]));
+                self.message.clear();
+            }
+        }
+    }
+}
+
+/// The code in the body of an error: fields that each begin with their type and end with a zero byte.
+fn code(body: &[u8]) -> SqlState {
+    let code = body.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(b"C")).unwrap_or_default();
+    SqlState::from_code(&String::from_utf8_lossy(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).unwrap();
+        [&[kind][..], &length.to_be_bytes(), body].concat()
+    }
+
+    #[test]
+    fn errors_are_found_in_whatever_pieces_they_arrive() {
+        let stream = [
+            message(b'D', b"\0\x01E\0\0\0\x05CE"),
+            message(b'Z', b"I"),
+            message(b'E', b"SFEHLER\0VERROR\0C55P03\0Mkonnte Sperre nicht setzen\0\0"),
+            message(b'n', b""),
+            message(b'E', b"SFEHLER\0VERROR\0C25P02\0Maktuelle Transaktion wurde abgebrochen\0\0"),
+            message(b'Z', b"E"),
+        ]
+        .concat();
+        for size in 1..=stream.len() {
+            let (mut messages, mut found) = (Messages::default(), Vec::new());
+            for piece in stream.chunks(size) {
+                messages.read(piece, |state| found.push(state));
+            }
+            assert_eq!(found, [SqlState::LOCK_NOT_AVAILABLE, SqlState::IN_FAILED_SQL_TRANSACTION], "{size}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Whether a database can be used, and if not, why.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{
+    DatabaseUrl, OpenError,
+    migrations::{MigrationState, status, status_of_postgres},
+    postgres::{self, Writes},
+};
+use crate::promotions::StoreError;
+
+/// How long a database counts as full after a change has failed for that. Only a change can tell whether it still is, and
+/// none may come as long as balancers are told that the server is not ready.
+const FULL_FOR: Duration = Duration::from_secs(10);
+
+/// Whether a database has space left.
+#[derive(Debug, Default)]
+pub struct Space(Mutex<Option<Instant>>);
+
+impl Space {
+    /// Notes an error, if it is that there was no space left.
+    pub fn note(&self, error: &StoreError) {
+        if matches!(error, StoreError::Full(_)) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+    }
+
+    fn is_used_up(&self) -> bool {
+        let noted = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.is_some_and(|noted| noted.elapsed() < FULL_FOR)
+    }
+}
+
+/// Whether a store's database can be used.
+#[derive(Debug, Clone)]
+pub struct Readiness {
+    url: DatabaseUrl,
+    space: Arc<Space>,
+}
+
+/// Why a database can't be used, in words that anyone may read.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// It does not answer.
+    #[error("the database can't be reached")]
+    Unreachable(#[source] OpenError),
+    /// It answers, and takes no changes.
+    #[error("the database takes no changes: it is a standby, or read-only")]
+    ReadOnly,
+    /// It has not the tables of this version.
+    #[error("the database's tables are out of date")]
+    OutOfDate,
+    /// It has run out of space.
+    #[error("the database has no space left")]
+    Full,
+}
+
+impl Readiness {
+    pub(super) const fn new(url: DatabaseUrl, space: Arc<Space>) -> Self {
+        Self { url, space }
+    }
+
+    /// Looks whether the database answers, takes changes and has the tables of this version. Those of a later one will
+    /// do, while its servers take over.
+    pub async fn check(&self) -> Result<(), NotReady> {
+        let migrations = match &self.url {
+            DatabaseUrl::Sqlite(_) => status(&self.url).await,
+            DatabaseUrl::Postgres(url) => match postgres::establish(url.expose(), Writes::Required).await {
+                Ok(mut connection) => status_of_postgres(&mut connection).await,
+                Err(error) => Err(error),
+            },
+        };
+        match migrations {
+            Err(OpenError::ReadOnly) => Err(NotReady::ReadOnly),
+            Err(error) => Err(NotReady::Unreachable(error)),
+            Ok(migrations) if migrations.iter().any(|migration| migration.state == MigrationState::Pending) => {
+                Err(NotReady::OutOfDate)
+            }
+            Ok(_) if self.space.is_used_up() => Err(NotReady::Full),
+            Ok(_) => Ok(()),
+        }
+    }
+}

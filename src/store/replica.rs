@@ -1,0 +1,185 @@
+//! Reads from a replica, and from the database itself while the replica is away.
+
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use diesel::ConnectionError;
+use futures_util::future::BoxFuture;
+use metrics::{Gauge, gauge};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::{DatabaseUrl, OpenError, error::StoreResult, postgres, postgres::PostgresStore};
+use crate::{
+    auth::Secret,
+    promotions::{
+        Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
+        PromotionReads, Redemption, RedemptionId, Start, StoreError, WalletFilter,
+    },
+};
+
+/// How long a read from the replica may take. One that says nothing for longer, not even that it is gone, is away.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often a replica that is away is asked whether it is back.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Debug, thiserror::Error)]
+#[error("the replica did not answer within {} seconds", PATIENCE.as_secs())]
+struct Silent;
+
+/// Opens the replica behind a URL for reading, which need not be there yet.
+pub async fn open_replica(
+    url: &Secret,
+    primary: Arc<dyn PromotionReads>,
+) -> Result<Arc<dyn PromotionReads>, OpenError> {
+    let store = PostgresStore::replica(url)?;
+    let shown = DatabaseUrl::Postgres(url.clone()).to_string();
+    let available = gauge!("promolink_replica_available");
+    let replica = Arc::new(Replica { store, url: shown, away: AtomicBool::new(false), available });
+    match postgres::ensure_own_sessions(url.expose()).await {
+        Ok(()) => replica.available.set(1),
+        // These get no better by waiting.
+        Err(error @ (OpenError::SharedSessions | OpenError::Connect(ConnectionError::InvalidConnectionUrl(_)))) => {
+            return Err(error);
+        }
+        Err(error) => replica.lost(&error.into()),
+    }
+    tokio::spawn(watch(Arc::downgrade(&replica)));
+    Ok(Arc::new(ReplicaReads { replica, primary }))
+}
+
+struct Replica {
+    store: PostgresStore,
+    url: String,
+    away: AtomicBool,
+    available: Gauge,
+}
+
+impl Replica {
+    fn is_away(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
+    }
+
+    fn lost(&self, error: &StoreError) {
+        if !self.away.swap(true, Ordering::Relaxed) {
+            self.available.set(0);
+            tracing::warn!(url = self.url, %error, "the replica is away: queries read from the database itself");
+        }
+    }
+
+    fn found(&self) {
+        self.available.set(1);
+        self.away.store(false, Ordering::Relaxed);
+        tracing::info!(url = self.url, "the replica is back");
+    }
+}
+
+/// Asks a replica that is away whether it is back, for as long as it is read from.
+async fn watch(replica: Weak<Replica>) {
+    let mut turns = interval(ASKED_EVERY);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        let Some(replica) = replica.upgrade() else { break };
+        if replica.is_away() && matches!(timeout(PATIENCE, replica.store.answers()).await, Ok(Ok(()))) {
+            replica.found();
+        }
+    }
+}
+
+struct ReplicaReads {
+    replica: Arc<Replica>,
+    primary: Arc<dyn PromotionReads>,
+}
+
+impl ReplicaReads {
+    async fn read<'a, T>(
+        &'a self,
+        read: impl Fn(&'a dyn PromotionReads) -> BoxFuture<'a, StoreResult<T>>,
+    ) -> StoreResult<T> {
+        if !self.replica.is_away() {
+            let found = timeout(PATIENCE, read(&self.replica.store)).await;
+            match found.unwrap_or_else(|_| Err(StoreError::Unavailable(Arc::new(Silent)))) {
+                Ok(found) => return Ok(found),
+                Err(error @ StoreError::Unavailable(_)) => self.replica.lost(&error),
+                // It is there, and has too much to do: so would the primary.
+                Err(StoreError::Overloaded) if !self.replica.is_away() => return Err(StoreError::Overloaded),
+                // A replica breaks off what keeps it from following, and may not have heard of a new table yet.
+                Err(_) => {}
+            }
+        }
+        read(&*self.primary).await
+    }
+}
+
+#[async_trait]
+impl PromotionReads for ReplicaReads {
+    async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
+        self.read(|reads| reads.promotions(org, ids)).await
+    }
+
+    async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
+        self.read(|reads| reads.codes(org, mode, folded)).await
+    }
+
+    async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
+        self.read(|reads| reads.campaigns(org, ids)).await
+    }
+
+    async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {
+        self.read(|reads| reads.count_codes(org, mode, beginning, at_most)).await
+    }
+
+    async fn campaign_pages(
+        &self,
+        org: OrgId,
+        afters: &[Option<CampaignId>],
+        limit: u32,
+    ) -> StoreResult<Vec<Campaign>> {
+        self.read(|reads| reads.campaign_pages(org, afters, limit)).await
+    }
+
+    async fn codes_of_campaigns(
+        &self,
+        org: OrgId,
+        starts: &[Start<CampaignId, FoldedCode>],
+        limit: u32,
+    ) -> StoreResult<Vec<PromotionCode>> {
+        self.read(|reads| reads.codes_of_campaigns(org, starts, limit)).await
+    }
+
+    async fn holds_of_codes(
+        &self,
+        org: OrgId,
+        mode: PromotionMode,
+        starts: &[Start<FoldedCode, CustomerId>],
+        limit: u32,
+    ) -> StoreResult<Vec<Promotion>> {
+        self.read(|reads| reads.holds_of_codes(org, mode, starts, limit)).await
+    }
+
+    async fn wallets(
+        &self,
+        org: OrgId,
+        starts: &[Start<CustomerId, PromotionId>],
+        filter: WalletFilter,
+        limit: u32,
+    ) -> StoreResult<Vec<Promotion>> {
+        self.read(|reads| reads.wallets(org, starts, filter, limit)).await
+    }
+
+    async fn redemptions_of_promotions(
+        &self,
+        org: OrgId,
+        starts: &[Start<PromotionId, RedemptionId>],
+        limit: u32,
+    ) -> StoreResult<Vec<Redemption>> {
+        self.read(|reads| reads.redemptions_of_promotions(org, starts, limit)).await
+    }
+}
