@@ -4,8 +4,9 @@ use std::{error::Error, iter::successors};
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{
-    Config, NoTls,
+    Config, Connection, NoTls,
     config::{SslMode, SslNegotiation},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -78,13 +79,30 @@ pub async fn establish(url: &str) -> ConnectionResult<AsyncPgConnection> {
         let tls = tls.await.unwrap_or_else(|broken| Err(broken.to_string())).map_err(ConnectionError::BadConnection)?;
         config.ssl_mode(SslMode::Require);
         let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await.map_err(refused)?;
+        ensure_utf8(&connection)?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await
     } else if config.get_ssl_negotiation() == SslNegotiation::Direct {
         // Written in another way than what `split` looks for.
         Err(ConnectionError::InvalidConnectionUrl("sslnegotiation=direct wants sslmode=verify-full".to_owned()))
     } else {
         let (client, connection) = config.connect(NoTls).await.map_err(refused)?;
+        ensure_utf8(&connection)?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await
+    }
+}
+
+/// Fails on a database that can't store every character. The server says how it stores text when a connection opens.
+fn ensure_utf8<S, T>(connection: &Connection<S, T>) -> ConnectionResult<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    match connection.parameter("server_encoding") {
+        Some(encoding) if encoding != "UTF8" => Err(ConnectionError::BadConnection(format!(
+            "its encoding is {encoding}, and UTF8 is required: create one with \
+             CREATE DATABASE promolink ENCODING 'UTF8' TEMPLATE template0"
+        ))),
+        _ => Ok(()),
     }
 }
 
