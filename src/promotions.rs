@@ -26,7 +26,7 @@ pub use code::{Code, CodeKey, FoldedCode, InvalidCode, MAX_CODE_CHARS, Promotion
 pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall, add_generated, check_space};
 pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId, RedemptionId};
 pub(crate) use ids::{uuid_id, uuid_v7};
-pub use import::{CodeImport, NewCodes, RowOutcome};
+pub use import::{CODE_BATCH, CodeImport, NewCodes, RowOutcome};
 pub use link::{CodeState, Decisions, LinkOutcome, LinkRequest, WorkingSet, decide};
 pub use page::{Page, Start, WalletFilter};
 pub use promotion::{Promotion, PromotionState};

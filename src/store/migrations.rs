@@ -1,5 +1,7 @@
 //! Migrations: built into the binary, applied on demand, safe to start twice at once.
 
+use std::time::Instant;
+
 use diesel::{
     ExpressionMethods, QueryDsl, QueryResult, SqliteConnection, backend::Backend, migration::MigrationSource, pg::Pg,
     sqlite::Sqlite,
@@ -32,7 +34,9 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
             tokio::task::spawn_blocking(move || {
                 let mut connection = sqlite::connect(&path)?;
                 // One transaction around all: who comes second waits, and finds nothing left to do.
-                connection.immediate_transaction(|connection| apply(connection, SQLITE))
+                sqlite::write(&mut connection, Instant::now() + sqlite::BUSY_TIMEOUT, |connection| {
+                    apply(connection, SQLITE)
+                })
             })
             .await?
         }

@@ -36,9 +36,9 @@ The header is required, and so is its column `code`. Where a row has a `customer
 customer at once, under the same rules as in the API; a code whose link is refused is in the campaign all the same. \
 Other columns are ignored.
 
-Bad rows are reported with their line, and make the exit code 1. Rows are kept in batches of 5,000, so after an \
+Bad rows are reported with their line, and make the exit code 1. Rows are kept in batches of 500, so after an \
 interruption run the same command again: codes that are there already stay as they are. With --all-or-nothing, one \
-transaction takes the whole file. While it lasts, others wait, and after some seconds are told to try again: on \
+transaction takes the whole file. While it lasts, others wait, and after a second or two are told to try again: on \
 SQLite all who write, on PostgreSQL those who link or add the same codes.";
 
 #[derive(Debug, Args)]
