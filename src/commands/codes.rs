@@ -17,10 +17,7 @@ use clap::{Args, Subcommand};
 use uuid::Uuid;
 
 use super::{Database, parse_org};
-use crate::promotions::{Campaign, CampaignId, MAX_LIMIT, OrgId, PromotionRepository};
-
-/// Codes that go to the database in one transaction.
-const BATCH: usize = 5_000;
+use crate::promotions::{CODE_BATCH as BATCH, Campaign, CampaignId, MAX_LIMIT, OrgId, PromotionRepository};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use super::{
     campaign::Campaign,
     code::{Code, FoldedCode, InvalidCode, MAX_CODE_CHARS},
-    import::NewCodes,
+    import::{CODE_BATCH, NewCodes},
     repository::{PromotionRepository, StoreError},
     time::Timestamp,
 };
@@ -158,7 +158,9 @@ pub async fn add_generated(
 ) -> Result<Vec<Code>, StoreError> {
     let mut codes = Vec::with_capacity(count);
     while codes.len() < count {
-        let tried = pattern.generate(count - codes.len()).map_err(|error| StoreError::Failed(Arc::new(error)))?;
+        let tried = pattern
+            .generate(CODE_BATCH.min(count - codes.len()))
+            .map_err(|error| StoreError::Failed(Arc::new(error)))?;
         let new = NewCodes::alike(campaign, tried, max_links, now);
         let mut added: HashSet<FoldedCode> = repository.add_codes(&new).await?.into_iter().collect();
         let new = new.codes.into_iter().map(|new| new.code);

@@ -14,6 +14,11 @@ use super::{
     time::Timestamp,
 };
 
+/// How many codes go to the database in one transaction. On SQLite all links wait for it. While a million were imported,
+/// 99 of 100 links took less than 82 ms, with twice as many in a transaction 160 ms, and the import as long (both without
+/// optimisation, on two busy cores).
+pub const CODE_BATCH: usize = 500;
+
 /// A code to add.
 #[derive(Debug, Clone)]
 pub struct NewCode {

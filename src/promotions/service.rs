@@ -10,7 +10,7 @@ use super::{
     code::{Code, CodeKey, FoldedCode, PromotionCode},
     generate::{Pattern, SpaceTooSmall, add_generated, check_space},
     ids::{CampaignId, CustomerId, OrgId, PromotionId, RedemptionId},
-    import::NewCodes,
+    import::{CODE_BATCH, NewCodes},
     link::{LinkOutcome, LinkRequest},
     promotion::Promotion,
     redeem::{RedeemOutcome, RedeemRequest, Redemption, TransactionId},
@@ -127,16 +127,22 @@ impl PromotionService {
     }
 
     /// Adds codes to a campaign. Answers with those that were there already, or twice among them, as they were spelled.
+    /// Where it fails, some of the codes may have been added.
     pub async fn add_codes(
         &self,
         campaign: &Campaign,
         codes: Vec<Code>,
         max_links: Option<u32>,
     ) -> Result<Vec<Code>, StoreError> {
-        let new = NewCodes::alike(campaign, codes, max_links, self.now());
-        let mut added: HashSet<FoldedCode> = self.repository.add_codes(&new).await?.into_iter().collect();
-        let new = new.codes.into_iter().map(|new| new.code);
-        Ok(new.filter(|code| !added.remove(code.folded())).collect())
+        let now = self.now();
+        let mut present = Vec::new();
+        for codes in codes.chunks(CODE_BATCH) {
+            let new = NewCodes::alike(campaign, codes.to_vec(), max_links, now);
+            let mut added: HashSet<FoldedCode> = self.repository.add_codes(&new).await?.into_iter().collect();
+            let new = new.codes.into_iter().map(|new| new.code);
+            present.extend(new.filter(|code| !added.remove(code.folded())));
+        }
+        Ok(present)
     }
 
     /// Generates so many codes for a campaign, unless the pattern has too few in it.

@@ -2,7 +2,7 @@
 
 mod fold_codes;
 
-use std::{collections::HashSet, marker::PhantomData};
+use std::{collections::HashSet, marker::PhantomData, time::Instant};
 
 use diesel::{
     Connection, ExpressionMethods, QueryDsl, QueryResult, SqliteConnection,
@@ -74,8 +74,11 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => {
             let path = path.clone();
-            // One transaction around all: who comes second waits, and finds nothing left to do.
-            let apply = move || sqlite::connect_to_migrate(&path)?.immediate_transaction(|it| apply(it, ALL_OF_SQLITE));
+            // One transaction around all: a second process waits, and finds nothing left to do.
+            let apply = move || {
+                let mut connection = sqlite::connect_to_migrate(&path)?;
+                sqlite::write(&mut connection, lock_by(), |it| apply(it, ALL_OF_SQLITE))
+            };
             tokio::task::spawn_blocking(apply).await?
         }
         DatabaseUrl::Postgres(url) => {
@@ -99,7 +102,8 @@ pub async fn fold_again(url: &DatabaseUrl) -> Result<usize, OpenError> {
         DatabaseUrl::Sqlite(path) => {
             let path = path.clone();
             let fold = move || {
-                sqlite::connect_to_migrate(&path)?.immediate_transaction(|it| fold_codes(it).map_err(OpenError::from))
+                let mut connection = sqlite::connect_to_migrate(&path)?;
+                sqlite::write(&mut connection, lock_by(), |it| fold_codes(it).map_err(OpenError::from))
             };
             tokio::task::spawn_blocking(fold).await?
         }
@@ -112,6 +116,11 @@ pub async fn fold_again(url: &DatabaseUrl) -> Result<usize, OpenError> {
             tokio::task::block_in_place(fold)
         }
     }
+}
+
+/// When a migration must have locked a SQLite file.
+fn lock_by() -> Instant {
+    Instant::now() + sqlite::BUSY_TIMEOUT
 }
 
 /// Locks out other migrations until the connection closes.

@@ -8,21 +8,22 @@ mod link;
 mod look_ups;
 mod pages;
 mod reads;
+mod writer;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use diesel::{
     prelude::*,
     r2d2::{ConnectionManager, Pool},
 };
-use tokio::sync::{Mutex, Semaphore};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::sleep,
+};
 
-use self::connection::{BUSY_TIMEOUT, Configure, connect_to_write};
-pub use self::connection::{connect, connect_to_migrate, look, look_over};
+pub use self::connection::{BUSY_TIMEOUT, connect, connect_to_migrate, look, look_over, write};
+use self::{connection::Configure, writer::Writer};
 use super::{
     error::{OpenError, StoreResult},
     queries,
@@ -31,7 +32,7 @@ use super::{
     schema::{campaigns, organisations, promotion_codes},
 };
 use crate::promotions::{
-    Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, FoldedCode, InvalidCampaign, LinkOutcome,
+    CODE_BATCH, Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, FoldedCode, InvalidCampaign, LinkOutcome,
     LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId, PromotionRepository,
     RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
 };
@@ -44,18 +45,18 @@ const READERS: u32 = 4;
 /// Work waits for its connection before it goes to a thread where it may block: however many requests wait, they take no
 /// more threads than there are connections.
 pub struct SqliteStore {
-    path: PathBuf,
-    writer: Arc<Mutex<Option<SqliteConnection>>>,
+    writer: Writer,
+    /// Held while codes are added: links wait for one batch of them at most, however many callers add some.
+    adding: Mutex<()>,
     readers: Pool<ConnectionManager<SqliteConnection>>,
     /// A permit for each of the readers.
     reads: Arc<Semaphore>,
-    space: Arc<Space>,
 }
 
 impl SqliteStore {
     /// Opens the file, which is made if it isn't there.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let writer = connect_to_write(path)?;
+        let writer = Writer::open(path)?;
         let readers = Pool::builder()
             .max_size(READERS)
             .min_idle(Some(1))
@@ -65,13 +66,12 @@ impl SqliteStore {
             .connection_customizer(Box::new(Configure))
             .build(ConnectionManager::new(path.to_string_lossy()))?;
         let reads = Arc::new(Semaphore::new(READERS as usize));
-        let writer = Arc::new(Mutex::new(Some(writer)));
-        Ok(Self { path: path.to_owned(), writer, readers, reads, space: Arc::default() })
+        Ok(Self { writer, adding: Mutex::default(), readers, reads })
     }
 
     /// Whether the database has space left.
     pub fn space(&self) -> Arc<Space> {
-        Arc::clone(&self.space)
+        Arc::clone(&self.writer.space)
     }
 
     /// Runs a reading closure where it may block.
@@ -94,27 +94,8 @@ impl SqliteStore {
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        let (path, space) = (self.path.clone(), self.space());
-        blocking(move || {
-            // Taken out while it works: should it panic or fail, the connection goes, and its transaction with it.
-            let mut connection = match writer.take() {
-                Some(connection) => connection,
-                None => connect_to_write(&path)?,
-            };
-            let mut failure = None;
-            let result = connection.immediate_transaction(|connection| {
-                work(connection).inspect_err(|error| failure = Some(error.clone()))
-            });
-            // The first error tells more than that of the rollback: on a full disk SQLite has rolled back by itself.
-            let result = result.map_err(|error| failure.unwrap_or(error));
-            if matches!(result, Ok(_) | Err(StoreError::Contended(_))) {
-                *writer = Some(connection);
-            }
-            result.inspect_err(|error| space.note(error))
-        })
-        .await
+    ) -> StoreResult<T> {
+        self.writer.run(work).await
     }
 }
 
@@ -144,8 +125,8 @@ impl LinkRepository for SqliteStore {
     }
 
     fn lock_waiters(&self) -> usize {
-        // Another process may have locked the file. All batches wait for that with the one writer.
-        1
+        // Another process locks the whole file, which the writer waits for.
+        0
     }
 }
 
@@ -189,12 +170,19 @@ impl PromotionRepository for SqliteStore {
     }
 
     async fn add_codes(&self, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
+        let _turn = self.adding.lock().await;
+        let full = codes.codes.len() == CODE_BATCH;
         let codes = codes.clone();
-        self.write(move |connection| import::add_codes(connection, &codes)).await
+        let added = self.write(move |connection| import::add_codes(connection, &codes)).await?;
+        if full {
+            // More may follow, from a command beside the server.
+            sleep(import::PAUSE).await;
+        }
+        Ok(added)
     }
 
     async fn import(&self) -> StoreResult<Box<dyn CodeImport>> {
-        let path = self.path.clone();
+        let path = self.writer.path.clone();
         blocking(move || Ok(Box::new(import::Import::begin(&path)?) as Box<dyn CodeImport>)).await
     }
 

@@ -190,7 +190,7 @@ on_both_databases! {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let mut process = shop.start("import", &["-"]);
         let mut input = process.stdin.take().unwrap();
-        input.write_all(numbered(6_000).as_bytes()).unwrap();
+        input.write_all(numbered(5_250).as_bytes()).unwrap();
         while shop.export().len() < 5_000 {}
         Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap();
         let output = process.wait_with_output().unwrap();

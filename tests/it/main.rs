@@ -14,6 +14,7 @@ mod example;
 mod fairness;
 mod faults;
 mod federation;
+mod file_lock;
 mod folding;
 mod hostile;
 mod house;

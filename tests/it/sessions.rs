@@ -1,10 +1,10 @@
 //! What other sessions and the settings of a PostgreSQL database can't do to the promises.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::support::{Database, Server, campaign, code_of};
+use crate::support::{Database, Server, campaign, code_of, program};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_code_holds_up_nobody_elses_link() {
@@ -93,4 +93,46 @@ async fn a_link_under_way_when_its_connection_is_cut_can_be_retried() {
     assert_eq!(code_of(&response), "OVERLOADED");
     session.run("ROLLBACK").await;
     assert_eq!(code_of(&server.link(1, "LOCKED").await), "OK");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_can_not_store_every_character_is_refused_and_left_alone() {
+    for encoding in ["LATIN1", "SQL_ASCII"] {
+        let database = Database::postgres_with(&format!("ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"));
+        for command in [
+            &["migrate"][..],
+            &["migrate", "--status"],
+            &["serve", "--listen=127.0.0.1:0"],
+            &["serve", "--listen=127.0.0.1:0", "--migrate"],
+            &["dev", "--listen=127.0.0.1:0"],
+            &["key", "list", "--org=1"],
+            &["check"],
+        ] {
+            // A server that starts all the same is ended.
+            let mut limited = Command::new("timeout");
+            limited.arg("10").arg(program().get_program()).args(command).env("DATABASE_URL", &database.url);
+            let output = limited.output().unwrap();
+            let errors = String::from_utf8(output.stderr).unwrap();
+            let told = [encoding, "UTF8 is required", "ENCODING 'UTF8' TEMPLATE template0"];
+            assert!(
+                !output.status.success() && told.iter().all(|words| errors.contains(words)),
+                "{command:?}: {errors}"
+            );
+        }
+        let tables = "SELECT count(*) AS number FROM pg_tables WHERE schemaname = 'public'";
+        assert_eq!(database.session().await.number(tables).await, 0);
+    }
+}
+
+/// Pages are in the order of the bytes, as the program sorts them, whatever the database's own order is; and an index does
+/// not break when the system's idea of that order changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_index_depends_on_the_collation_of_the_database() {
+    let database = Database::postgres();
+    database.open().await;
+    let other = "SELECT count(*) AS number FROM pg_attribute a JOIN pg_index i ON i.indexrelid = a.attrelid
+        JOIN pg_class t ON t.oid = i.indrelid
+        WHERE t.relnamespace = 'public'::regnamespace AND t.relname <> '__diesel_schema_migrations'
+        AND a.attcollation NOT IN (0, '\"C\"'::regcollation)";
+    assert_eq!(database.session().await.number(other).await, 0);
 }

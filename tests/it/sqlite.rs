@@ -4,10 +4,11 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Database, Server, campaign, code_of};
+use crate::support::{Database, Server, campaign, code_of, program};
 
 /// Codes that one customer holds, all of them active: to look for one that is not takes some milliseconds.
 const HOLDS: &str = "
@@ -52,6 +53,19 @@ async fn a_database_that_exists_keeps_its_mode() {
     fs::set_permissions(path(&database, ""), fs::Permissions::from_mode(0o640)).unwrap();
     database.seed(&[campaign("Spring")]).await;
     assert_eq!(mode(&path(&database, "")), 0o640);
+}
+
+#[test]
+fn a_database_of_another_encoding_is_refused_and_left_alone() {
+    let database = Database::sqlite();
+    let mut connection = SqliteConnection::establish(&path(&database, "").to_string_lossy()).unwrap();
+    connection.batch_execute("PRAGMA encoding = 'UTF-16le'; CREATE TABLE others (id INTEGER)").unwrap();
+    drop(connection);
+    let before = fs::read(path(&database, "")).unwrap();
+    let output = program().arg("migrate").env("DATABASE_URL", &database.url).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && errors.contains("UTF-8 is required"), "{errors}");
+    assert!(fs::read(path(&database, "")).unwrap() == before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

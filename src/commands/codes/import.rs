@@ -46,9 +46,9 @@ refused is in the campaign all the same. Further columns are those of an export,
 Any other column is an error, unless --ignore names it. Rows without any text are skipped.
 
 Bad rows are reported with their line, and make the exit code 1; so does a file without rows. Rows are kept in batches \
-of 5,000, so after an interruption run the same command again: codes that are there already stay as they are. With \
---all-or-nothing, one transaction takes the whole file. While it lasts, others wait, and after some seconds are told to \
-try again: on SQLite all who write, on PostgreSQL those who link or add the same codes.";
+of 500, so after an interruption run the same command again: codes that are there already stay as they are. With \
+--all-or-nothing, one transaction takes the whole file. While it lasts, others wait, and after a second or two are told \
+to try again: on SQLite all who write, on PostgreSQL those who link or add the same codes.";
 
 #[derive(Debug, Args)]
 pub struct Arguments {

@@ -93,7 +93,8 @@ impl Mutation {
     }
 
     /// Adds codes to a campaign: all of the well-formed list or, if one is malformed, none. Codes that are there already
-    /// stay as they are, so that it is safe to retry. Fails with INVALID_INPUT and NOT_FOUND.
+    /// stay as they are, so that it is safe to retry: what fails with another error than INVALID_INPUT and NOT_FOUND may
+    /// have added some of them.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn import_promotion_codes(
         &self,

@@ -178,6 +178,7 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    ensure_utf8(&session)?;
     let mut driver = JoinSet::new();
     driver.spawn(async move {
         // What waits for it learns of its end as well.
@@ -199,6 +200,22 @@ where
         }
     }
     Ok(connection)
+}
+
+/// Fails on a database that can't store every character. The server says how it stores text when a connection opens.
+fn ensure_utf8<S, T>(session: &tokio_postgres::Connection<S, T>) -> Result<(), OpenError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    match session.parameter("server_encoding") {
+        Some(encoding) if encoding != "UTF8" => Err(ConnectionError::BadConnection(format!(
+            "its encoding is {encoding}, and UTF8 is required: create one with \
+             CREATE DATABASE promolink ENCODING 'UTF8' TEMPLATE template0"
+        ))
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 #[diesel::declare_sql_function]

@@ -6,23 +6,78 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::{connection::SimpleConnection, prelude::*, r2d2::CustomizeConnection};
+use diesel::{
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+    dsl::sql,
+    prelude::*,
+    r2d2::CustomizeConnection,
+    sql_types::Text,
+};
 
 use crate::store::error::{OpenError, is_in_the_way};
 
-/// How long a connection waits for a lock that another process holds.
+/// How long a connection waits for a lock that another process holds, other than the one to write.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long to wait between two tries to switch a new file to its write-ahead log.
 const SWITCH_PAUSE: Duration = Duration::from_millis(5);
 
-/// Opens one connection as all of ours are set.
+/// How long to wait between two tries to lock the file. SQLite has no queue for this lock, and its own pauses grow to a
+/// tenth of a second: a process that writes again and again would leave others no chance.
+pub const LOCK_PAUSE: Duration = Duration::from_millis(1);
+
+/// Opens one connection that writes by [`write()`] or [`begin`], which wait for other processes in their own way.
 pub fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
     #[cfg(unix)]
     create_privately(path);
     let mut connection = SqliteConnection::establish(&path.to_string_lossy())?;
+    wait_for_locks(&mut connection)?;
+    ensure_utf8(&mut connection)?;
     configure(&mut connection)?;
+    connection.batch_execute("PRAGMA busy_timeout = 0;")?;
     Ok(connection)
+}
+
+/// Fails where a file stores text as UTF-16, which SQLite would then sort in another order than the program does.
+fn ensure_utf8(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    let encoding: String = sql::<Text>("SELECT encoding FROM pragma_encoding").get_result(connection)?;
+    if encoding == "UTF-8" {
+        return Ok(());
+    }
+    let reason =
+        format!("its encoding is {encoding}, and UTF-8 is required: name a file that does not exist, to create one");
+    Err(ConnectionError::BadConnection(reason).into())
+}
+
+/// Begins a transaction that may write from its first statement on. While another process has locked the file, it tries
+/// again until this moment, and once in any case.
+pub fn begin(connection: &mut SqliteConnection, until: Instant) -> QueryResult<()> {
+    loop {
+        match AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE") {
+            Err(error) if is_in_the_way(&error) && Instant::now() < until => thread::sleep(LOCK_PAUSE),
+            done => return done,
+        }
+    }
+}
+
+/// Runs work in a transaction that [`begin`] has begun.
+pub fn write<T, E: From<diesel::result::Error>>(
+    connection: &mut SqliteConnection,
+    until: Instant,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    begin(connection, until)?;
+    match work(connection) {
+        Ok(done) => {
+            AnsiTransactionManager::commit_transaction(connection)?;
+            Ok(done)
+        }
+        Err(error) => {
+            // The first error tells more: on a full disk SQLite has rolled back by itself.
+            let _ = AnsiTransactionManager::rollback_transaction(connection);
+            Err(error)
+        }
+    }
 }
 
 /// Makes the file where there is none, for its owner alone: it holds hashes of API keys, and customers' codes. SQLite would

@@ -1,6 +1,11 @@
 //! Adding codes to SQLite, and imports over a connection of their own.
 
-use std::{collections::HashSet, path::Path, sync::Arc};
+use std::{
+    collections::HashSet,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use diesel::{
@@ -8,7 +13,9 @@ use diesel::{
     prelude::*,
 };
 
-use super::{blocking, connect, link::link, look_ups};
+use tokio::time::sleep;
+
+use super::{blocking, connect, connection::begin, link::link, look_ups};
 use crate::{
     promotions::{CodeImport, CustomerId, FoldedCode, NewCode, NewCodes, RowOutcome, StoreError},
     store::{
@@ -36,9 +43,16 @@ pub fn add_codes(connection: &mut SqliteConnection, codes: &NewCodes) -> StoreRe
     Ok(added)
 }
 
-/// Random codes touch all of the tables' pages again and again: 64 MiB of them stay in memory (the default is 2), and go
-/// from the log to the file less often.
-const BULK: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384;";
+/// Random codes touch all of the tables' pages again and again: 64 MiB of them stay in memory (the default is 2). An import
+/// copies its log into the file when that has half as many pages as for a link, so that no link has to.
+const BULK: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 2000;";
+
+/// Nobody waits for an answer, so an import waits longer for the file than requests do.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long codes by the million leave the file to others between two batches: several times as long as a process that
+/// waits to write pauses between two tries.
+pub const PAUSE: Duration = Duration::from_millis(5);
 
 /// An import, whose connection closes with it.
 pub struct Import {
@@ -84,7 +98,7 @@ impl CodeImport for Import {
         let (codes, customers) = (codes.clone(), customers.to_vec());
         self.run(move |connection| {
             if begins {
-                AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")?;
+                begin(connection, Instant::now() + PATIENCE)?;
             }
             add_rows(connection, &codes, &customers)
         })
@@ -94,6 +108,7 @@ impl CodeImport for Import {
     async fn commit(&mut self) -> StoreResult<()> {
         if std::mem::take(&mut self.in_transaction) {
             self.run(|connection| Ok(AnsiTransactionManager::commit_transaction(connection)?)).await?;
+            sleep(PAUSE).await;
         }
         Ok(())
     }

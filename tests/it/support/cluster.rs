@@ -133,8 +133,11 @@ fn postgres_user() -> u32 {
     String::from_utf8(id.stdout).unwrap().trim().parse().expect("there is no user postgres: tests/run installs it")
 }
 
-/// The folder of PostgreSQL's programs: where Debian puts the newest, else what is on the path.
+/// The folder of PostgreSQL's programs: `TEST_POSTGRES`, else where Debian puts the newest, else what is on the path.
 pub fn binaries() -> PathBuf {
+    if let Some(folder) = env::var_os("TEST_POSTGRES") {
+        return folder.into();
+    }
     let installed =
         fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
     let on_path = env::var_os("PATH").into_iter().flat_map(|path| env::split_paths(&path).collect::<Vec<_>>());

@@ -58,8 +58,13 @@ impl Database {
     }
 
     pub fn postgres() -> Self {
+        Self::postgres_with("")
+    }
+
+    /// A PostgreSQL database with these options of `CREATE DATABASE`.
+    pub fn postgres_with(options: &str) -> Self {
         let name = format!("promolink_test_{}", Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).simple());
-        administer(&format!("CREATE DATABASE {name}"));
+        administer(&format!("CREATE DATABASE {name} {options}"));
         let (server, _) = maintenance_url().rsplit_once('/').expect("TEST_DATABASE_URL names a database");
         Self { url: format!("{server}/{name}"), kind: Kind::Postgres { name } }
     }
