@@ -7,7 +7,7 @@
 #   (umask 077; docker run --rm --volume promolink:/data promolink key create --org 100458 --role service > service.key)
 #   docker run --detach --publish 8080:8080 --volume promolink:/data --stop-timeout 30 promolink
 #
-# All settings are variables, which README.md lists. For PostgreSQL, give DATABASE_URL to each of these instead of the
+# All settings are variables; docs/configuration.md lists them. For PostgreSQL, give DATABASE_URL to each of these instead of the
 # volume. To end, the server takes PROMOLINK_SHUTDOWN_DELAY and at most PROMOLINK_SHUTDOWN_GRACE, which is 10 seconds if
 # nobody says otherwise; Docker kills a container after 10, unless --stop-timeout gives it longer.
 
@@ -70,7 +70,7 @@ USER 65532:65532
 ENV PROMOLINK_LISTEN=0.0.0.0:8080
 EXPOSE 8080
 
-# On SIGTERM the server ends in good order: see "Start and end" in README.md. Probes are /health and /ready; there is no
+# On SIGTERM the server ends in good order: see "Start and stop" in docs/operating.md. Probes are /health and /ready; there is no
 # HEALTHCHECK, since nothing in the image could call them.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/local/bin/promolink"]

@@ -1,17 +1,19 @@
 //! Promolink links promotion codes to customers, over GraphQL.
 //!
-//! The map of the house, in the order in which a request passes through it:
+//! The modules, in the order in which a request passes through them:
 //!
-//! - [`commands`]: the command line; each command is a file.
-//! - [`app`]: builds the server from its parts and runs it.
-//! - [`http`]: the wire. Routes, pages and the GraphQL endpoint.
-//! - [`auth`]: who is calling, for which organisation.
-//! - [`graphql`]: the public API. The engine validates and executes documents; the types are what clients see.
-//! - [`promotions`]: the domain. Words, rules, and the batcher that lets links share transactions.
-//! - [`store`]: both databases behind one trait of the domain. Diesel is used here and nowhere else.
+//! - [`commands`]: the command line, one file per command.
+//! - [`app`]: the composition root. Builds the server from its parts and runs it.
+//! - [`http`]: connections, routes, the concurrency limit, the access log, and the GraphQL endpoint.
+//! - [`auth`]: credentials, the organisation that they belong to, and their limits.
+//! - [`graphql`]: the public API. `types` is what clients see; `engine` turns a document into a response.
+//! - [`promotions`]: the domain. Vocabulary, rules, and the batcher that lets links share transactions.
+//! - [`store`]: both databases behind one trait of the domain. The only module that uses Diesel.
+//! - [`telemetry`]: logs, metrics and traces. Any module may use it.
 //!
-//! Dependencies run down this list and never up, but that the store implements what the domain declares; a test holds
-//! it.
+//! A module uses those below it and never those above, with one exception: the store implements traits that `auth` and
+//! `promotions` declare. `tests/it/house.rs` enforces this, and that this list and the map in `docs/architecture.md`
+//! equal the tree.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

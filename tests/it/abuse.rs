@@ -303,7 +303,7 @@ async fn too_many_operations_are_refused_and_told_when_to_come_back() {
 }
 
 #[test]
-fn the_readme_tells_the_limits() {
+fn the_documentation_has_the_limits() {
     let number = |role, limit| {
         let Some(limit) = Limits::default().of(role, limit) else { return "none".to_owned() };
         let digits = limit.to_string();
@@ -323,7 +323,7 @@ fn the_readme_tells_the_limits() {
     ] {
         let numbers = Role::ALL.map(|role| number(role, limit));
         let row = format!("| {name} | `{}` | {} |\n", limit.as_str(), numbers.join(" | "));
-        assert!(include_str!("../../README.md").contains(&row), "README.md does not say: {row}");
+        assert!(include_str!("../../docs/credentials.md").contains(&row), "docs/credentials.md does not say: {row}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who may ask for which field: read off the schema, tried out on a server, and told in the README.
+//! Who may ask for which field: read off the schema, tried out on a server, and compared with docs/credentials.md.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -32,11 +32,11 @@ fn every_field_says_who_may_ask_for_it() {
 }
 
 #[test]
-fn the_readme_prints_the_table_of_access() {
+fn the_documentation_has_the_table_of_access() {
     let table = table();
     println!("{table}");
-    let readme = include_str!("../../README.md");
-    assert!(readme.contains(&table), "README.md does not have the current table, which is:\n{table}");
+    let page = include_str!("../../docs/credentials.md");
+    assert!(page.contains(&table), "docs/credentials.md does not have the current table, which is:\n{table}");
 }
 
 /// Fields by the least role that may ask for them.

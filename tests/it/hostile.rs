@@ -116,7 +116,7 @@ async fn a_document_that_is_too_much_says_of_what_and_is_not_executed() {
 }
 
 #[test]
-fn the_readme_tells_the_limits_of_documents() {
+fn the_documentation_has_the_limits_of_documents() {
     let (trusted, untrusted) = (DocumentLimits::default(), DocumentLimits::untrusted());
     for (name, of) in [
         ("nesting", (|limits| limits.nesting) as fn(&DocumentLimits) -> usize),
@@ -136,6 +136,9 @@ fn the_readme_tells_the_limits_of_documents() {
             number => format!("{},{:03}", number / 1_000, number % 1_000),
         };
         let row = format!("| `{name}` | {} | {} | ", number(&trusted), number(&untrusted));
-        assert!(include_str!("../../README.md").contains(&row), "README.md does not say: {row}");
+        assert!(
+            include_str!("../../docs/graphql-over-http.md").contains(&row),
+            "docs/graphql-over-http.md does not say: {row}"
+        );
     }
 }

@@ -1,6 +1,10 @@
 //! The order of the house: who may use whom, read off the source.
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fs,
+    path::Path,
+};
 
 /// Each layer, and those that it may use beside itself.
 const LAYERS: [(&str, &[&str]); 9] = [
@@ -58,6 +62,46 @@ fn hand_written_files_fit_on_a_few_screens() {
         }
     });
     assert!(long.is_empty(), "{long:?}");
+}
+
+/// Readers find their way by two maps: that of `lib.rs` in the generated documentation, and that of docs/architecture.md.
+#[test]
+fn maps_equal_the_tree() {
+    let modules: BTreeSet<String> =
+        names_in("src").iter().map(|name| name.trim_end_matches('/').trim_end_matches(".rs").to_owned()).collect();
+    let listed = include_str!("../../src/lib.rs").lines().filter_map(|line| line.strip_prefix("//! - [`"));
+    let listed = listed.filter_map(|line| line.split('`').next()).map(str::to_owned);
+    let programs = ["lib", "main"].map(str::to_owned);
+    assert_eq!(listed.chain(programs).collect::<BTreeSet<_>>(), modules, "src/lib.rs");
+
+    let page = include_str!("../../docs/architecture.md");
+    let map = page.split("```text map\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let shown: BTreeSet<&str> = map.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let absent: Vec<_> = shown.iter().filter(|path| !Path::new(path).exists()).collect();
+    assert!(absent.is_empty(), "docs/architecture.md shows {absent:?}, which do not exist");
+    let folders =
+        names_in(".").into_iter().filter(|name| name.ends_with('/') && !name.starts_with('.') && name != "target/");
+    let inside = ["src", "tests"]
+        .iter()
+        .flat_map(|folder| names_in(folder).into_iter().map(move |name| format!("{folder}/{name}")));
+    // A folder stands for the module of its name, and the files in it for the folder that holds them.
+    let expected = folders.filter(|name| name != "src/" && name != "tests/").chain(inside);
+    let missing: Vec<_> = expected
+        .filter(|path| !shown.contains(path.as_str()) && !shown.contains(path.replace(".rs", "/").as_str()))
+        .filter(|path| path != "src/lib.rs")
+        .collect();
+    assert!(missing.is_empty(), "docs/architecture.md lacks {missing:?}");
+}
+
+/// What is in a folder; names of folders end with a slash.
+fn names_in(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            if path.is_dir() { format!("{name}/") } else { name.into_owned() }
+        })
+        .collect()
 }
 
 /// The modules that follow `crate::` or another root, alone or in braces.

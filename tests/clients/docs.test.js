@@ -1,0 +1,108 @@
+// The documentation is true: its commands and snippets are executed, its links lead somewhere, and its tables are complete.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { access, readFile } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
+import test from "node:test";
+import { promisify } from "node:util";
+
+import { buildSchema } from "graphql";
+
+import { openSession } from "./documentation/session.js";
+import { readPages } from "./markdown.js";
+import { PROGRAM } from "./server.js";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/** How many blocks need what no test has, such as Docker. Each says what. */
+const NOT_RUN = 5;
+
+const pages = await readPages();
+const page = (name) => pages.find((page) => page.name === name);
+
+for (const page of pages.filter(({ blocks }) => blocks.length > 0)) {
+  test(`${page.name} works as it stands`, async (t) => {
+    const session = await openSession(page);
+    t.after(() => session.close());
+    const isVariables = (block) => block && "variables" in block.attributes;
+    for (const [index, block] of page.blocks.entries()) {
+      const { language, attributes, code, line } = block;
+      if (isVariables(block)) continue;
+      if ("not-run" in attributes) {
+        assert.ok(attributes["not-run"].length > 10, `${page.name}:${line} says why it is not run`);
+        continue;
+      }
+      await t.test(`line ${line}, ${language}`, async () => {
+        if ("response" in attributes) return session.compareResponse(code);
+        const next = page.blocks[index + 1];
+        await session.take(block, isVariables(next) ? next.code : undefined);
+      });
+    }
+  });
+}
+
+test("few blocks are not run", () => {
+  const count = pages.flatMap(({ blocks }) => blocks).filter(({ attributes }) => "not-run" in attributes).length;
+  assert.equal(count, NOT_RUN);
+});
+
+test("relative links lead to files and headings that exist", async () => {
+  const broken = [];
+  for (const { name, links } of pages) {
+    for (const link of links.filter((link) => !/^[a-z]+:/.test(link))) {
+      const [path, anchor] = link.split("#");
+      const target = path === "" ? name : normalize(join(dirname(name), path));
+      const exists = await access(join(ROOT, target)).then(() => true, () => false);
+      const anchors = page(target)?.anchors;
+      if (!exists || (anchor !== undefined && !anchors?.includes(anchor))) broken.push(`${name}: ${link}`);
+    }
+  }
+  assert.deepEqual(broken, []);
+});
+
+test("README.md fits on a few screens", () => {
+  assert.ok(page("README.md").text.split("\n").length <= 151);
+});
+
+test("the table of options is that of --help", async () => {
+  const help = async (command) => (await promisify(execFile)(PROGRAM, [command, "--help"], { env: {} })).stdout;
+  const documented = new Map();
+  for (const line of page("docs/configuration.md").text.split("\n")) {
+    const [, flag, variable, fallback] = /^\| (?:`(--[\w-]+)`)? ?\| `(\w+)` \| (.*?) ?\|/.exec(line) ?? [];
+    if (flag) documented.set(flag, { variable, fallback: fallback.replaceAll("`", "") });
+  }
+  const offered = new Map();
+  for (const text of [await help("dev"), await help("serve")]) {
+    for (const option of text.split(/\n(?=\s+(?:-\w, )?--)/).slice(1)) {
+      const [, flag] = /^\s+(--[\w-]+)/.exec(option) ?? [];
+      const [, variable] = /\[env: (\w+)/.exec(option) ?? [];
+      if (flag && variable) offered.set(flag, { variable, fallback: /\[default: (.*?)\]/.exec(option)?.[1] });
+    }
+  }
+  assert.deepEqual([...documented.keys()].sort(), [...offered.keys()].sort());
+  for (const [flag, { variable, fallback }] of offered) {
+    assert.equal(documented.get(flag).variable, variable, flag);
+    if (fallback !== undefined) assert.equal(documented.get(flag).fallback, fallback, flag);
+  }
+});
+
+test("variables and metrics that pages name are documented", async () => {
+  const variables = page("docs/configuration.md").text;
+  const metrics = page("docs/observability.md").text.split("\n").filter((line) => line.startsWith("| `promolink_")).join();
+  const files = await Promise.all(["Dockerfile", "deploy/promolink.service"].map((name) => readFile(join(ROOT, name), "utf8")));
+  for (const text of [...pages.map(({ text }) => text), ...files]) {
+    for (const [name] of text.matchAll(/\bPROMOLINK_[A-Z_]+/g)) {
+      assert.ok(variables.includes(`\`${name}\``) || name === "PROMOLINK_KEY", name);
+    }
+    for (const [name] of text.matchAll(/\bpromolink_(?!owner\b)[a-z_]+/g)) {
+      assert.ok(metrics.includes(`\`${name.replace(/_(bucket|sum|count)$/, "")}\``), name);
+    }
+  }
+});
+
+test("docs/errors.md has every error code", async () => {
+  const schema = buildSchema(await readFile(join(ROOT, "schema.graphql"), "utf8"));
+  const codes = schema.getType("ErrorCode").getValues().map(({ name }) => name);
+  assert.deepEqual(codes.filter((code) => !page("docs/errors.md").text.includes(`\`${code}\``)), []);
+});
