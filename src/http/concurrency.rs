@@ -44,8 +44,11 @@ const PLACES_PER_RESERVED: u32 = 8;
 /// memory.
 const HEAVY_PLACES: u32 = 500;
 
-/// Large bodies that are in memory concurrently. One takes 8 MiB until it is read and some 30 MB until it is executed.
-const LARGE_BODIES: u32 = 4;
+/// The places of large bodies, which are 32 MiB together. Parsed, a body takes up to four times its length.
+const BODY_PLACES: u32 = 128;
+
+/// The bytes of a body for each place that it takes.
+const BYTES_PER_PLACE: usize = 256 * 1024;
 
 /// How many times its share a caller's heavy operations may hold or wait for. They take long, so a caller that sends
 /// several at a time should not have to send them again.
@@ -86,10 +89,10 @@ impl Concurrency {
         Self::with(Demand::fixed(HEAVY_PLACES), 0, HEAVY_QUEUE, "heavy operations")
     }
 
-    /// The places of large bodies, one for each.
+    /// The places of large bodies.
     #[must_use]
     pub fn large_bodies() -> Self {
-        Self::with(Demand::fixed(LARGE_BODIES), 0, HEAVY_QUEUE, "large bodies")
+        Self::with(Demand::fixed(BODY_PLACES), 0, HEAVY_QUEUE, "large bodies")
     }
 
     fn with(demand: Demand, places_per_reserved: u32, queue: u32, name: &'static str) -> Self {
@@ -130,6 +133,11 @@ impl Concurrency {
         let cores = available_parallelism().map_or(1, usize::from);
         let share = (HEAVY_PLACES as usize * COST_PER_PLACE).div_ceil(cores);
         self.take(principal, Kind::Mutation, cost.max(share)).await
+    }
+
+    /// Takes places for a body of this length.
+    pub async fn take_for_bytes(&self, principal: &Principal, bytes: usize) -> Option<Places> {
+        self.take(principal, Kind::Mutation, bytes.div_ceil(BYTES_PER_PLACE) * COST_PER_PLACE).await
     }
 
     async fn take_places(&self, claim: Claim) -> Option<Places> {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use axum::{body::Body, http::StatusCode};
+use axum::{
+    body::{Body, HttpBody},
+    http::StatusCode,
+};
 use futures_util::StreamExt;
 use tokio::time;
 
@@ -14,18 +17,22 @@ use crate::{
     auth::{Principal, Role},
     http::{
         access_log::Reason,
-        concurrency::{Concurrency, Kind, Places},
+        concurrency::{Concurrency, Places},
     },
 };
 
-/// The largest request body, in bytes: room for 500 links in one call, twice over.
+/// The largest body that needs no place, in bytes: room for 500 links in one call. All connections together hold 256 MiB of
+/// these at most.
+const SMALL_BODY: usize = 64 * 1024;
+
+/// The largest body of callers other than admins, in bytes.
 const MAX_BODY: usize = 256 * 1024;
 
 /// The largest body of an admin, in bytes. 10,000 codes of 64 characters, each of which is two escapes of a surrogate pair,
 /// have 7.7 MB.
 const MAX_LARGE_BODY: usize = 8 * 1024 * 1024;
 
-/// The most values in a body beyond [`MAX_BODY`]: as many as in the arguments of a document. A value takes up to 100 bytes
+/// The most values in a body that needs a place: as many as in the arguments of a document. A value takes up to 100 bytes
 /// of memory, however short it is.
 const MAX_VALUES: usize = 50_000;
 
@@ -49,7 +56,7 @@ impl From<Malformed> for Unread {
     }
 }
 
-/// Reads a body. Beyond 256 KiB it comes with the place that it takes.
+/// Reads a body. Beyond 64 KiB it comes with the places that it takes.
 pub async fn read(
     body: Body,
     principal: &Principal,
@@ -63,7 +70,7 @@ pub async fn read(
 /// Rejects a large body of too many values.
 pub fn check_values(json: &[u8]) -> Result<(), Malformed> {
     if count_values(json) > MAX_VALUES {
-        let reason = "A body of more than 256 KiB may have at most 50,000 values.";
+        let reason = "A body of more than 64 KiB may have at most 50,000 values.";
         return Err(malformed(StatusCode::PAYLOAD_TOO_LARGE, reason));
     }
     Ok(())
@@ -103,27 +110,27 @@ pub async fn discard(body: Body) {
     .await;
 }
 
-/// Reads a body. An admin's may be large, if there is a place for it. The rest of one that is too large is taken off the
+/// Reads a body. It may be large, if there are places for it. The rest of one that is too large is taken off the
 /// line and dropped, or its sender would be cut off before the answer.
 async fn read_in_time(
     body: Body,
     principal: &Principal,
     large_bodies: &Concurrency,
 ) -> Result<(Vec<u8>, Option<Places>), Unread> {
-    let mut chunks = body.into_data_stream();
-    let (mut bytes, mut length) = (Vec::new(), 0);
-    let may_be_large = principal.role == Role::Admin;
-    let (most, too_large) = if may_be_large {
+    let (most, too_large) = if principal.role == Role::Admin {
         (MAX_LARGE_BODY, "The body is larger than 8 MiB.")
     } else {
         (MAX_BODY, "The body is larger than 256 KiB.")
     };
+    let expected = body.size_hint().upper().and_then(|length| usize::try_from(length).ok()).unwrap_or(most).min(most);
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0);
     let (mut place, mut is_refused) = (None, false);
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| bad("The body did not arrive whole."))?;
         length += chunk.len();
-        if may_be_large && length > MAX_BODY && place.is_none() && !is_refused {
-            place = large_bodies.take(principal, Kind::Mutation, 1).await;
+        if length > SMALL_BODY && length <= most && place.is_none() && !is_refused {
+            place = large_bodies.take_for_bytes(principal, expected.max(length)).await;
             is_refused = place.is_none();
         }
         if length <= most && !is_refused {

@@ -155,11 +155,13 @@ pub fn odd() -> Vec<Attack> {
     vec![
         nested(100, &["200 BAD_USER_INPUT"]),
         nested(1_600, UNREADABLE),
-        nested(100_000, UNREADABLE),
+        nested(20_000, UNREADABLE),
+        nested(100_000, &["413"]),
         raw("the parameters in an array", " [\"{ __typename }\",null,null,null,null]", UNREADABLE),
         raw("a key twice", "{\"query\":\"{ __typename }\",\"query\":\"{ __typename }\"}", &["400", "200 OK"]),
         raw("a variable twice", "{\"query\":\"{ __typename }\",\"variables\":{\"a\":1,\"a\":2}}", &["400", "200 OK"]),
-        raw("100,000 open brackets", &"[".repeat(100_000), UNREADABLE),
+        raw("20,000 open brackets", &"[".repeat(20_000), UNREADABLE),
+        raw("100,000 open brackets", &"[".repeat(100_000), &["413"]),
         attack(
             "a string of 1 MB",
             &format!("{{ campaign(id: \"{}\") {{ id }} }}", "x".repeat(1_000_000)),

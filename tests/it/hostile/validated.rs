@@ -74,10 +74,16 @@ pub fn compared() -> Vec<Attack> {
             INVALID,
         ),
         attack(
+            "45,000 malformed representations",
+            "query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }",
+            &json!({ "r": vec![1; 45_000] }),
+            &["200 INVALID_INPUT"],
+        ),
+        attack(
             "120,000 malformed representations",
             "query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }",
             &json!({ "r": vec![1; 120_000] }),
-            &["200 INVALID_INPUT"],
+            &["413"],
         ),
         attack("two equal objects of 12,000 fields", &objects(12_000), &json!({}), TOO_MUCH),
         attack("two equal objects of 50 fields", &objects(50), &json!({}), &["200 INVALID_INPUT"]),
