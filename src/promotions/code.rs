@@ -82,7 +82,7 @@ impl Code {
     }
 }
 
-/// What all spellings of a code share, as [`fold`] has it. Its order is that of its bytes, in every database.
+/// What all spellings of a code share, folded. Its order is that of its bytes, in every database.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FoldedCode(String);
 
