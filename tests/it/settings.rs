@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Database, ORG, Server, issuer, program};
 
-/// The variables in the table of the README.
+/// The variables in the table of docs/configuration.md.
 fn variables() -> Vec<&'static str> {
     let rows =
-        include_str!("../../README.md").lines().filter(|line| line.starts_with("| `--") || line.starts_with("| | `"));
+        include_str!("../../docs/configuration.md").lines().filter(|line| line.starts_with("| `--") || line.starts_with("| | `"));
     let variables: Vec<_> =
         rows.filter_map(|row| row.split('|').nth(2)?.trim().strip_prefix('`')?.strip_suffix('`')).collect();
     assert!(variables.len() > 20 && variables.contains(&"RUST_LOG"), "{variables:?}");
