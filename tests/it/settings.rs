@@ -8,8 +8,9 @@ use crate::support::{Database, ORG, Server, issuer, program};
 
 /// The variables in the table of docs/configuration.md.
 fn variables() -> Vec<&'static str> {
-    let rows =
-        include_str!("../../docs/configuration.md").lines().filter(|line| line.starts_with("| `--") || line.starts_with("| | `"));
+    let rows = include_str!("../../docs/configuration.md")
+        .lines()
+        .filter(|line| line.starts_with("| `--") || line.starts_with("| | `"));
     let variables: Vec<_> =
         rows.filter_map(|row| row.split('|').nth(2)?.trim().strip_prefix('`')?.strip_suffix('`')).collect();
     assert!(variables.len() > 20 && variables.contains(&"RUST_LOG"), "{variables:?}");
