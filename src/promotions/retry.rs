@@ -190,6 +190,7 @@ impl<R: PromotionRepository + ?Sized> PromotionRepository for Retrying<R> {
 
     /// The codes are there afterwards, once. If a commit was made and its acknowledgement lost, they count as present.
     async fn add_codes(&self, codes: &NewCodes) -> Result<Vec<FoldedCode>, StoreError> {
+        // If an acknowledgement was lost, codes that were added count as there before, as in a client's own retry.
         retried(|| self.0.add_codes(codes)).await
     }
 

@@ -2,7 +2,11 @@
 
 mod fold_codes;
 
-use std::{collections::HashSet, marker::PhantomData, time::Instant};
+use std::{
+    collections::HashSet,
+    marker::PhantomData,
+    time::{Duration, Instant},
+};
 
 use diesel::{
     Connection, ExpressionMethods, QueryDsl, QueryResult, SqliteConnection,
@@ -118,9 +122,12 @@ pub async fn fold_again(url: &DatabaseUrl) -> Result<usize, OpenError> {
     }
 }
 
+/// How long a migration waits for another process that migrates a SQLite file: as long as that may take.
+const MIGRATION_TIMEOUT: Duration = Duration::from_mins(10);
+
 /// When a migration must have locked a SQLite file.
 fn lock_by() -> Instant {
-    Instant::now() + sqlite::BUSY_TIMEOUT
+    Instant::now() + MIGRATION_TIMEOUT
 }
 
 /// Locks out other migrations until the connection closes.

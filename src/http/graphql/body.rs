@@ -102,7 +102,7 @@ pub async fn discard(body: Body) {
     let _ = time::timeout(BODY_TIMEOUT, async {
         let (mut chunks, mut length) = (body.into_data_stream(), 0);
         while let Some(Ok(chunk)) = chunks.next().await
-            && length <= MAX_BODY
+            && length <= MAX_LARGE_BODY
         {
             length += chunk.len();
         }

@@ -11,7 +11,7 @@ use crate::{
 
 pub const INVARIANT: &str = "every code is found by its own spelling";
 
-const ADVICE: &str = "delete the code if nobody holds it, and import it again";
+const ADVICE: &str = "run `promolink migrate --fold-codes`; a code without any visible character stays as it is";
 
 /// The codes of all organisations, to be read one by one: there may be more than memory holds.
 #[auto_type]

@@ -50,7 +50,7 @@ pub struct Connection {
     diesel: AsyncPgConnection,
     /// The task that sends and receives. It ends when the connection closes.
     driver: JoinSet<()>,
-    /// What kind of error PostgreSQL reported last.
+    /// What kind of error PostgreSQL reported first since the connection was taken from its pool.
     pub reported: Reported,
 }
 

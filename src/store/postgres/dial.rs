@@ -2,7 +2,7 @@
 //!
 //! The driver has this too, but keeps the sockets to itself, so that what arrives on them could not be watched.
 
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use diesel::ConnectionError;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -28,8 +28,8 @@ use super::{
 };
 use crate::store::error::{OpenError, in_full};
 
-/// How long to try all hosts, unless the URL has a connect_timeout for each: less than a request waits for a connection,
-/// so that the last host gets its turn.
+/// How long to try all addresses, unless there is one only and the URL has a connect_timeout: less than a request waits for
+/// a connection, so that the last address gets its turn.
 const PATIENCE: Duration = Duration::from_millis(1800);
 
 /// How soon a connection fails whose server has gone without a word, as a machine does that loses its power or network.
@@ -60,17 +60,37 @@ enum Address {
     Unix(std::path::PathBuf),
 }
 
-/// Connects to the first host that will do.
+/// What to connect to.
+enum Target {
+    Tcp(SocketAddr),
+    #[cfg(unix)]
+    Unix(std::path::PathBuf),
+}
+
+/// Connects to the first address that will do.
 pub async fn dial(config: &Config, tls: Option<&MakeRustlsConnect>) -> Result<Connection, OpenError> {
-    let hosts = hosts(config)?;
-    let patience = config.get_connect_timeout().copied().unwrap_or(PATIENCE / u32::try_from(hosts.len()).unwrap_or(1));
+    let slow = || refused(&io::Error::new(io::ErrorKind::TimedOut, "it did not answer in time"));
     let mut failure = OpenError::Connect(ConnectionError::InvalidConnectionUrl("it has no host".to_owned()));
-    for (name, address, port) in hosts {
+    // A name may stand for several servers.
+    let mut targets = Vec::new();
+    for (name, address, port) in hosts(config)? {
+        match timeout(PATIENCE, resolve(address, port)).await {
+            Ok(Ok(resolved)) => targets.extend(resolved.into_iter().map(|target| (name.clone(), target))),
+            Ok(Err(error)) => failure = refused(&error),
+            Err(_) => failure = slow(),
+        }
+    }
+    let share = PATIENCE / u32::try_from(targets.len()).unwrap_or(u32::MAX).max(1);
+    let patience = match config.get_connect_timeout() {
+        Some(patience) if targets.len() == 1 => *patience,
+        Some(patience) => share.min(*patience),
+        None => share,
+    };
+    for (name, target) in targets {
         let connecting = async {
-            let socket = open(config, address, port).await.map_err(|error| refused(&error))?;
+            let socket = open(config, target).await.map_err(|error| refused(&error))?;
             start(config, socket, &name, tls).await
         };
-        let slow = || refused(&io::Error::new(io::ErrorKind::TimedOut, "it did not answer in time"));
         match timeout(patience, connecting).await.unwrap_or_else(|_| Err(slow())) {
             Ok(connection) => return Ok(connection),
             // More telling than that others can't be reached.
@@ -110,25 +130,28 @@ fn hosts(config: &Config) -> Result<Vec<(String, Address, u16)>, OpenError> {
     Ok(hosts)
 }
 
-async fn open(config: &Config, address: Address, port: u16) -> io::Result<Socket> {
-    let name = match address {
+async fn resolve(address: Address, port: u16) -> io::Result<Vec<Target>> {
+    match address {
         #[cfg(unix)]
-        Address::Unix(folder) => {
-            return LocalStream::connect(folder.join(format!(".s.PGSQL.{port}"))).await.map(Either::Right);
-        }
-        Address::Tcp(name) => name,
-    };
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in lookup_host((name.as_str(), port)).await? {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                prepare(config, &stream)?;
-                return Ok(Either::Left(stream));
-            }
-            Err(error) => failure = error,
+        Address::Unix(folder) => Ok(vec![Target::Unix(folder.join(format!(".s.PGSQL.{port}")))]),
+        Address::Tcp(name) => {
+            let resolved: Vec<_> = lookup_host((name.as_str(), port)).await?.map(Target::Tcp).collect();
+            let none = || io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+            if resolved.is_empty() { Err(none()) } else { Ok(resolved) }
         }
     }
-    Err(failure)
+}
+
+async fn open(config: &Config, target: Target) -> io::Result<Socket> {
+    match target {
+        #[cfg(unix)]
+        Target::Unix(path) => LocalStream::connect(path).await.map(Either::Right),
+        Target::Tcp(address) => {
+            let stream = TcpStream::connect(address).await?;
+            prepare(config, &stream)?;
+            Ok(Either::Left(stream))
+        }
+    }
 }
 
 fn prepare(config: &Config, stream: &TcpStream) -> io::Result<()> {

@@ -162,7 +162,11 @@ impl FoldingConnection for SqliteConnection {
 }
 
 impl FoldingConnection for PgConnection {
-    const UNBIND: &str = "ALTER TABLE promotions DROP CONSTRAINT promotions_org_id_mode_folded_fkey;";
+    // The key takes these locks in the other order, in which it and an import could wait for each other. What waits behind a
+    // lock that is not granted waits as long, so it is not waited for long.
+    const UNBIND: &str = "SET LOCAL lock_timeout = '5s'; \
+                          LOCK TABLE promotion_codes, promotions IN ACCESS EXCLUSIVE MODE; \
+                          ALTER TABLE promotions DROP CONSTRAINT promotions_org_id_mode_folded_fkey;";
     const BIND: &str = "ALTER TABLE promotions ADD FOREIGN KEY (org_id, mode, folded) \
                         REFERENCES promotion_codes (org_id, mode, folded);";
 
