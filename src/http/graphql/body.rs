@@ -67,6 +67,12 @@ pub async fn read(
     read.unwrap_or_else(|_| Err(late.into()))
 }
 
+/// Whether to parse a body takes some 10 ms, which other requests should not wait for. Threads of their own for smaller
+/// ones would take more memory than the bodies.
+pub const fn is_long_work(json: &[u8]) -> bool {
+    json.len() > MAX_BODY
+}
+
 /// Rejects a large body of too many values.
 pub fn check_values(json: &[u8]) -> Result<(), Malformed> {
     if count_values(json) > MAX_VALUES {

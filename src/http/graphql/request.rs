@@ -93,16 +93,19 @@ pub async fn from_body(
     }
     let (bytes, place) = body::read(body, principal, large_bodies).await?;
     let Some(place) = place else { return Ok(from_json(&bytes)?) };
-    // It takes some 10 ms, which other requests should not wait for.
-    let parsed = spawn_blocking(move || {
+    let is_long_work = body::is_long_work(&bytes);
+    let parse = move || {
         body::check_values(&bytes)?;
         let params = from_json(&bytes)?;
         if let DocumentSource::Text(text) | DocumentSource::Hash { text: Some(text), .. } = &params.document {
             body::check_document(text)?;
         }
         Ok::<_, Malformed>(Params { place: Some(place), ..params })
-    });
-    Ok(parsed.await.map_err(|_| Unread::Failed(Failure::Panicked))??)
+    };
+    if !is_long_work {
+        return Ok(parse()?);
+    }
+    Ok(spawn_blocking(parse).await.map_err(|_| Unread::Failed(Failure::Panicked))??)
 }
 
 fn from_json(bytes: &[u8]) -> Result<Params, Malformed> {
