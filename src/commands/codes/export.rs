@@ -34,8 +34,8 @@ The columns:
   state         of the hold, as in the API: ACTIVE, REDEEMED and so on
   redemptions   how often it has been redeemed, without what was reversed
 
-One row for each customer that holds a code; one row with the last five columns empty for a code that nobody \
-holds. What changes while the export runs may be in it or not.
+One row for each customer that holds a code; one row with the last five columns empty for a code without \
+holders. What changes while the export runs may be in it or not.
 
 `promolink codes import` takes it in again, and says what it leaves out.";
 
