@@ -59,8 +59,8 @@ async fn ensure_ready(url: &DatabaseUrl) -> anyhow::Result<()> {
     if let DatabaseUrl::Sqlite(path) = url
         && !path.exists()
     {
-        let is_default = url.to_string() == DEFAULT && variable(VARIABLE)?.is_none();
-        let why = if is_default { format!(" (the default: {VARIABLE} is not set)") } else { String::new() };
+        let may_be_elsewhere = url.to_string() == DEFAULT && variable(VARIABLE)?.is_none();
+        let why = if may_be_elsewhere { format!(" ({VARIABLE} is not set)") } else { String::new() };
         return Err(settings_error(format_args!(
             "there is no database {url}{why}: run `promolink migrate` to make one"
         )));

@@ -23,7 +23,7 @@ fn a_variable_that_is_set_to_nothing_is_unset() {
     for empty in ["", " \n"] {
         for variable in variables() {
             let output = program().arg("serve").env(variable, empty).current_dir(folder.path()).output().unwrap();
-            let expected = "there is no database sqlite:promolink.db (the default: DATABASE_URL is not set)";
+            let expected = "there is no database sqlite:promolink.db (DATABASE_URL is not set)";
             assert!(errors(&output).contains(expected), "{variable}: {}", errors(&output));
         }
     }

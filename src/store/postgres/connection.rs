@@ -37,6 +37,10 @@ const PLANS: &str = "
     SET jit = off;
 ";
 
+/// A slow read from a replica ends before its caller stops waiting for it. It would otherwise go on in a connection that
+/// the next caller gets.
+const ENDS_SLOW_READS: &str = "SET statement_timeout = '4s'";
+
 /// How the whole database is looked over: for as long as it takes, and each table as a whole. By statistics that are out
 /// of date, the planner would look into one of millions of rows again and again.
 const LOOKING_OVER: &str = "
@@ -101,6 +105,9 @@ pub enum Writes {
 pub async fn connect_for_requests(url: &str, writes: Writes) -> Result<Connection, OpenError> {
     let mut connection = connect(url, writes).await?;
     connection.batch_execute(PLANS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    if writes == Writes::Optional {
+        connection.batch_execute(ENDS_SLOW_READS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    }
     Ok(connection)
 }
 

@@ -134,6 +134,21 @@ async fn connections_that_become_read_only_are_not_kept() {
     links_soon(&server, &key).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_accepts_connections_and_says_nothing_is_passed_over() {
+    let cluster = Cluster::start("");
+    let database = Database::at(cluster.url("postgres"));
+    database.seed(&[campaign("Spring").code("A", None)]).await;
+    let key = database.key(ORG, "service");
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, folder) = (silent.local_addr().unwrap().port(), folder(&cluster).replace('/', "%2F"));
+    for settings in ["", "?connect_timeout=30"] {
+        let url = format!("postgres://promolink@127.0.0.1:{port},{folder}:5432/postgres{settings}");
+        let server = Server::serve(&Database::at(url), &[]);
+        links_soon(&server, &key).await;
+    }
+}
+
 async fn refuses_links(caller: &Caller) {
     let query = "mutation { linkPromotionCode(input: { customerId: 2, code: \"A\", mode: DISCOUNT }) { id } }";
     let response = caller.request(&json!({ "query": query })).send().await.unwrap();
