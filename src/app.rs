@@ -7,8 +7,9 @@ use tokio::{net::TcpListener, sync::oneshot, time};
 use crate::{
     auth::{Authenticator, Limiter, Limits},
     graphql::{Engine, EngineSettings, Services},
-    http::{self, Concurrency, DatabaseCheck, Readiness, Shared, Unsent, WireSettings},
-    promotions::{Clock, PromotionReads, PromotionRepository, PromotionService},
+    http::{self, Concurrency, DatabaseCheck, HttpSettings, Readiness, Shared, Unsent},
+    promotions::{Clock, PromotionReads, PromotionRepository},
+    service::PromotionService,
     telemetry,
 };
 
@@ -31,7 +32,7 @@ pub struct App {
     /// How the schema is offered.
     pub engine: EngineSettings,
     /// How the server is called.
-    pub wire: WireSettings,
+    pub wire: HttpSettings,
     /// How it ends.
     pub shutdown: Shutdown,
 }

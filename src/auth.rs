@@ -4,7 +4,7 @@
 //! of HTTP or GraphQL; those layers ask it who a caller is, and hold to the answer.
 
 mod api_key;
-mod api_keys;
+mod api_key_verifier;
 mod authenticator;
 mod limits;
 mod principal;
@@ -12,7 +12,7 @@ mod secret;
 mod tokens;
 
 pub use api_key::{ApiKey, ApiKeyId, ApiKeyRepository, KeyHash, KeyRole, ShownKey};
-pub use api_keys::ApiKeys;
+pub use api_key_verifier::ApiKeyVerifier;
 pub use authenticator::Authenticator;
 pub use limits::{Limit, LimitSetting, Limiter, Limits, NoRoom, Reservation, Wait};
 pub use principal::{Credential, Principal, Role};

@@ -5,13 +5,13 @@ mod codes;
 mod database;
 mod dev;
 mod environment;
+mod http_args;
 mod key;
 mod migrate;
 mod output;
 mod schema;
 mod serve;
 mod signals;
-mod wire;
 
 use std::{fmt::Display, net::SocketAddr, process::ExitCode};
 

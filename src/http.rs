@@ -82,7 +82,7 @@ pub struct Shared {
 
 /// What an operator may choose.
 #[derive(Debug, Default)]
-pub struct WireSettings {
+pub struct HttpSettings {
     /// Whether there is a GraphiQL page.
     pub graphiql: bool,
     /// The origins whose pages may call the API.
@@ -93,7 +93,7 @@ pub struct WireSettings {
 }
 
 /// The routes of the server.
-pub fn router(shared: Shared, settings: WireSettings, readiness: Arc<Readiness>) -> Router {
+pub fn router(shared: Shared, settings: HttpSettings, readiness: Arc<Readiness>) -> Router {
     let mut endpoint = get(graphql::get).post(graphql::post);
     if settings.graphiql {
         endpoint = endpoint.layer(middleware::from_fn(graphiql::open_in_browsers));

@@ -7,7 +7,8 @@
 //! - [`http`]: connections, routes, the concurrency limit, the access log, and the GraphQL endpoint.
 //! - [`auth`]: credentials, the organisation that they belong to, and their limits.
 //! - [`graphql`]: the public API. `types` is what clients see; `engine` turns a document into a response.
-//! - [`promotions`]: the domain. Vocabulary, rules, and the batcher that lets links share transactions.
+//! - [`service`]: the use cases. The batcher that lets links share transactions, and retries.
+//! - [`promotions`]: the domain. Vocabulary and rules, as pure functions.
 //! - [`store`]: both databases behind one trait of the domain. The only module that uses Diesel.
 //! - [`telemetry`]: logs, metrics and traces. Any module may use it.
 //!
@@ -23,5 +24,6 @@ pub mod commands;
 pub mod graphql;
 pub mod http;
 pub mod promotions;
+pub mod service;
 pub mod store;
 pub mod telemetry;

@@ -1,9 +1,8 @@
 //! The domain: campaigns, promotion codes, and the holds that customers have on them.
 //!
-//! It owns the words, the rules and the way of a link from request to repository. It knows nothing of GraphQL, HTTP or
-//! SQL: those layers call it, and the store implements [`PromotionRepository`].
+//! It owns the vocabulary and the rules, as pure functions. It knows nothing of GraphQL, HTTP, SQL or an async runtime:
+//! those layers call it, and the store implements [`PromotionRepository`].
 
-mod batcher;
 mod campaign;
 mod code;
 pub mod demo;
@@ -17,15 +16,12 @@ mod promotion;
 mod redeem;
 mod refusal;
 mod repository;
-mod retry;
-mod service;
 mod time;
 
-pub use batcher::Workers;
 pub use campaign::{Campaign, CampaignChange, InvalidCampaign, MAX_LIMIT, PromotionMode};
 pub use code::{Code, CodeKey, FoldedCode, InvalidCode, MAX_CODE_CHARS, PromotionCode};
 pub use folding::{Invisible, all_visible};
-pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall, add_generated, check_space};
+pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall};
 pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId, RedemptionId};
 pub(crate) use ids::{uuid_id, uuid_v7};
 pub use import::{CODE_BATCH, CodeImport, NewCode, NewCodes, RowLink, RowOutcome};
@@ -38,6 +34,4 @@ pub use redeem::{
 };
 pub use refusal::Refusal;
 pub use repository::{Cause, LinkRepository, OnLocked, PromotionReads, PromotionRepository, StoreError};
-pub use retry::retried;
-pub use service::{GenerateOutcome, PromotionService};
 pub use time::{Clock, SystemClock, Timestamp};

@@ -2,8 +2,8 @@
 
 mod json;
 mod log_queue;
+mod log_throttle;
 mod metrics;
-mod sparing;
 #[cfg(feature = "otlp")]
 mod traces;
 
@@ -23,8 +23,8 @@ use self::json::JsonLines;
 pub use self::traces::{adopt, finish};
 pub use self::{
     log_queue::LogGuard,
+    log_throttle::LogThrottle,
     metrics::{METRICS_TYPE, keep_metrics, metrics},
-    sparing::Sparing,
 };
 
 /// The default filter: each request, how the server starts and ends, and what goes wrong.

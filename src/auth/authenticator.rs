@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ApiKeys, Credential, CustomerTokens, Principal, Rejection, Role, ShownKey};
+use super::{ApiKeyVerifier, Credential, CustomerTokens, Principal, Rejection, Role, ShownKey};
 
 /// Lets callers in.
 pub enum Authenticator {
@@ -11,7 +11,7 @@ pub enum Authenticator {
     /// Who shows a credential that is valid.
     Credentials {
         /// The organisations' API keys.
-        api_keys: Arc<ApiKeys>,
+        api_keys: Arc<ApiKeyVerifier>,
         /// The tokens of their customers, if any are believed.
         customer_tokens: Option<CustomerTokens>,
     },

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use super::{Database, database::database_check, listen, open, settings_error, signals, wire::WireArguments};
+use super::{Database, database::database_check, http_args::HttpArguments, listen, open, settings_error, signals};
 use crate::{
     app::{self, App, Shutdown},
     auth::{Authenticator, Credential, Limits, Principal, Role},
@@ -21,7 +21,7 @@ pub struct Arguments {
     #[arg(long, env = "PROMOLINK_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
     #[command(flatten)]
-    wire: WireArguments,
+    wire: HttpArguments,
 }
 
 pub async fn run(Arguments { database: Database { url }, listen: address, wire }: Arguments) -> anyhow::Result<()> {

@@ -11,11 +11,11 @@ use clap::Args;
 pub use self::tokens::SECRET_VARIABLE;
 use self::{operations::OperationArguments, tokens::TokenArguments};
 use super::{
-    Database, EXIT_CODES, database::database_check, listen, open, settings_error, signals, wire::WireArguments,
+    Database, EXIT_CODES, database::database_check, http_args::HttpArguments, listen, open, settings_error, signals,
 };
 use crate::{
     app::{self, App},
-    auth::{ApiKeys, Authenticator, CustomerTokens, LimitSetting, Limits, TokenSettings},
+    auth::{ApiKeyVerifier, Authenticator, CustomerTokens, LimitSetting, Limits, TokenSettings},
     promotions::{Clock, SystemClock},
     store::{self, DatabaseUrl},
 };
@@ -28,7 +28,7 @@ pub struct Arguments {
     #[arg(long, env = "PROMOLINK_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
     #[command(flatten)]
-    wire: WireArguments,
+    wire: HttpArguments,
     #[command(flatten)]
     customer_tokens: TokenArguments,
     #[command(flatten)]
@@ -127,7 +127,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     greeting.extend(metrics.map(|metrics| format!("Metrics are at http://{metrics}/metrics\n")));
     super::greet(&greeting.concat());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let api_keys = ApiKeys::start(store.api_keys, Arc::clone(&clock));
+    let api_keys = ApiKeyVerifier::start(store.api_keys, Arc::clone(&clock));
     let app = App {
         promotions: store.promotions,
         replica: reads,

@@ -56,7 +56,7 @@ use super::{
 };
 use crate::{
     auth::{Limiter, Principal, Role},
-    promotions::PromotionService,
+    service::PromotionService,
 };
 
 /// The length of a document that takes some 0.5 ms to parse and validate, in bytes.

@@ -14,7 +14,7 @@ pub use self::request::{
 use crate::{
     auth::{Limit, Principal, Wait},
     promotions::{CustomerId, Refusal, SpaceTooSmall, StoreError},
-    telemetry::Sparing,
+    telemetry::LogThrottle,
 };
 
 /// What a nullable field that can fail returns: a failure leaves it null and the rest of the answer alone.
@@ -267,14 +267,14 @@ pub fn code_space_too_small(too_small: SpaceTooSmall) -> Error {
 pub fn broken(error: &StoreError) -> Error {
     match error {
         StoreError::Overloaded | StoreError::Contended(_) => {
-            static LINES: LazyLock<Sparing> = LazyLock::new(Sparing::default);
+            static LINES: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
             if let Some(left_out) = LINES.next() {
                 tracing::warn!(%error, left_out, "request refused");
             }
             coded(ErrorCode::Overloaded, BUSY)
         }
         StoreError::Unavailable(_) | StoreError::Full(_) => {
-            static LINES: LazyLock<Sparing> = LazyLock::new(Sparing::default);
+            static LINES: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
             if let Some(left_out) = LINES.next() {
                 tracing::error!(%error, left_out, "request failed");
             }

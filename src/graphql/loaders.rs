@@ -24,8 +24,9 @@ use self::{
 };
 use crate::promotions::{
     Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,
-    PromotionService, Redemption, RedemptionId, Timestamp, WalletFilter,
+    Redemption, RedemptionId, Timestamp, WalletFilter,
 };
+use crate::service::PromotionService;
 
 /// The loaders of one request, which see one organisation.
 pub struct Loaders {

@@ -23,7 +23,7 @@ use tracing::Instrument;
 use self::figures::Figures;
 pub use self::{figures::Naming, reason::Reason};
 use super::REQUEST_ID;
-use crate::telemetry::Sparing;
+use crate::telemetry::LogThrottle;
 #[cfg(feature = "otlp")]
 use crate::telemetry::adopt;
 
@@ -32,7 +32,8 @@ const REFUSED: [StatusCode; 3] =
     [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
 
 /// The limits of lines, by status.
-static LINES: LazyLock<Vec<Sparing>> = LazyLock::new(|| iter::repeat_with(Sparing::default).take(1000).collect());
+static LINES: LazyLock<Vec<LogThrottle>> =
+    LazyLock::new(|| iter::repeat_with(LogThrottle::default).take(1000).collect());
 
 /// The error's code where a request took too long.
 const TIMED_OUT: &str = "TIMEOUT";

@@ -7,15 +7,16 @@ use std::{
 };
 
 /// Each layer, and those that it may use beside itself.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("promotions", &[]),
+    ("service", &["promotions"]),
     ("store", &["auth", "promotions", "telemetry"]),
-    ("auth", &["promotions"]),
-    ("graphql", &["auth", "promotions", "telemetry"]),
+    ("auth", &["promotions", "service"]),
+    ("graphql", &["auth", "promotions", "service", "telemetry"]),
     ("http", &["auth", "graphql", "promotions", "telemetry"]),
     ("telemetry", &[]),
-    ("app", &["auth", "graphql", "http", "promotions", "telemetry"]),
-    ("commands", &["app", "auth", "graphql", "http", "promotions", "store", "telemetry"]),
+    ("app", &["auth", "graphql", "http", "promotions", "service", "telemetry"]),
+    ("commands", &["app", "auth", "graphql", "http", "promotions", "service", "store", "telemetry"]),
     ("main", &["commands", "telemetry"]),
 ];
 

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     commands::{output, signals::asked_to_end},
-    promotions::{Clock, Code, Pattern, SystemClock, add_generated, check_space},
+    promotions::{Clock, Code, Pattern, SystemClock},
+    service::{add_generated, check_space},
 };
 
 pub const EXAMPLES: &str = "\

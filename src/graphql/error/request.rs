@@ -8,7 +8,7 @@ use super::{BROKEN, BUSY, ErrorCode, broken, coded, rate_limited};
 use crate::{
     auth::{Limit, Wait},
     promotions::StoreError,
-    telemetry::Sparing,
+    telemetry::LogThrottle,
 };
 
 /// The error for a caller who showed no valid credential.
@@ -103,7 +103,7 @@ fn placeless(error: Error) -> ServerError {
 /// The error where a credential can't be checked. The cause goes to the log.
 #[must_use]
 pub fn credential_unchecked(cause: &(dyn std::error::Error + 'static)) -> ServerError {
-    static LINES: LazyLock<Sparing> = LazyLock::new(Sparing::default);
+    static LINES: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
     if let Some(left_out) = LINES.next() {
         tracing::error!(error = cause, left_out, "a credential could not be checked");
     }

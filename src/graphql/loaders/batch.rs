@@ -20,7 +20,8 @@ use futures_util::{
 use super::turn::next_turn;
 use crate::{
     graphql::error::broken,
-    promotions::{OrgId, PromotionService, StoreError},
+    promotions::{OrgId, StoreError},
+    service::PromotionService,
 };
 
 /// More parents than a response can have: a level is never split.

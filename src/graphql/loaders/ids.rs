@@ -4,9 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::batch::Kind;
 use crate::promotions::{
-    Campaign, CampaignId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode, PromotionService,
-    StoreError,
+    Campaign, CampaignId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode, StoreError,
 };
+use crate::service::PromotionService;
 
 /// Campaigns by id.
 pub struct Campaigns;

@@ -16,8 +16,9 @@ use std::{
 use super::batch::Kind;
 use crate::promotions::{
     Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,
-    PromotionReads, PromotionService, Redemption, RedemptionId, Start, StoreError, WalletFilter,
+    PromotionReads, Redemption, RedemptionId, Start, StoreError, WalletFilter,
 };
+use crate::service::PromotionService;
 
 /// A relation from parents to pages of their children.
 pub trait Relation: Send + 'static {

@@ -16,7 +16,8 @@ use crate::{
         error::{broken, invalid_input, place, refused},
         loaders::Loaders,
     },
-    promotions::{self, CampaignChange, CampaignId, InvalidCampaign, PromotionService, Refusal},
+    promotions::{self, CampaignChange, CampaignId, InvalidCampaign, Refusal},
+    service::PromotionService,
 };
 
 /// What a promotion code is for. The same text may be a code in each of the two modes.

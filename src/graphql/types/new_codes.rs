@@ -12,7 +12,8 @@ use super::{
 use crate::{
     auth::Principal,
     graphql::error::{broken, code_space_too_small, invalid_input, refused},
-    promotions::{self, Code, Pattern, PromotionService, Refusal},
+    promotions::{self, Code, Pattern, Refusal},
+    service::PromotionService,
 };
 
 /// The most codes that one call generates or imports.

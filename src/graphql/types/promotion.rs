@@ -18,7 +18,8 @@ use crate::{
         error::{broken, place, refused},
         loaders::Loaders,
     },
-    promotions::{self, PromotionService, Refusal},
+    promotions::{self, Refusal},
+    service::PromotionService,
 };
 
 /// Where a promotion is in its life. Of several that apply, the first of UNLINKED, INACTIVE, EXPIRED, REDEEMED,

@@ -17,7 +17,8 @@ use crate::{
         error::{broken, place, refused},
         loaders::Loaders,
     },
-    promotions::{self, CodeKey, PromotionService, Refusal, StoreError},
+    promotions::{self, CodeKey, Refusal, StoreError},
+    service::PromotionService,
 };
 
 pub struct PromotionCode(pub promotions::PromotionCode);

@@ -16,7 +16,8 @@ use crate::{
         error::{broken, invalid_input, place, refused},
         loaders::Loaders,
     },
-    promotions::{self, CodeKey, PromotionService, Refusal, StoreError, TransactionId},
+    promotions::{self, CodeKey, Refusal, StoreError, TransactionId},
+    service::PromotionService,
 };
 
 pub struct Redemption(pub promotions::Redemption);

@@ -10,7 +10,7 @@ use diesel_async::SimpleAsyncConnection;
 
 use super::{
     connection::{Connection, Writes, connect_for_requests},
-    figures,
+    pool_metrics,
 };
 use crate::{
     auth::Secret,
@@ -19,7 +19,7 @@ use crate::{
         DatabaseUrl,
         error::{OpenError, StoreResult},
     },
-    telemetry::Sparing,
+    telemetry::LogThrottle,
 };
 
 /// Batches of links that are worked on concurrently: one is decided while the other commits.
@@ -57,7 +57,7 @@ impl Connections {
     pub fn to(url: &Secret, writes: Writes) -> Result<Self, BuildError> {
         let pool = |size| Pool::builder(Connector { url: url.clone(), writes }).max_size(size).build();
         let connections = Self { links: pool(FOR_LINKS)?, rest: pool(FOR_THE_REST)? };
-        figures::watch([&connections.links, &connections.rest], &DatabaseUrl::Postgres(url.clone()).to_string());
+        pool_metrics::watch([&connections.links, &connections.rest], &DatabaseUrl::Postgres(url.clone()).to_string());
         Ok(connections)
     }
 
@@ -108,7 +108,7 @@ async fn get(pool: &Pool<Connector>) -> StoreResult<Pooled> {
         Ok(Err(PoolError::Backend(error))) => Err(error.into()),
         Ok(Err(error)) => Err(StoreError::Unavailable(Arc::new(error))),
         Err(_) => {
-            static LINES: LazyLock<Sparing> = LazyLock::new(Sparing::default);
+            static LINES: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
             if let Some(left_out) = LINES.next() {
                 tracing::warn!(left_out, "no database connection became free in {} seconds", WAIT.as_secs());
             }

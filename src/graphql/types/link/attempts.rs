@@ -18,7 +18,8 @@ use crate::{
         error::{Coded, ErrorCode, broken, name, not_usable, own_customer, rate_limited, refused},
         types::Promotion,
     },
-    promotions::{Code, CustomerId, LinkOutcome, PromotionMode, PromotionService, Refusal, StoreError},
+    promotions::{Code, CustomerId, LinkOutcome, PromotionMode, Refusal, StoreError},
+    service::PromotionService,
 };
 
 /// Untrusted callers receive failures at full periods since they asked, because the time that it took to find out would

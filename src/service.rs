@@ -1,22 +1,25 @@
-//! What callers ask of the domain: one method a use case.
+//! The use cases, with the runtime that they need: one method per use case, the batcher that lets links share
+//! transactions, and retries.
+
+mod batcher;
+mod generate;
+mod retry;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 
-use super::{
-    batcher::{Batcher, Workers},
-    campaign::{Campaign, CampaignChange, InvalidCampaign, PromotionMode},
-    code::{Code, CodeKey, FoldedCode, PromotionCode},
-    generate::{Pattern, SpaceTooSmall, add_generated, check_space},
-    ids::{CampaignId, CustomerId, OrgId, PromotionId, RedemptionId},
-    import::{CODE_BATCH, NewCodes},
-    link::{LinkOutcome, LinkRequest},
-    promotion::Promotion,
-    redeem::{RedeemOutcome, RedeemRequest, Redemption, TransactionId},
-    repository::{LinkRepository, PromotionReads, PromotionRepository, StoreError},
-    retry::Retrying,
-    time::{Clock, Timestamp},
+use self::{batcher::Batcher, retry::Retrying};
+pub use self::{
+    batcher::Workers,
+    generate::{add_generated, check_space},
+    retry::retried,
+};
+use crate::promotions::{
+    CODE_BATCH, Campaign, CampaignChange, CampaignId, Clock, Code, CodeKey, CustomerId, FoldedCode, InvalidCampaign,
+    LinkOutcome, LinkRepository, LinkRequest, NewCodes, OrgId, Pattern, Promotion, PromotionCode, PromotionId,
+    PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId,
+    SpaceTooSmall, StoreError, Timestamp, TransactionId,
 };
 
 /// The new codes, or why the pattern won't do.

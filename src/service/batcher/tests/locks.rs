@@ -8,7 +8,7 @@ use super::{
     double::{LOCK_TIMEOUT, LOCK_WAITERS},
     *,
 };
-use crate::promotions::batcher::linker::{LONE_ATTEMPTS, LONGEST_PAUSE};
+use crate::service::batcher::linker::{LONE_ATTEMPTS, LONGEST_PAUSE};
 
 #[tokio::test(start_paused = true)]
 async fn a_locked_code_delays_no_other_and_is_linked_when_it_is_unlocked() {

@@ -15,11 +15,12 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::promotions::{
-    Campaign, CampaignId, Clock, Code, CodeKey, CodeState, CustomerId, LinkOutcome, LinkRepository, LinkRequest,
-    OnLocked, PromotionCode, PromotionId, PromotionMode, StoreError, SystemClock, Timestamp, WorkingSet,
-    batcher::{linker::Panicked, queue::locked},
-    decide,
+use crate::{
+    promotions::{
+        Campaign, CampaignId, Clock, Code, CodeKey, CodeState, CustomerId, LinkOutcome, LinkRepository, LinkRequest,
+        OnLocked, PromotionCode, PromotionId, PromotionMode, StoreError, SystemClock, Timestamp, WorkingSet, decide,
+    },
+    service::batcher::{linker::Panicked, queue::locked},
 };
 
 /// How many batches may wait for locks.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::{Job, MAX_BATCH, MAX_WAIT, QUEUE_LENGTH, locked, overloaded};
-use crate::promotions::{code::CodeKey, ids::OrgId};
+use crate::promotions::{CodeKey, OrgId};
 
 /// Lines by organisation, and by the number of their first job.
 type ByArrival = HashMap<OrgId, BTreeMap<u64, CodeKey>>;

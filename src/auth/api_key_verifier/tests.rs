@@ -57,12 +57,12 @@ impl ApiKeyRepository for OneKey {
     }
 }
 
-fn one_key() -> (Arc<OneKey>, Arc<ApiKeys>, Secret) {
+fn one_key() -> (Arc<OneKey>, Arc<ApiKeyVerifier>, Secret) {
     let org = 1.try_into().unwrap();
     let (key, text) = ApiKey::generate(org, KeyRole::Admin, String::new(), SystemClock.now(), None).unwrap();
     let store =
         Arc::new(OneKey { key: Mutex::new(key), hangs: AtomicBool::new(false), statements: AtomicUsize::new(0) });
-    let keys = ApiKeys::start(Arc::clone(&store) as _, Arc::new(SystemClock));
+    let keys = ApiKeyVerifier::start(Arc::clone(&store) as _, Arc::new(SystemClock));
     (store, keys, text)
 }
 

@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 use tokio::{sync::oneshot::Receiver, time::advance};
 
 use super::*;
-use crate::promotions::batcher::tests::double::request;
+use crate::service::batcher::tests::double::request;
 
 type Answered = Receiver<Result<LinkOutcome, StoreError>>;
 

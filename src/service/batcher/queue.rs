@@ -18,12 +18,8 @@ use tokio::{
 };
 
 use self::lines::Lines;
-use super::figures::QueueFigures;
-use crate::promotions::{
-    code::CodeKey,
-    link::{LinkOutcome, LinkRequest},
-    repository::StoreError,
-};
+use super::metrics::QueueMetrics;
+use crate::promotions::{CodeKey, LinkOutcome, LinkRequest, StoreError};
 
 /// How many links may wait, of all organisations. At ten thousand links a second this is some 400 ms of work: past it,
 /// waiting longer does not help.
@@ -76,7 +72,7 @@ pub struct Queue {
     lines: Mutex<Lines>,
     /// Tells workers of links that can be taken, and of the end.
     changed: Notify,
-    figures: QueueFigures,
+    metrics: QueueMetrics,
 }
 
 impl Queue {
@@ -91,7 +87,7 @@ impl Queue {
         lines.arrived += 1;
         let place = Place { answer, since: Instant::now(), number: lines.arrived };
         lines.add(Job { request, place });
-        self.figures.length(lines.jobs);
+        self.metrics.length(lines.jobs);
         drop(lines);
         self.changed.notify_one();
         Ok(answered)
@@ -106,7 +102,7 @@ impl Queue {
             let (batch, more, ended) = {
                 let mut lines = self.lock();
                 let batch = lines.take();
-                self.figures.length(lines.jobs);
+                self.metrics.length(lines.jobs);
                 (batch, lines.has_free(), lines.closed && lines.jobs == 0)
             };
             if ended {
@@ -116,7 +112,7 @@ impl Queue {
                 self.changed.notify_one();
             }
             if !batch.is_empty() {
-                self.figures.taken(batch.iter().map(|job| job.place.waited()));
+                self.metrics.taken(batch.iter().map(|job| job.place.waited()));
                 return Some(batch);
             }
             if ended {
@@ -133,7 +129,7 @@ impl Queue {
             lines.count(job.request.key.org);
             lines.by_code.entry(job.request.key.clone()).or_default().jobs.push_front(job);
         }
-        self.figures.length(lines.jobs);
+        self.metrics.length(lines.jobs);
     }
 
     /// Ends what kept these codes busy. `locked`: another transaction has locked them.

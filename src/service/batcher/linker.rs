@@ -18,16 +18,13 @@ use tokio::{
 };
 
 use super::{
-    figures::BatchFigures,
+    metrics::BatchMetrics,
     queue::{Job, Place, Queue, locked},
     slowest::Slowest,
 };
-use crate::promotions::{
-    code::CodeKey,
-    link::{LinkOutcome, LinkRequest},
-    repository::{LinkRepository, OnLocked, StoreError},
-    retry::retried_when,
-    time::Clock,
+use crate::{
+    promotions::{Clock, CodeKey, LinkOutcome, LinkRepository, LinkRequest, OnLocked, StoreError},
+    service::retry::retried_when,
 };
 
 /// How long a batch may take. A database that says nothing for longer, not even that it is gone, would keep a worker.
@@ -62,7 +59,7 @@ pub struct Linker {
     /// Transactions that may wait for locks, beside the workers.
     lock_waiters: Arc<Semaphore>,
     pub slowest_commit: Slowest,
-    figures: BatchFigures,
+    metrics: BatchMetrics,
 }
 
 /// One result per request; `None` if another transaction has locked the code.
@@ -76,7 +73,7 @@ impl Linker {
             queue: Queue::default(),
             lock_waiters: Arc::new(Semaphore::new(repository.lock_waiters())),
             slowest_commit: Slowest::new(),
-            figures: BatchFigures::default(),
+            metrics: BatchMetrics::default(),
         })
     }
 
@@ -85,7 +82,7 @@ impl Linker {
         let (requests, places) = split(jobs);
         let started = Instant::now();
         let linked = self.link_once(&requests, OnLocked::Skip).await;
-        self.figures.linked(requests.len(), started.elapsed());
+        self.metrics.linked(requests.len(), started.elapsed());
         let results = match linked {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(StoreError::Failed(_)) if requests.len() > 1 => {

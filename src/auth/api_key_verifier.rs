@@ -20,14 +20,14 @@ const RENEWALS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Checks API keys. What it reads it keeps for some seconds; there are never more of those than keys.
-pub struct ApiKeys {
+pub struct ApiKeyVerifier {
     cache: Arc<Cache>,
     clock: Arc<dyn Clock>,
     look_ups: LookUps,
     renewals: Semaphore,
 }
 
-impl ApiKeys {
+impl ApiKeyVerifier {
     /// Starts to check the keys of a store.
     #[must_use]
     pub fn start(repository: Arc<dyn ApiKeyRepository>, clock: Arc<dyn Clock>) -> Arc<Self> {

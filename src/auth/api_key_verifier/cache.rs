@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use crate::{
     auth::{ApiKey, ApiKeyId, ApiKeyRepository},
-    promotions::{OrgId, StoreError, Timestamp, retried},
+    promotions::{OrgId, StoreError, Timestamp},
+    service::retried,
 };
 
 /// How long a key is believed after it was asked for: a revoked one is refused after this time, whatever else happens.

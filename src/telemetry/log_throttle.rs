@@ -11,18 +11,18 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 const LINES: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 /// One kind of line, of which so many are written a second.
-pub struct Sparing {
+pub struct LogThrottle {
     limiter: DefaultDirectRateLimiter,
     left_out: AtomicU64,
 }
 
-impl Default for Sparing {
+impl Default for LogThrottle {
     fn default() -> Self {
         Self { limiter: RateLimiter::direct(Quota::per_second(LINES)), left_out: AtomicU64::new(0) }
     }
 }
 
-impl Sparing {
+impl LogThrottle {
     /// Whether to write the next line, and then, how many before it were left out.
     pub fn next(&self) -> Option<u64> {
         if self.limiter.check().is_ok() {
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_cut_and_counted() {
-        let lines = Sparing::default();
+        let lines = LogThrottle::default();
         let mut written: Vec<u64> = (0..1000).filter_map(|_| lines.next()).collect();
         // A slow machine may be given some more.
         assert!((10..100).contains(&written.len()), "{written:?}");

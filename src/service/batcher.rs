@@ -4,8 +4,8 @@
 //! is no timer: an idle server links a lone request immediately, a loaded one shares the cost of a commit among
 //! hundreds.
 
-mod figures;
 mod linker;
+mod metrics;
 mod queue;
 mod slowest;
 
@@ -14,11 +14,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 use self::linker::{Linker, Panicked};
-use super::{
-    link::{LinkOutcome, LinkRequest},
-    repository::{LinkRepository, StoreError},
-    time::Clock,
-};
+use crate::promotions::{Clock, LinkOutcome, LinkRepository, LinkRequest, StoreError};
 
 /// The way in: puts a request into the queue and waits for its outcome.
 pub struct Batcher(Arc<Linker>);

@@ -11,12 +11,12 @@ use clap::{Args, ValueEnum};
 use super::{parse_switch, settings_error};
 use crate::{
     graphql::{EngineSettings, Introspection, PersistedDocuments},
-    http::{Origin, WireSettings},
+    http::{HttpSettings, Origin},
 };
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "GraphQL over HTTP")]
-pub struct WireArguments {
+pub struct HttpArguments {
     #[arg(
         long = "cors-origin",
         env = "PROMOLINK_CORS_ORIGINS",
@@ -77,11 +77,11 @@ impl From<IntrospectionArgument> for Introspection {
     }
 }
 
-impl WireArguments {
+impl HttpArguments {
     /// What they say of the wire, where the command is for this machine alone, or for all.
-    pub fn wire(&self, local_names_only: bool) -> WireSettings {
+    pub fn wire(&self, local_names_only: bool) -> HttpSettings {
         let graphiql = self.graphiql.unwrap_or(local_names_only);
-        WireSettings { graphiql, origins: self.origins.clone(), local_names_only }
+        HttpSettings { graphiql, origins: self.origins.clone(), local_names_only }
     }
 
     /// What they say of the API.

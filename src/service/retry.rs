@@ -7,17 +7,11 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use super::{
-    campaign::{Campaign, CampaignChange, InvalidCampaign, PromotionMode},
-    code::{CodeKey, FoldedCode, PromotionCode},
-    ids::{CampaignId, CustomerId, OrgId, PromotionId, RedemptionId},
-    import::{CodeImport, NewCodes},
-    link::{LinkOutcome, LinkRequest},
-    page::{Start, WalletFilter},
-    promotion::Promotion,
-    redeem::{RedeemOutcome, RedeemRequest, Redemption},
-    repository::{LinkRepository, OnLocked, PromotionReads, PromotionRepository, StoreError},
-    time::Timestamp,
+use crate::promotions::{
+    Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkOutcome,
+    LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
+    PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start, StoreError,
+    Timestamp, WalletFilter,
 };
 
 /// How long to wait between tries: a connection that broke off is replaced by a new one immediately; a database
