@@ -21,8 +21,8 @@ RUN apt-get update \
 
 WORKDIR /src
 
-# The GraphiQL page first, since it rarely changes. build.rs takes graphiql/dist as it finds it. It would make the page
-# too, but where that fails it goes on, with a page that needs a CDN; here the build of the image fails.
+# GraphiQL first, since it rarely changes. build.rs uses graphiql/dist if it exists. build.rs would bundle GraphiQL too, but
+# goes on without it if npm fails; here the build of the image fails.
 COPY graphiql graphiql
 RUN --mount=type=cache,target=/root/.npm \
     cd graphiql \

@@ -1,7 +1,8 @@
-//! Puts the GraphiQL page into the program: bundled by npm from `graphiql/`, or else one that loads GraphiQL from a CDN.
+//! Embeds the GraphiQL page into the program: npm bundles it from `graphiql/`. Without npm, or without the feature
+//! `bundled-graphiql`, the program gets a page that says how to build GraphiQL in.
 //!
-//! It writes `graphiql.rs` into the build folder, the files of the page with what `src/http/graphiql.rs` has to know of
-//! them. The source tree stays as it is, and as long as `graphiql/` does too, nothing is done again.
+//! It writes `graphiql.rs` into the build directory: the files of the page, compressed, and what `src/http/graphiql.rs`
+//! has to know about them. The source tree stays as it is. Cargo runs this again only after a change in `graphiql/`.
 
 use std::{
     env,
@@ -19,15 +20,12 @@ use flate2::{Compression, write::GzEncoder};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// What the page may load and do (Content Security Policy). The editor sets styles of its own as it goes.
-const BUNDLED_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; \
-                              font-src 'self' data:; img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
-                              form-action 'none'; frame-ancestors 'none'";
-const CDN_POLICY: &str = "default-src 'none'; script-src 'self' https://unpkg.com; \
-                          style-src 'self' 'unsafe-inline' https://unpkg.com; font-src data:; img-src 'self' data:; \
-                          connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The page's Content Security Policy. The editor sets inline styles while it runs.
+const POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; \
+                      font-src 'self' data:; img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
 
-/// A file of the page: its name in the page's folder, and where it is.
+/// A file of the page: its name, and its path.
 type File = (String, PathBuf);
 
 fn main() -> Outcome<()> {
@@ -35,23 +33,21 @@ fn main() -> Outcome<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let build = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     let source = Path::new("graphiql");
-    let (files, policy, hashed) = if env::var_os("CARGO_FEATURE_BUNDLED_GRAPHIQL").is_none() {
-        (unbundled(source), CDN_POLICY, false)
+    let files = if env::var_os("CARGO_FEATURE_BUNDLED_GRAPHIQL").is_none() {
+        missing(source)
     } else {
-        match bundled(source, &build.join("graphiql")) {
-            Ok(files) => (files, BUNDLED_POLICY, true),
-            Err(error) => {
-                println!(
-                    "cargo::warning=GraphiQL was not bundled, and its page will load it from a CDN: {error}. With npm and \
-                     Node.js 18 or later, `touch build.rs` and build again; or do without by --no-default-features."
-                );
-                (unbundled(source), CDN_POLICY, false)
-            }
-        }
+        bundled(source, &build.join("graphiql")).unwrap_or_else(|error| {
+            println!(
+                "cargo::warning=This build has no GraphiQL: {error}. Everything else works. To get GraphiQL, install \
+                 Node.js 18 or later with npm, then run `touch build.rs` and build again. To do without it and without \
+                 this warning, build with --no-default-features."
+            );
+            missing(source)
+        })
     };
     let packed = build.join("packed");
     fs::create_dir_all(&packed)?;
-    let mut code = format!("const POLICY: &str = {policy:?};\n\nconst FILES: &[File] = &[\n");
+    let mut code = format!("const POLICY: &str = {POLICY:?};\n\nconst FILES: &[File] = &[\n");
     for (name, path) in &files {
         let content = fs::read(path)?;
         let gzip = packed.join(name);
@@ -61,7 +57,7 @@ fn main() -> Outcome<()> {
             "    File {{ name: {name:?}, content_type: {:?}, etag: {:?}, immutable: {}, gzip: include_bytes!({:?}) }},",
             content_type(name)?,
             etag(&content),
-            hashed && name != PAGE,
+            name != PAGE,
             gzip.to_string_lossy(),
         )?;
     }
@@ -73,17 +69,17 @@ fn main() -> Outcome<()> {
 /// The page itself.
 const PAGE: &str = "index.html";
 
-/// The files of the page as npm bundles it.
+/// The files of GraphiQL as npm bundles them. Their names contain a hash of their content.
 fn bundled(source: &Path, build: &Path) -> Outcome<Vec<File>> {
-    let made = source.join("dist");
-    if made.exists() {
-        return files_of(&made);
+    let prebuilt = source.join("dist");
+    if prebuilt.exists() {
+        return files_of(&prebuilt);
     }
     if build.exists() {
         fs::remove_dir_all(build)?;
     }
     copy(source, build)?;
-    // What the packages would run when they are installed is not needed.
+    // The packages' install scripts are not needed.
     npm(build, &["ci", "--ignore-scripts", "--no-audit", "--no-fund"])?;
     npm(build, &["run", "build"])?;
     // The packages take hundreds of megabytes.
@@ -91,13 +87,12 @@ fn bundled(source: &Path, build: &Path) -> Outcome<Vec<File>> {
     files_of(&build.join("dist"))
 }
 
-/// The files of the page as browsers can load it from a CDN.
-fn unbundled(source: &Path) -> Vec<File> {
-    let files = ["cdn/index.html", "cdn/page.js", "src/fetcher.js", "src/icon.svg", "src/opening.js", "src/page.css"];
-    files.map(|file| (file.rsplit('/').next().unwrap_or(file).to_owned(), source.join(file))).into()
+/// The page that says how to get GraphiQL.
+fn missing(source: &Path) -> Vec<File> {
+    vec![(PAGE.to_owned(), source.join("missing").join(PAGE))]
 }
 
-/// The page that was built into a folder, and its files in the folder `graphiql` there.
+/// The page that Vite built into a directory, and the assets in its subdirectory `graphiql`.
 fn files_of(folder: &Path) -> Outcome<Vec<File>> {
     let mut files = vec![(PAGE.to_owned(), folder.join(PAGE))];
     for entry in fs::read_dir(folder.join("graphiql"))? {
@@ -108,7 +103,7 @@ fn files_of(folder: &Path) -> Outcome<Vec<File>> {
     Ok(files)
 }
 
-/// Copies a folder, but for what was installed or built there.
+/// Copies a directory without what was installed or built in it.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -129,12 +124,12 @@ fn npm(folder: &Path, arguments: &[&str]) -> Outcome<()> {
     let program = if cfg!(windows) { "npm.cmd" } else { "npm" };
     let command = format!("npm {}", arguments.join(" "));
     let output = Command::new(program).args(arguments).current_dir(folder).output();
-    let output = output.map_err(|error| format!("`{command}` can't be run ({error})"))?;
+    let output = output.map_err(|error| format!("`{command}` can't run ({error})"))?;
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let reason = said.lines().find(|line| line.contains("rror")).unwrap_or("it does not say why");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let reason = errors.lines().find(|line| line.contains("rror")).unwrap_or("it printed no error");
     Err(format!("`{command}` failed ({})", reason.trim()).into())
 }
 
@@ -147,7 +142,7 @@ fn compress(content: &[u8]) -> io::Result<Vec<u8>> {
 fn etag(content: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);
-    // Weak: the same for whichever encoding it is sent in (RFC 9110, section 8.8.3).
+    // Weak: the same for every content encoding (RFC 9110, section 8.8.3).
     format!("W/\"{:016x}\"", hasher.finish())
 }
 

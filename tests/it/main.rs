@@ -16,6 +16,7 @@ mod faults;
 mod federation;
 mod file_lock;
 mod folding;
+mod graphiql;
 mod hostile;
 mod house;
 mod large_bodies;
