@@ -1,14 +1,9 @@
 // The GraphiQL page in a real browser, served by a real server: it needs nothing from elsewhere, and all of it works.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import test from "node:test";
-import { promisify } from "node:util";
 
 import { browse, openGraphiql, play, screenshot, type } from "./browser.js";
 import { dev, serve } from "./server.js";
@@ -230,39 +225,4 @@ test("GraphiQL of a server that wants a credential", async (t) => {
     t.after(() => plain.stop());
     for (const path of ["/", "/graphiql"]) assert.equal((await fetch(`${origin(plain)}${path}`)).status, 404);
   });
-});
-
-test("GraphiQL from a CDN, where it could not be bundled", async (t) => {
-  const [server, browser] = [await dev(), await browse()];
-  const folder = await mkdtemp(join(tmpdir(), "promolink-cdn-"));
-  t.after(async () => {
-    await Promise.all([server.stop(), browser.close(), rm(folder, { recursive: true })]);
-  });
-  const sources = new URL("../../graphiql/", import.meta.url).pathname;
-  const source = (name) => readFile(join(sources, name));
-  const { page, wrong } = await openGraphiql(browser, origin(server));
-
-  // The CDN serves the files of the npm packages as they are; the page has their hashes.
-  await page.route("https://unpkg.com/**", async (route) => {
-    const [, name, version, file] = /^https:\/\/unpkg\.com\/([a-z-]+)@([0-9.]+)\/(.+)$/.exec(route.request().url());
-    const run = (program, ...args) => promisify(execFile)(program, args, { cwd: folder, maxBuffer: 2 ** 26 });
-    await run("npm", "pack", "--silent", `${name}@${version}`);
-    const { stdout } = await run("tar", "-xzOf", `${name}-${version}.tgz`, `package/${file}`);
-    const contentType = file.endsWith(".css") ? "text/css" : "text/javascript";
-    await route.fulfill({ body: stdout, contentType, headers: { "access-control-allow-origin": "*" } });
-  });
-  const types = { html: "text/html", css: "text/css", js: "text/javascript", svg: "image/svg+xml" };
-  await page.route(`${origin(server)}/graphiql**`, async (route) => {
-    const name = new URL(route.request().url()).pathname.split("/").pop();
-    const file = { graphiql: "cdn/index.html", "page.js": "cdn/page.js" }[name] ?? `src/${name}`;
-    await route.fulfill({ body: await source(file), contentType: types[file.split(".").pop()] });
-  });
-  await page.route(`${origin(server)}/graphiql/*`, (route) => route.fallback());
-
-  await page.goto(`${origin(server)}/graphiql`);
-  await page.locator(".graphiql-query-editor .CodeMirror-line").first().waitFor({ timeout: 60_000 });
-  const { data } = await play(page);
-  assert.deepEqual(Object.keys(data.linkPromotionCode), FIELDS);
-  await page.locator(".result-window").getByText("redeemableFrom").waitFor();
-  assert.deepEqual(wrong.filter((what) => !what.startsWith("asked elsewhere: https://unpkg.com/")), []);
 });
