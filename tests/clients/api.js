@@ -9,7 +9,7 @@ export async function call(server, key, query, variables) {
   return response.json();
 }
 
-/** Makes a campaign with these codes, each for one customer. */
+/** Creates a campaign with these codes, each for one customer. */
 export async function makeCodes(server, key, codes) {
   const validTill = Date.now() + 86_400_000;
   const made = await call(server, key, "mutation($input: CreateCampaignInput!) { createCampaign(input: $input) { id } }", {

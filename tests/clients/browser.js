@@ -6,7 +6,7 @@ import { chromium } from "playwright-core";
 
 const CHROMIUM = process.env.PROMOLINK_CHROMIUM ?? "/usr/bin/chromium";
 
-// What it would otherwise do of itself: ask its maker for updates, and keep a sandbox that containers don't allow.
+// Without these, Chromium looks for updates, and requires a sandbox that containers do not permit.
 const ARGUMENTS = [
   "--disable-background-networking",
   "--disable-component-update",
@@ -17,14 +17,14 @@ const ARGUMENTS = [
   "--no-sandbox",
 ];
 
-/** Where screenshots go, for people to look at. */
+/** The directory for screenshots, for people to look at. */
 const SCREENSHOTS = new URL("../../target/screenshots/", import.meta.url).pathname;
 
 export async function browse() {
   return chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
 }
 
-/** Opens GraphiQL in a browser that was never there before, and notes what should not happen. */
+/** Opens GraphiQL in a new browser profile. `wrong` collects errors and requests to other hosts. */
 export async function openGraphiql(browser, origin, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
@@ -45,9 +45,9 @@ export async function openGraphiql(browser, origin, options = {}) {
   return { page, wrong };
 }
 
-/** Presses the play button, and answers with the response to the operation of this name. */
+/** Presses the play button. Returns the response to the operation with this name. */
 export async function play(page, operation = "Link") {
-  // For a moment after another tab was chosen, GraphiQL sends the name of the one before.
+  // For a moment after a change of tabs, GraphiQL sends the operation name of the previous tab.
   for (;;) {
     const answered = page.waitForResponse((response) => response.url().endsWith("/graphql"));
     await page.locator(".graphiql-execute-button").click();
@@ -57,12 +57,12 @@ export async function play(page, operation = "Link") {
   }
 }
 
-/** Replaces what an editor has. */
+/** Replaces the text of an editor. */
 export async function type(page, editor, text) {
   await page.locator(`${editor} .view-lines:visible`).click();
   await page.keyboard.press("ControlOrMeta+A");
   await page.keyboard.insertText(text);
-  // The editor has closed a bracket that the text closes too.
+  // The editor closed a bracket that the text closes as well.
   await page.keyboard.press("ControlOrMeta+Shift+End");
   await page.keyboard.press("Delete");
 }

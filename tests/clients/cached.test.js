@@ -1,4 +1,4 @@
-// Clients that keep what they have read: what was linked shows up in the wallet, by its id.
+// Clients with a normalised cache: a linked promotion appears in the cached wallet.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -44,7 +44,7 @@ test("clients with a cache", async (t) => {
     const { data } = await link("APOLLO-1");
     assert.deepEqual((await wallet()).map(({ code, state }) => [code, state]), [["APOLLO-1", "ACTIVE"]]);
 
-    // Known by its id, it changes wherever it is shown.
+    // The cache identifies it by id, and updates every view of it.
     await client.mutate({ mutation: gql(UNLINK), variables: { id: data.linkPromotionCode.id } });
     assert.deepEqual((await wallet()).map(({ code, state }) => [code, state]), [["APOLLO-1", "UNLINKED"]]);
     assert.deepEqual(await wallet(), await wallet("network-only"));
@@ -67,7 +67,7 @@ test("clients with a cache", async (t) => {
     const codes = async () => (await wallet()).map(({ code }) => code);
     await client.mutation(LINK, { input: input("URQL-1", 7) });
     assert.deepEqual(await codes(), ["URQL-1"]);
-    // A mutation that answers with a Promotion makes what was read of promotions out of date.
+    // A mutation that returns a Promotion invalidates cached queries of promotions.
     const { data } = await client.mutation(LINK, { input: input("URQL-2", 7) });
     assert.equal(data.linkPromotionCode.code, "URQL-2");
     assert.deepEqual(await codes(), ["URQL-2", "URQL-1"]);

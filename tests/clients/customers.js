@@ -1,4 +1,4 @@
-// Another graph, which owns the customers: their names, under root fields of its own.
+// A subgraph that owns customers and their names.
 
 import http from "node:http";
 import { once } from "node:events";
@@ -42,7 +42,7 @@ const resolvers = {
   Customer: { __resolveReference: ({ id }) => customer(id) },
 };
 
-/** Serves it on a free port. */
+/** Serves the subgraph on a free port. */
 export async function serveCustomers() {
   const schema = buildSubgraphSchema({ typeDefs: parse(CUSTOMERS_SDL), resolvers });
   const server = http.createServer(createHandler({ schema }));

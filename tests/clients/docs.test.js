@@ -1,4 +1,4 @@
-// The documentation is true: its commands and snippets are executed, its links lead somewhere, and its tables are complete.
+// Checks the documentation: runs its commands and snippets, follows its links, and compares its tables with the program.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -15,14 +15,14 @@ import { PROGRAM } from "./server.js";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-/** How many blocks need what no test has, such as Docker. Each says what. */
+/** The number of blocks that need something that tests do not have, such as Docker. Each block says what. */
 const NOT_RUN = 5;
 
 const pages = await readPages();
 const page = (name) => pages.find((page) => page.name === name);
 
 for (const page of pages.filter(({ blocks }) => blocks.length > 0)) {
-  test(`${page.name} works as it stands`, async (t) => {
+  test(`the snippets of ${page.name} work`, async (t) => {
     const session = await openSession(page);
     t.after(() => session.close());
     const isVariables = (block) => block && "variables" in block.attributes;
@@ -42,7 +42,7 @@ for (const page of pages.filter(({ blocks }) => blocks.length > 0)) {
   });
 }
 
-test("few blocks are not run", () => {
+test("only known blocks are not run", () => {
   const count = pages.flatMap(({ blocks }) => blocks).filter(({ attributes }) => "not-run" in attributes).length;
   assert.equal(count, NOT_RUN);
 });

@@ -1,4 +1,4 @@
-// Random documents that a schema permits, as text.
+// Random valid documents for a schema, as text.
 
 import {
   doTypesOverlap,
@@ -16,10 +16,10 @@ import {
 
 import { STRINGS, Values } from "./values.js";
 
-/** Selection sets within each other, fragments aside. */
+/** The maximum nesting of selection sets, not counting fragments. */
 const DEPTH = 3;
 
-/** Names that a lenient reader could mistake for something else. */
+/** Names that a lenient parser could mistake for keywords. */
 const NAMES = ["on", "query", "fragment", "true", "null", "_", "A1", "type", "input"];
 
 /** A random document. */
@@ -32,15 +32,15 @@ class Writer {
   #random;
   #values;
   #constants;
-  /** Complete fragments: they may be spread. */
+  /** Complete fragments, which may be spread. */
   #fragments = [];
-  /** The variables of all operations. Their names are those of the document, because operations share fragments. */
+  /** The variables of all operations. Their names are unique in the document, because operations share fragments. */
   #variables = [];
-  /** Those that the operation or fragment uses that is being written. */
+  /** The variables that the current operation or fragment uses. */
   #used = new Set();
-  /** The field, with its arguments, that each response key stands for: fields with the same key can be merged. */
+  /** The field and arguments of each response key. Fields with the same key must be mergeable. */
   #keys = new Map();
-  /** The fields with arguments that have been written, by type and name: some are written again. */
+  /** The fields with arguments written so far, by type and name. Some are repeated. */
   #written = new Map();
 
   constructor(schema, random) {
@@ -67,7 +67,7 @@ class Writer {
     return `${this.#description()}${kind} ${name}${variables} ${text}`;
   }
 
-  /** What a function writes, and the variables that it uses. */
+  /** Runs a function that writes text. Returns the text and the variables that it uses. */
   #scope(write) {
     const outer = this.#used;
     this.#used = new Set();
@@ -101,7 +101,7 @@ class Writer {
     return `...${condition ? `on ${condition}` : ""}${this.#directives()} ${this.#set(condition ?? type, depth - 1)}`;
   }
 
-  /** A type that objects of another type can be of. */
+  /** A type condition that is possible for objects of a type. */
   #condition(type) {
     const types = Object.values(this.#schema.getTypeMap()).filter(isCompositeType);
     return this.#random.pick(types.filter((other) => doTypesOverlap(this.#schema, type, other)));
@@ -118,7 +118,7 @@ class Writer {
   #fragment(type, depth) {
     const condition = this.#condition(type);
     const { text: set, used } = this.#scope(() => this.#set(condition, depth - 1));
-    // No fragment may be called "on".
+    // "on" is not a valid fragment name.
     const name = this.#name(this.#fragments.length).replace(/^on$/, "On");
     const text = `${this.#description()}fragment ${name} on ${condition} ${set}`;
     const fragment = { name, type: condition, text, used };
@@ -158,7 +158,7 @@ class Writer {
     return texts.length ? `(${texts.join(" ")})` : "";
   }
 
-  /** A field with its arguments, and an alias if its name stands for others already. */
+  /** A field with its arguments, and an alias if its name is in use for different arguments. */
   #key(name, call) {
     const isFree = (key) => (this.#keys.get(key) ?? call) === call;
     let key = this.#random.chance(0.8) ? name : this.#random.pick(NAMES);
@@ -175,7 +175,7 @@ class Writer {
     return names.map((name) => ` @${name}${this.#arguments(this.#schema.getDirective(name).args)}`).join("");
   }
 
-  /** A variable that may stand where a type is expected. */
+  /** A variable that is valid at a position of this type. */
   #variable(expected) {
     const random = this.#random;
     const known = this.#variables.filter((variable) => variable.expected === String(expected));
@@ -188,7 +188,7 @@ class Writer {
     const random = this.#random;
     const nullable = getNullableType(expected);
     const text = `$${this.#name(this.#variables.length)}`;
-    // A default value that is not null makes up for a type that can be null.
+    // A nullable variable with a non-null default is valid at a non-null position.
     const isNonNull = random.chance(isNonNullType(expected) ? 0.6 : 0.2);
     const needsDefault = isNonNullType(expected) && !isNonNull;
     const constant = isNonNull || needsDefault ? this.#constants.present(nullable) : this.#constants.any(nullable);

@@ -1,4 +1,4 @@
-// Faults of documents: random changes of a parsed document, after which most documents are invalid, but not all.
+// Random changes to a parsed document. Most make it invalid, but not all.
 
 import {
   getNamedType,
@@ -20,7 +20,7 @@ const SELECTIONS = [Kind.FIELD, Kind.FRAGMENT_SPREAD, Kind.INLINE_FRAGMENT];
 const DEFINITIONS = [Kind.OPERATION_DEFINITION, Kind.FRAGMENT_DEFINITION];
 const VALUES = [Kind.INT, Kind.FLOAT, Kind.STRING, Kind.BOOLEAN, Kind.NULL, Kind.ENUM, Kind.LIST, Kind.OBJECT, Kind.VARIABLE];
 
-/** What can be left out, and what can be there twice. */
+/** Nodes that can be removed or duplicated. */
 const PARTS = {
   definition: DEFINITIONS,
   variable: [Kind.VARIABLE_DEFINITION],
@@ -51,7 +51,7 @@ const ADDED_DEFINITIONS = [
   ...["input I { a: Int }", "enum E { A }", "directive @d on FIELD", "schema { query: Query }", "extend schema @nope"],
 ];
 
-/** Every fault, by what it is. Each answers whether the document has a place for it. */
+/** All faults, by name. Each returns whether the document had a node that it applies to. */
 const FAULTS = {
   "other field": at([Kind.FIELD], ({ node, schema, random }) => (node.name = named(random.pick(fieldNames(schema))))),
   "other alias": at([Kind.FIELD], ({ node, find, random }) => {
@@ -143,19 +143,19 @@ for (const [name, kinds] of Object.entries(PARTS)) {
   FAULTS[`${name} twice`] = at(kinds, ({ node, list }) => list.push(structuredClone(node)));
 }
 
-/** The faults that make a field differ from another one. */
+/** The faults that make a field differ from another with the same response key. */
 const DIFFERENCES = [
   ...["other field", "other alias", "other value", "variable for a value", "list for a value", "item added", "item left out"],
   ...["argument left out", "input field left out", "selection left out", "directive left out"],
   ...["arguments in other order", "input fields in other order"],
 ];
 
-/** Gives a document a random fault. Returns its name. */
+/** Applies a random fault to a document. Returns its name. */
 export function spoil(document, schema, random, faults = Object.keys(FAULTS)) {
   return random.shuffle(faults).find((fault) => FAULTS[fault](document, schema, random));
 }
 
-/** A fault of a node of some kinds. */
+/** Creates a fault that changes a random node of these kinds. */
 function at(kinds, change) {
   return (root, schema, random) => {
     const find = (kinds) => places(root, schema, kinds);
@@ -165,13 +165,13 @@ function at(kinds, change) {
   };
 }
 
-/** The nodes of some kinds, each with the list that it is in and the type that it selects from. */
+/** The nodes of these kinds, each with the list that contains it and its parent type. */
 function places(root, schema, kinds) {
   const found = [];
   const types = new TypeInfo(schema);
   const visitor = {
     enter(node, key, parent) {
-      // The variable that a definition defines is not a value.
+      // The name in a variable definition is not a value.
       const isFound = kinds.includes(node.kind) && key !== "variable";
       if (isFound) found.push({ node, list: parent, type: types.getParentType() });
     },
@@ -180,7 +180,7 @@ function places(root, schema, kinds) {
   return found;
 }
 
-/** Repeats a field with a fault in it: beside it, or in a fragment. */
+/** Repeats a field with a fault in the copy, next to it or in a fragment. */
 function repeat({ node, list, root, type, schema, random }) {
   const set = selectionSet([structuredClone(node)]);
   spoil(set, schema, random, DIFFERENCES);
@@ -193,7 +193,7 @@ function repeat({ node, list, root, type, schema, random }) {
   }
 }
 
-/** The fields of a selection set, those of its inline fragments too. */
+/** The fields of a selection set, including those in inline fragments. */
 function neighbours({ selections }) {
   return selections.flatMap((selection) => {
     if (selection.kind === Kind.INLINE_FRAGMENT) return neighbours(selection.selectionSet);
@@ -201,7 +201,7 @@ function neighbours({ selections }) {
   });
 }
 
-/** A field of a type, with the same response key all the way down. */
+/** A field of a type, with the same response key at each level. */
 function keyed(type, random, depth) {
   if (depth === 0) return "k: __typename";
   const field = random.pick(Object.values(type.getFields()));
@@ -239,7 +239,7 @@ function definitions(text) {
   return parse(text, { noLocation: true }).definitions;
 }
 
-/** Turns a node into another one. */
+/** Replaces a node by another. */
 function become(node, other) {
   for (const key of Object.keys(node)) delete node[key];
   Object.assign(node, other);

@@ -1,4 +1,4 @@
-// The graph as a part of a larger one: composed with a graph of customers, and run by a gateway.
+// Promolink as a subgraph: composed with a subgraph of customers, and executed by a gateway.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -41,7 +41,7 @@ test("the graph composes with a graph of customers", async (t) => {
     assert.deepEqual(schema.getType("Role").getValues().map(({ name }) => name), ["OWNER", "GUEST"]);
   });
 
-  await t.test("without what is the operator's, for a public supergraph", () => {
+  await t.test("without the fields of operators, for a public supergraph", () => {
     const { errors, publicSdl } = composeSchemaContract(parts, { include: new Set(), exclude: new Set(["admin"]) }, true);
     assert.equal(errors, undefined);
     const schema = buildSchema(publicSdl);
@@ -59,7 +59,7 @@ test("the graph composes with a graph of customers", async (t) => {
   });
 });
 
-test("a gateway runs it", async (t) => {
+test("a gateway executes it", async (t) => {
   const server = await serve(["admin", "service", "storefront"], { RUST_LOG: "warn,promolink::sql=debug" });
   t.after(() => server.stop());
   const customers = await serveCustomers();
@@ -73,7 +73,7 @@ test("a gateway runs it", async (t) => {
       buildService: ({ url }) =>
         new RemoteGraphQLDataSource({
           url,
-          // What a gateway must forward.
+          // The header that a gateway must forward.
           willSendRequest({ request, context }) {
             if (context.authorization) request.http.headers.set("authorization", context.authorization);
           },
@@ -97,24 +97,24 @@ test("a gateway runs it", async (t) => {
       { input: { customerId, code, mode: "DISCOUNT" } },
     );
 
-  await t.test("links through it, and joins the customer's name", async () => {
+  await t.test("links a code, and joins the customer's name", async () => {
     const { data, errors } = await link(service, 1, "code-1");
     assert.equal(errors, undefined);
     assert.equal(data.linkPromotionCode.code, "CODE-1");
     assert.deepEqual({ ...data.linkPromotionCode.customer }, { id: "1", name: "Customer 1" });
   });
 
-  await t.test("passes on what failed, with its code", async () => {
+  await t.test("returns errors with their codes", async () => {
     const code = async (response) => (await response).errors[0].extensions.code;
     assert.equal(await code(link(service, 2, "CODE-1")), "CODE_ALREADY_LINKED");
     assert.equal(await code(link(service, 2, "NO-SUCH-CODE")), "CODE_NOT_FOUND");
-    assert.equal(await code(link(storefront, 2, "NO-SUCH-CODE")), "FORBIDDEN", "customer is not a storefront's to read");
+    assert.equal(await code(link(storefront, 2, "NO-SUCH-CODE")), "FORBIDDEN", "storefronts may not read customer");
     assert.equal(await code(link(undefined, 2, "CODE-2")), "UNAUTHENTICATED");
     const [error] = (await link(service, -1, "CODE-2")).errors;
     assert.deepEqual([error.extensions.code, error.extensions.field], ["INVALID_INPUT", "customerId"]);
   });
 
-  await t.test("reads the names and wallets of 100 customers by one statement", async () => {
+  await t.test("reads the wallets of 100 customers with one statement each for promotions and redemptions", async () => {
     const links = numbers.map((number) => ({ customerId: number, code: `CODE-${number}`, mode: "DISCOUNT" }));
     const linking = "mutation($input: [LinkPromotionCodeInput!]!) { linkPromotionCodes(input: $input) { error { code } } }";
     assert.equal((await call(server, service, linking, { input: links })).errors, undefined);
@@ -135,7 +135,7 @@ test("a gateway runs it", async (t) => {
     assert.equal(count, 2, "the wallets, and their redemptions");
   });
 
-  await t.test("keeps the largest number exact", async () => {
+  await t.test("keeps the largest customer id exact", async () => {
     const { data, errors } = await link(service, "9007199254740991", "FREE");
     assert.equal(errors, undefined);
     assert.equal(data.linkPromotionCode.customerId, 9007199254740991);

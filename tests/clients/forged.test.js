@@ -1,6 +1,5 @@
-// Requests that another site's page can make a visitor's browser send, which asks the server first (CORS preflight)
-// only about those that no plain link or form could make. `promolink dev` asks nobody for a credential, so that nothing
-// but the form of such a request tells it from one of the API's own.
+// Cross-site request forgery: requests that another site's page can send from a visitor's browser without a CORS preflight.
+// `promolink dev` requires no credential, so only the form of such a request distinguishes it from a legitimate one.
 
 import assert from "node:assert/strict";
 import http from "node:http";
@@ -31,9 +30,9 @@ const POSTS = [
   ["application/graphql", "application/graphql", MUTATION],
   ["a simple HTML form", "application/x-www-form-urlencoded", FORM],
   ["a simple HTML form of parts", "multipart/form-data; boundary=cut", parts({ query: MUTATION, variables: "{}" })],
-  // graphql-multipart-request-spec: the form in which some servers take files.
+  // graphql-multipart-request-spec, in which some servers accept files.
   ["a form with operations and map", "multipart/form-data; boundary=cut", parts({ operations: BODY, map: "{}" })],
-  // enctype=text/plain writes name=value: what stands in a field's name and value can make that JSON.
+  // enctype=text/plain sends name=value. A suitable name and value make that JSON.
   ["an HTML form that spells JSON", "text/plain", `${BODY.slice(0, -1)},"ignored":"=x"}\r\n`],
 ];
 
@@ -42,13 +41,13 @@ const GETS = [
   ["the mutation of a document with a query", { query: `query Harmless { __typename } ${MUTATION}`, operationName: "Forged" }],
 ];
 
-test("no other site's page can make a browser write", async (t) => {
+test("pages of other sites can't make a browser write", async (t) => {
   const server = await dev();
   t.after(() => server.stop());
   const before = await campaigns(server);
 
   for (const [name, type, body] of POSTS) {
-    await t.test(`POST of ${name} is refused and writes nothing`, async () => {
+    await t.test(`POST of ${name} is rejected and writes nothing`, async () => {
       const headers = type === undefined ? {} : { "content-type": type };
       const { status } = await send(server, "POST", server.url, headers, body);
       assert.equal(status, 415);
@@ -57,7 +56,7 @@ test("no other site's page can make a browser write", async (t) => {
   }
 
   for (const [name, parameters] of GETS) {
-    await t.test(`GET of ${name} is refused and writes nothing`, async () => {
+    await t.test(`GET of ${name} is rejected and writes nothing`, async () => {
       const url = `${server.url}?${new URLSearchParams(parameters)}`;
       const { status, headers } = await send(server, "GET", url, { accept: "text/html,*/*;q=0.8" });
       assert.equal(status, 405);
@@ -66,13 +65,13 @@ test("no other site's page can make a browser write", async (t) => {
     });
   }
 
-  await t.test("a POST with the parameters in its query string is refused and writes nothing", async () => {
+  await t.test("a POST with the parameters in its query string is rejected and writes nothing", async () => {
     const { status } = await send(server, "POST", `${server.url}?${FORM}`, { "content-type": "text/plain" }, "");
     assert.equal(status, 415);
     assert.deepEqual(await campaigns(server), before);
   });
 
-  await t.test("a browser that asks whether a site may send JSON gets no permission", async () => {
+  await t.test("the preflight of another site gets no permission to send JSON", async () => {
     const { headers } = await send(server, "OPTIONS", server.url, {
       "access-control-request-method": "POST",
       "access-control-request-headers": "content-type",
@@ -81,14 +80,14 @@ test("no other site's page can make a browser write", async (t) => {
   });
 
   // Without this the tests above could pass because the mutation itself fails.
-  await t.test("the same mutation writes when it is sent as the API has it", async () => {
+  await t.test("the same mutation writes when it is sent as documented", async () => {
     const { status } = await send(server, "POST", server.url, { "content-type": "application/json" }, BODY);
     assert.equal(status, 200);
     assert.equal((await campaigns(server)).length, before.length + 1);
   });
 });
 
-/** Sends a request as it is, as a browser does for another site's page; `fetch` would add a content type. */
+/** Sends a request as a browser does for another site's page. `fetch` would add a content type. */
 function send(server, method, url, headers, body) {
   const origin = "https://elsewhere.example";
   const request = http.request(url, { method, headers: { origin, "sec-fetch-site": "cross-site", ...headers } });

@@ -1,4 +1,4 @@
-// The GraphiQL page in a real browser, served by a real server: it needs nothing from elsewhere, and all of it works.
+// GraphiQL in a real browser, served by a real server: everything works, and it loads nothing from other hosts.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -20,7 +20,7 @@ const RESULT = ".result-window";
 
 const origin = (server) => new URL(server.url).origin;
 
-/** What is shown as the result. The editor writes blanks that are no blanks. */
+/** The displayed result. The editor displays spaces as no-break spaces. */
 const shown = async (page) => (await page.locator(`${RESULT} .view-lines`).innerText()).replaceAll("\u00a0", " ");
 
 const tab = (page, name) => page.locator(".graphiql-tab-button", { hasText: name });
@@ -36,7 +36,7 @@ test("GraphiQL", async (t) => {
   const server = await dev();
   t.after(() => server.stop());
 
-  await t.test("opens with a link that works, and needs nothing from elsewhere", async () => {
+  await t.test("opens with a mutation that works, and loads nothing from other hosts", async () => {
     const { page, wrong } = await openGraphiql(browser, origin(server));
     await page.goto(`${origin(server)}/`);
     assert.equal(new URL(page.url()).pathname, "/graphiql");
@@ -49,7 +49,7 @@ test("GraphiQL", async (t) => {
     assert.deepEqual(wrong, []);
   });
 
-  await t.test("has a tab for each of the main jobs, which works on the demo data", async () => {
+  await t.test("has a tab for each main task, which works on the demo data", async () => {
     const { page, wrong } = await openGraphiql(browser, origin(server), { colorScheme: "dark" });
     await page.goto(`${origin(server)}/graphiql`);
     await loaded(page);
@@ -133,7 +133,7 @@ test("GraphiQL", async (t) => {
     assert.deepEqual(wrong, []);
   });
 
-  await t.test("may be called by pages of this machine, and by no others", async () => {
+  await t.test("may be called by pages of loopback origins only", async () => {
     const pages = createServer((_, response) => response.setHeader("content-type", "text/html").end("<p>A page</p>"));
     await once(pages.listen(0, "localhost"), "listening");
     t.after(() => pages.close());
@@ -147,7 +147,7 @@ test("GraphiQL", async (t) => {
     const { port } = pages.address();
     await page.goto(`http://localhost:${port}/`);
     assert.deepEqual(await page.evaluate(ask, server.url), { data: { __typename: "Query" } });
-    // The browser takes it to this machine too, but it is another name.
+    // The browser resolves this name to loopback as well, but it is not a loopback origin.
     await page.goto(`http://shop.localhost:${port}/`);
     assert.equal(await page.evaluate(ask, server.url), "TypeError");
   });
@@ -160,13 +160,13 @@ test("GraphiQL", async (t) => {
     await page.locator(RESULT).getByText("promotionName").waitFor();
     const [editors, result] = await Promise.all([page.locator(QUERY), page.locator(RESULT)].map((it) => it.boundingBox()));
     assert.ok(editors.width > 280 && result.width > 280, JSON.stringify([editors, result]));
-    assert.ok(result.y >= editors.y + editors.height, "the result stands below");
+    assert.ok(result.y >= editors.y + editors.height, "the result is below the editors");
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 400);
     await screenshot(page, "graphiql-phone");
     assert.deepEqual(wrong, []);
   });
 
-  await t.test("keeps files that never change, and asks whether the page did", async () => {
+  await t.test("caches files that never change, and revalidates the page", async () => {
     const page = await fetch(`${origin(server)}/graphiql`);
     assert.equal(page.headers.get("cache-control"), "no-cache");
     const etag = page.headers.get("etag");
@@ -186,14 +186,14 @@ test("GraphiQL", async (t) => {
   });
 });
 
-test("GraphiQL of a server that wants a credential", async (t) => {
+test("GraphiQL of a server that requires a credential", async (t) => {
   const browser = await browse();
   t.after(() => browser.close());
   const server = await serve(["service"], { PROMOLINK_GRAPHIQL: "on" });
   t.after(() => server.stop());
   const key = server.keys.service;
 
-  await t.test("takes it in one tab for all, and keeps it only if told to", async () => {
+  await t.test("takes it in one tab for all, and stores it only if the settings say so", async () => {
     const { page } = await openGraphiql(browser, origin(server));
     await page.goto(`${origin(server)}/graphiql`);
     await loaded(page);
@@ -209,7 +209,7 @@ test("GraphiQL of a server that wants a credential", async (t) => {
     await page.locator(QUERY).getByText("Wallet", { exact: true }).waitFor();
     assert.deepEqual((await play(page, "Wallet")).data.customerPromotions.nodes, []);
     const kept = () => page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
-    // What is typed is stored after a moment.
+    // Typed text is stored after a moment.
     await page.waitForTimeout(1500);
     assert.ok(!(await kept()).includes(key));
 
@@ -220,7 +220,7 @@ test("GraphiQL of a server that wants a credential", async (t) => {
     await page.waitForFunction((key) => JSON.stringify({ ...localStorage }).includes(key), key);
   });
 
-  await t.test("is not there unless it was asked for", async () => {
+  await t.test("is off by default", async () => {
     const plain = await serve([]);
     t.after(() => plain.stop());
     for (const path of ["/", "/graphiql"]) assert.equal((await fetch(`${origin(plain)}${path}`)).status, 404);

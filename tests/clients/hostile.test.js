@@ -1,4 +1,4 @@
-// Clients that mean no good: each gets an answer or is cut off, and a client beside them is served all the while.
+// Hostile clients: each gets a response or is disconnected, and other clients are served meanwhile.
 
 import assert from "node:assert/strict";
 import net from "node:net";
@@ -9,24 +9,24 @@ import { dev } from "./server.js";
 
 const QUERY = JSON.stringify({ query: "{ __typename }" });
 
-/** How long a request may take this server, which is a debug build, in milliseconds. A release build is ten times faster. */
+/** The maximum duration of a request to a debug build, in milliseconds. A release build is ten times faster. */
 const ANSWERED_WITHIN = 1000;
-/** A server that is slow for other reasons must not fail the tests: the fastest of so many attempts counts. */
+/** The number of attempts, of which the fastest counts: a busy machine must not fail the tests. */
 const ATTEMPTS = 5;
-/** When a client that dawdles must be gone. The server gives a request 30 seconds. */
+/** The time after which a slow client must be disconnected. The server permits a request 30 seconds. */
 const CUT_OFF_WITHIN = 36_000;
-/** How many dawdle at once, in each way. */
+/** The number of concurrent slow clients of each kind. */
 const CROWD = 20;
 
 const big = JSON.stringify({ query: "{ __typename }", extensions: { filler: "x".repeat(10e6) } });
 const json = { "content-type": "application/json" };
 const bytes = (...parts) => Buffer.concat(parts.map((part) => Buffer.from(part)));
 
-/** Name, the statuses that will do, and the request. */
+/** Name, accepted statuses, and request. */
 const REQUESTS = [
   ["a body of 10 MB", [413], { headers: json, body: big }],
   ["a body of 10 MB of unknown length", [413], { headers: json, body: () => new Blob([big]).stream(), duplex: "half" }],
-  // In a comment, where a lenient reader would not notice.
+  // In a comment, which a lenient parser would skip.
   ["invalid UTF-8 in the document", [400], { headers: json, body: bytes('{"query":"{ __typename } #', [0xc3, 0x28], '"}') }],
   ["a body of random bytes", [400], { headers: json, body: bytes([0x80, 0xff, 0xfe, 0x00, 0xc0]) }],
   ["a body in UTF-16", [400, 415], { headers: json, body: Buffer.from(QUERY, "utf16le") }],
@@ -35,7 +35,7 @@ const REQUESTS = [
 
 const HEAD = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
 
-/** Name, what is sent at once, and what is sent after it, a byte a second, over and over. */
+/** Name, what is sent immediately, and what is then sent repeatedly, one byte a second. */
 const DAWDLERS = [
   ["requests, and read no answer", 20, "\r\n"],
   ["a body, a byte a second", `${HEAD}content-length: 200000\r\n\r\n`, "x"],
@@ -52,7 +52,7 @@ test("hostile clients", async (t) => {
   t.after(() => console.table(table));
 
   for (const [name, statuses, request] of REQUESTS) {
-    await t.test(`${name} is refused at once`, async () => {
+    await t.test(`${name} is rejected immediately`, async () => {
       const attempts = [];
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) attempts.push(await post(server, request));
       const fastest = Math.min(...attempts.map(({ milliseconds }) => milliseconds));
@@ -63,24 +63,24 @@ test("hostile clients", async (t) => {
     });
   }
 
-  await t.test("clients that dawdle", { concurrency: true }, async (t) => {
+  await t.test("slow clients", { concurrency: true }, async (t) => {
     const over = new AbortController();
     const neighbour = beside(server, over.signal);
-    // Its failure is reported where it is awaited.
+    // Its failure is reported where it is awaited, below.
     neighbour.catch(() => {});
     const dawdlers = DAWDLERS.map(([name, first, then]) =>
-      t.test(`${CROWD} clients that send ${name} are cut off`, async () => {
+      t.test(`${CROWD} clients that send ${name} are disconnected`, async () => {
         const text = typeof first === "string" ? first : (await largeRequest(server)).repeat(first);
         const reads = text === first;
         const crowd = await Promise.all(Array.from({ length: CROWD }, () => dawdle(server, text, then, reads)));
         const slowest = crowd.reduce((one, other) => (one.milliseconds > other.milliseconds ? one : other));
         table.push({ client: `${name} (${CROWD} of them)`, ...slowest });
-        assert.notEqual(slowest.answer, "still there");
+        assert.notEqual(slowest.answer, "still connected");
       }),
     );
     await Promise.all(dawdlers);
     over.abort();
-    await t.test("a client beside them is served all the while", async () => {
+    await t.test("other clients are served meanwhile", async () => {
       const times = (await neighbour).sort((a, b) => a - b);
       const [median, slowest] = [times[times.length >> 1], times.at(-1)];
       table.push({ client: `the one beside them, ${times.length} times`, answer: 200, milliseconds: median, slowest });
@@ -92,8 +92,8 @@ test("hostile clients", async (t) => {
 });
 
 /**
- * Posts as any JavaScript app does, with `fetch`, which sees no answer (but EPIPE or ECONNRESET) if the server closes the
- * connection while the body is still on its way.
+ * Posts with `fetch`, as a JavaScript app does. `fetch` sees no response (but EPIPE or ECONNRESET) if the server closes the
+ * connection while the body is being sent.
  */
 async function post(server, { body, ...request }) {
   const start = performance.now();
@@ -111,14 +111,14 @@ async function post(server, { body, ...request }) {
   }
 }
 
-/** A request whose answer is more than a megabyte. */
+/** A request whose response is more than a megabyte. */
 async function largeRequest(server) {
   const page = await (await fetch(new URL("/graphiql", server.url))).text();
   const [, file] = /src="\.(\/graphiql\/[^"]+)"/.exec(page);
   return `GET ${file} HTTP/1.1\r\nhost: localhost\r\naccept-encoding: identity\r\n\r\n`;
 }
 
-/** Sends a byte a second until the server has enough. */
+/** Sends a byte a second until the server responds or disconnects. */
 function dawdle(server, first, then, reads) {
   const { hostname, port } = new URL(server.url);
   const start = performance.now();
@@ -133,16 +133,16 @@ function dawdle(server, first, then, reads) {
       resolve({ answer, milliseconds: Math.round(performance.now() - start) });
     };
     const sending = setInterval(() => then && socket.write(then[sent++ % then.length]), 1000);
-    const giveUp = setTimeout(() => done("still there"), CUT_OFF_WITHIN);
+    const giveUp = setTimeout(() => done("still connected"), CUT_OFF_WITHIN);
     const ended = () => done(/^HTTP\/1.1 (\d+)/.exec(received)?.[1] ?? "closed");
-    // A write after the server has closed is an error, and as good an end.
+    // A write after the server closed the connection fails, which is as good.
     if (reads) socket.on("data", (data) => (received += data));
     socket.on("end", ended).on("error", ended);
     socket.write(first);
   });
 }
 
-/** Asks the server again and again. Answers with how long each time took. */
+/** Sends requests repeatedly. Returns the duration of each. */
 async function beside(server, signal) {
   const times = [];
   while (!signal.aborted) {

@@ -4,7 +4,7 @@ import { readFile, readdir } from "node:fs/promises";
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** README.md, the others beside it, and docs/. */
+/** README.md, the other pages of the root directory, and those of docs/. */
 export async function readPages() {
   const markdown = async (folder) => (await readdir(new URL(folder, ROOT))).filter((name) => name.endsWith(".md"));
   const names = [...(await markdown("./")), ...(await markdown("docs/")).map((name) => `docs/${name}`)];
@@ -37,7 +37,7 @@ function readPage(name, text) {
   };
 }
 
-/** What stands behind the fence: a language, and attributes such as `file=codes.csv`. */
+/** Parses the info string of a fence: a language, and attributes such as `file=codes.csv`. */
 function info(text) {
   const [language] = text.trim().split(/\s/, 1);
   const rest = text.trim().slice(language.length);
@@ -48,7 +48,7 @@ function info(text) {
   return { language, attributes };
 }
 
-/** The names by which GitHub links to headings. */
+/** GitHub's anchors of the headings. */
 function anchors(lines) {
   const seen = new Map();
   return lines.flatMap((line) => {

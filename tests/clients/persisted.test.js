@@ -18,7 +18,7 @@ const LINK = gql`mutation Link($input: LinkPromotionCodeInput!) { linkPromotionC
 
 const sha256 = (text) => createHash("sha256").update(text).digest("hex");
 
-/** A client that notes what it sends: the method, and whether the text of the document comes along. */
+/** A client that records what it sends: the method, and whether the request contains the text of the document. */
 function connect(server, useGETForHashedQueries) {
   const sent = [];
   const noted = (url, options) => {
@@ -44,7 +44,7 @@ test("Apollo Client's automatic persisted queries", async (t) => {
   t.after(() => server.stop());
   await makeCodes(server, server.keys.admin, ["HASHED"]);
 
-  await t.test("send the text once, by POST", async () => {
+  await t.test("send the text once, with POST", async () => {
     const client = connect(server, false);
     assert.deepEqual(await client.wallet(7), []);
     assert.equal((await client.link(7, "hashed")).data.linkPromotionCode.code, "HASHED");
@@ -53,14 +53,14 @@ test("Apollo Client's automatic persisted queries", async (t) => {
     client.stop();
   });
 
-  await t.test("send the hash alone, by GET", async () => {
+  await t.test("send only the hash, with GET", async () => {
     const client = connect(server, true);
     assert.deepEqual(await client.wallet(7), ["HASHED"]);
     assert.deepEqual(client.sent, ["GET hash"]);
     client.stop();
   });
 
-  await t.test("fall back to plain documents where the server accepts none of them", async (t) => {
+  await t.test("send whole documents if the server does not accept automatic persisted queries", async (t) => {
     const folder = await mkdtemp(join(tmpdir(), "promolink-documents-"));
     t.after(() => rm(folder, { recursive: true }));
     const manifest = join(folder, "documents.json");

@@ -1,4 +1,4 @@
-// A throw-away PostgreSQL server.
+// A temporary PostgreSQL server.
 
 import { execFile } from "node:child_process";
 import { chown, mkdtemp, readdir, rm } from "node:fs/promises";
@@ -8,12 +8,12 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** Starts one on a port of loopback, where any password is right. Its superuser is postgres. */
+/** Starts a server on a loopback port that accepts any password. Its superuser is postgres. */
 export async function startPostgres(port) {
   const versions = (await readdir("/usr/lib/postgresql")).sort((one, other) => one - other);
   const bin = `/usr/lib/postgresql/${versions.at(-1)}/bin`;
   const folder = await mkdtemp(join(tmpdir(), "promolink-postgres-"));
-  // It does not run as root.
+  // PostgreSQL refuses to run as root.
   const user = process.getuid() === 0 ? ["runuser", "-u", "postgres", "--"] : [];
   if (user.length) await chown(folder, Number((await run("id", ["-u", "postgres"])).stdout), -1);
   const data = join(folder, "data");

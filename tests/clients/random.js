@@ -1,4 +1,4 @@
-// Random choices that can be repeated: the same seed gives the same ones.
+// Reproducible random choices: the same seed gives the same choices.
 
 /** The generator mulberry32. */
 export class Random {

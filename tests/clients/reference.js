@@ -1,4 +1,4 @@
-// What graphql-js, the reference implementation, says of a document.
+// The verdict of graphql-js, the reference implementation, on a document.
 
 import { readFile } from "node:fs/promises";
 
@@ -18,20 +18,20 @@ import {
   visit,
 } from "graphql";
 
-/** What the schema that is executed has besides schema.graphql, for gateways. */
+/** The definitions for gateways that the executed schema has in addition to schema.graphql. */
 const FEDERATION = `
   extend type Query { _entities(representations: [_Any!]!): [_Entity]! }
   scalar _Any
   union _Entity = Campaign | Customer | Promotion`;
 
-/** The rules of the specification. The recommended ones, which limit introspection, are graphql-js's own. */
+/** The specification's rules, without graphql-js's own recommendations, which limit introspection. */
 const RULES = [...specifiedRules.filter((rule) => !recommendedRules.includes(rule)), operationTypeExists];
 
 /** The schema, with what graphql-js 16 needs to follow the specification of September 2025. */
 export async function readSchema() {
   const schema = buildSchema((await readFile(new URL("../../schema.graphql", import.meta.url), "utf8")) + FEDERATION);
   assertValidSchema(schema);
-  // Deprecated directives are of a later draft.
+  // Deprecating directives is part of a later draft.
   delete __Directive.getFields().isDeprecated;
   delete __Directive.getFields().deprecationReason;
   __Schema.getFields().directives.args = [];
@@ -42,8 +42,8 @@ export async function readSchema() {
 }
 
 /**
- * What is wrong with a document, and its first operation, if it can be read. Block strings become strings: graphql-js
- * takes the two for different arguments, even with the same value (5.3.2).
+ * Returns the errors of a document and, if it parses, its first operation. Block strings become strings: graphql-js
+ * considers the two different arguments, even with the same value (5.3.2).
  */
 export function judge(schema, text) {
   try {
@@ -56,7 +56,7 @@ export function judge(schema, text) {
   }
 }
 
-/** The schema has operations of the type (5.2.1.1): graphql-js 16 has no such rule. */
+/** The schema supports the type of each operation (5.2.1.1), for which graphql-js 16 has no rule. */
 function operationTypeExists(context) {
   return {
     OperationDefinition(node) {

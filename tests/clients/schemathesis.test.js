@@ -1,4 +1,4 @@
-// Schemathesis makes up documents from the schema, valid ones and broken ones: none of them may break the server.
+// Schemathesis generates valid and invalid documents from the schema. None may break the server.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -10,7 +10,7 @@ import test from "node:test";
 
 import { serve } from "./server.js";
 
-// How many documents for each query and mutation. A thorough run takes 500.
+// The number of documents for each query and mutation. A thorough run takes 500.
 const EXAMPLES = process.env.PROMOLINK_EXAMPLES ?? "100";
 
 const NO_LIMITS = ["operations", "links", "failed-links", "failed-links-per-customer"]
@@ -19,10 +19,10 @@ const NO_LIMITS = ["operations", "links", "failed-links", "failed-links-per-cust
 
 const part = (name) => new URL(`schemathesis/${name}`, import.meta.url).pathname;
 
-test("no document that schemathesis makes up breaks the server", async (t) => {
+test("no document that Schemathesis generates breaks the server", async (t) => {
   const server = await serve(["admin"], { PROMOLINK_LIMITS: NO_LIMITS });
   t.after(() => server.stop());
-  // It runs in a folder of its own, so that nothing is left in the source tree.
+  // It runs in a temporary directory, so that it leaves nothing in the source tree.
   const folder = await mkdtemp(join(tmpdir(), "promolink-schemathesis-"));
   t.after(() => rm(folder, { recursive: true }));
 
@@ -30,7 +30,7 @@ test("no document that schemathesis makes up breaks the server", async (t) => {
 
   console.table(outcomes);
   assert.equal(status, 0, report);
-  assert.equal(server.process.exitCode, null, "the server has ended");
+  assert.equal(server.process.exitCode, null, "the server ended");
   assert.doesNotMatch(await server.log(), /ERROR|panicked/);
 });
 
@@ -61,11 +61,11 @@ async function schemathesis(server, folder, names) {
   run.stdout.on("data", (chunk) => (report += chunk));
   run.stderr.on("data", (chunk) => (report += chunk));
   const [status] = await once(run, "close");
-  // If it couldn't begin, the report says why.
+  // If it could not start, the report says why.
   return { status, report, outcomes: JSON.parse(await readFile(outcomes, "utf8").catch(() => "{}")) };
 }
 
-/** Makes what schemathesis.toml names. */
+/** Creates the objects that schemathesis.toml names. */
 async function seed(server) {
   const campaign = { name: "seed", mode: "DISCOUNT", validTill: 4102444800000, maxRedemptionsPerLink: 1000 };
   const { id } = await execute(server, "CreateCampaign", campaign, "{ id }");

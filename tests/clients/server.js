@@ -1,4 +1,4 @@
-// The real server, as a process of its own on a free port, over a throw-away SQLite database.
+// Starts the real server as a process, on a free port, with a temporary SQLite database.
 
 import { spawn, execFile } from "node:child_process";
 import { once } from "node:events";
@@ -9,15 +9,15 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { promisify } from "node:util";
 
-// `tests/run` says which build to test; otherwise it is the one of `cargo build`.
+// `tests/run` sets the program to test. The default is the one that `cargo build` makes.
 export const PROGRAM = process.env.PROMOLINK_PROGRAM ?? new URL("../../target/debug/promolink", import.meta.url).pathname;
 
-/** `promolink dev`: nobody needs a credential, and there is demo data. */
+/** Starts `promolink dev`, which requires no credential and has demo data. */
 export function dev() {
   return start("dev");
 }
 
-/** `promolink serve` on an empty database, with keys of one organisation for the roles that are named. */
+/** Starts `promolink serve` on an empty database, with a key of one organisation for each of these roles. */
 export function serve(roles, environment = {}) {
   return start("serve", roles, environment);
 }
@@ -36,7 +36,7 @@ async function start(command, roles = [], more = {}) {
       url: `${await greeting(child, log)}/graphql`,
       keys,
       process: child,
-      /** What the server has logged. */
+      /** The log so far. */
       log: () => readFile(log.path, "utf8"),
       async stop() {
         child.kill("SIGKILL");
@@ -60,14 +60,14 @@ async function makeKeys(command, roles, environment) {
   return keys;
 }
 
-/** Waits until the server listens. Answers with its address. */
+/** Waits until the server listens. Returns its address. */
 async function greeting(child, log) {
   let text = "";
   for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
     text += chunk;
     const address = /http:\/\/[^/]+(?=\/graphql)/.exec(text);
     if (address) {
-      // What it prints later has to go somewhere, or a full pipe would stop it.
+      // Keep reading: a full pipe would block the server.
       child.stdout.resume();
       return address[0];
     }

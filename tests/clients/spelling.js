@@ -1,11 +1,11 @@
-// The spelling of documents: the same tokens in other words, and faults of syntax.
+// Random spellings of a document: the same tokens with other whitespace and escapes, and syntax errors.
 
 import { Lexer, Source, TokenKind } from "graphql";
 
-/** What may stand between tokens. */
+/** Ignored tokens, which may separate others. */
 const GAPS = [" ", "\n", "\t", "\r\n", "\r", ",", " , ,\n", "\ufeff", "#\n", '# } " """ \\ é\u{1F600}\u0007\n', "#\r"];
 
-/** Tokens, and what resembles one. */
+/** Valid tokens, and text that resembles one. */
 const PIECES = [
   ...["{", "}", "(", ")", "[", "]", ":", "=", "!", "|", "@", "$", "&", "...", "..", "."],
   ...["a", "on", "null", "true", "query", "fragment", "$a", "@skip", "1", '"x"', '"""x"""', '""', '""""'],
@@ -37,7 +37,7 @@ const WORDS = [
   ...["_", "__typename", "é"],
 ];
 
-/** The faults of syntax, by what they are. Each returns the changed tokens, or nothing if there is no place for it. */
+/** All syntax errors, by name. Each returns the changed tokens, or undefined if it applies to none. */
 const FAULTS = {
   "token left out": (tokens, random) => tokens.toSpliced(random.below(tokens.length), 1),
   "token twice": (tokens, random) => insert(tokens, random, random.pick(tokens)),
@@ -74,13 +74,13 @@ const FAULTS = {
   },
 };
 
-/** Tokens with a random fault, and what it is. */
+/** Tokens with a random syntax error, and its name. */
 export function misspell(tokens, random) {
   const changes = random.shuffle(Object.entries(FAULTS)).map(([fault, change]) => ({ fault, tokens: change(tokens, random) }));
   return changes.find((change) => change.tokens);
 }
 
-/** The tokens of a text, its strings in other spellings. */
+/** The tokens of a text, with strings spelled differently. */
 export function tokensOf(text, random) {
   const lexer = new Lexer(new Source(text));
   const tokens = [];
@@ -92,7 +92,7 @@ export function tokensOf(text, random) {
   return tokens;
 }
 
-/** A text with these tokens: plain, with as little as possible between them, or with all that may be there. */
+/** A text with these tokens, separated plainly, minimally, or by random ignored tokens. */
 export function join(tokens, random) {
   const gap = random.pick([
     () => " ",
@@ -103,7 +103,7 @@ export function join(tokens, random) {
   return tokens.map((token, index) => (index ? gap(tokens[index - 1], token) : "") + token).join("");
 }
 
-/** A string, some of its characters by their numbers. */
+/** A string, with some characters as escapes. */
 function string(value, random) {
   const spell = (character) => {
     const point = character.codePointAt(0).toString(16);

@@ -1,4 +1,4 @@
-// The server accepts a document exactly when graphql-js does: random documents, valid and invalid, are sent to it.
+// Sends random valid and invalid documents. The server must accept exactly those that graphql-js accepts.
 
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
@@ -15,19 +15,19 @@ import { dev } from "./server.js";
 import { join, misspell, tokensOf } from "./spelling.js";
 import { makeVariables } from "./values.js";
 
-// A run is repeated by its seed. A thorough run takes PROMOLINK_EXAMPLES=500.
+// PROMOLINK_SEED repeats a run. PROMOLINK_EXAMPLES=500 makes a thorough one.
 const SEED = Number(process.env.PROMOLINK_SEED ?? randomInt(2 ** 31));
 const DOCUMENTS = 30 * Number(process.env.PROMOLINK_EXAMPLES ?? "100");
 
-/** How many requests are under way at a time. */
+/** The number of concurrent requests. */
 const CONCURRENCY = 8;
-/** How many failures are shown. */
+/** The number of failures to show. */
 const SHOWN = 10;
 
-/** Answers that may reject what graphql-js accepts. */
+/** Messages with which the server may reject a document that graphql-js accepts. */
 const KNOWN = [
-  // apollo-compiler takes a list for a scalar to be a list of that scalar. No list is a Long or a Timestamp, so that the
-  // document fails in any case. Of an _Any, gateways send values of variables, which are not affected.
+  // apollo-compiler validates a list literal for a scalar as a list of that scalar. No list is a Long or a Timestamp, so the
+  // document fails in any case. Gateways send _Any values as variables, which are not affected.
   /^Expected value of type (Long|Timestamp|_Any)!, found null\.$/,
 ];
 
@@ -52,7 +52,7 @@ test("the documents that are accepted are those that graphql-js accepts", async 
 
   console.table(Object.fromEntries(Object.entries(counts).sort()));
   assert.ok(!failures.length, `${failures.length} documents failed\n\n${failures.slice(0, SHOWN).join("\n\n")}`);
-  assert.equal(server.process.exitCode, null, "the server has ended");
+  assert.equal(server.process.exitCode, null, "the server ended");
   const log = (await server.log()).split("\n");
   assert.deepEqual(log.filter((line) => /ERROR|panicked/.test(line)), []);
   const share = (outcome) => Object.values(counts).reduce((sum, count) => sum + count[outcome], 0) / DOCUMENTS;
@@ -60,17 +60,17 @@ test("the documents that are accepted are those that graphql-js accepts", async 
   assert.ok(share("limited") < 0.05, "too many documents exceed a limit");
 });
 
-/** Sends a random document twice. Compares the responses with the verdict of graphql-js, and with each other. */
+/** Sends a random document twice. Compares the responses with the verdict of graphql-js and with each other. */
 async function compare(server, schema, random) {
   const { fault, text, operationName } = makeExample(schema, random);
   const { errors, operation } = judge(schema, text);
   const request = {
     query: text,
     operationName: operation ? operation.name?.value : operationName,
-    // Without values of its variables, a valid document is accepted all the same.
+    // A valid document is accepted even if its variables have no values.
     variables: !errors.length && random.chance(0.5) ? makeVariables(schema, random, operation) : {},
   };
-  // The second time, a document that is accepted comes from the cache.
+  // The second time, an accepted document comes from the cache.
   const [first, second] = [await post(server, request), await post(server, request)];
   const outcome = outcomeOf(first);
   const failure = failureOf(outcome, errors, first, second);
@@ -85,7 +85,7 @@ async function compare(server, schema, random) {
   return { fault, outcome: "failed", failure: report.join("\n") };
 }
 
-/** A document with one fault or none, and the name of its first operation before the fault. */
+/** A document with at most one fault, and the name of its first operation before the fault. */
 function makeExample(schema, random) {
   const document = parse(makeDocument(schema, random), { noLocation: true });
   const operationName = document.definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION).name?.value;
@@ -96,7 +96,7 @@ function makeExample(schema, random) {
   return { ...example, text: join(tokens, random), operationName };
 }
 
-/** Sends a request. A document with mutations goes by GET, which executes none, so that all answers stay the same. */
+/** Sends a request. Documents with mutations are sent with GET, which does not execute them, so that responses stay the same. */
 async function post(server, request) {
   const response = /mutation/.test(request.query)
     ? await fetch(`${server.url}?${parameters(request)}`, { headers: { accept: "application/json" } })
@@ -129,13 +129,13 @@ function outcomeOf({ status, body }) {
   return codes.includes("GRAPHQL_PARSE_FAILED") || codes.includes("GRAPHQL_VALIDATION_FAILED") ? "rejected" : "accepted";
 }
 
-/** What is wrong with the answers, if anything is. */
+/** Describes the mismatch of the responses. Undefined if there is none. */
 function failureOf(outcome, errors, first, second) {
   if (outcome === "broken") return `broken, status ${first.status}`;
   if (outcome === "accepted" && errors.length) return "wrongly accepted";
   const isKnown = () => first.body.errors.every(({ message }) => KNOWN.some((known) => known.test(message)));
   if (outcome === "rejected" && !errors.length && !isKnown()) return "wrongly rejected";
-  // Fields beside one that fails may be given up, with their errors.
+  // Siblings of a failed field may be abandoned, with their errors.
   const isOpen = first.body.data !== undefined && first.body.errors && second.body?.errors;
   const isSame = isOpen ? isDeepStrictEqual(first.body.data, second.body.data) : first.text === second.text;
   return isSame ? undefined : `another answer the second time: ${second.text}`;

@@ -1,4 +1,4 @@
-// Random values of a schema's types, as literals.
+// Random literals for the types of a schema.
 
 import {
   getNullableType,
@@ -16,7 +16,7 @@ export const STRINGS = [
   ...["", "welcome", "SUMMER-0001", "é", "a\nb", "\t", "\u{1F600}", '"', '"""', "\\", "{ # }", "Query", "Campaign"],
 ];
 
-/** Literals of each scalar. As numbers of rows, most are small. */
+/** Literals of each scalar. Most integers are small, because they may be page sizes. */
 const LITERALS = {
   Int: ["1", "2", "1", "2", "0", "-1", "2147483647", "-2147483648"],
   Float: ["1", "-0.5", "1e3", "1.25E-3"],
@@ -27,7 +27,7 @@ const LITERALS = {
   Timestamp: ["0", "1700000000000", "1e12"],
 };
 
-/** Values that fit the variables of an operation. */
+/** Random values for the variables of an operation. */
 export function makeVariables(schema, random, operation) {
   const values = new Values(schema, random);
   const entries = operation.variableDefinitions.map(({ variable, type }) => {
@@ -37,7 +37,7 @@ export function makeVariables(schema, random, operation) {
   return Object.fromEntries(entries);
 }
 
-/** Makes values. Some are variables, or have variables in them, if there is a function that makes variables of a type. */
+/** Generates values. Some are or contain variables, if there is a function that creates a variable of a type. */
 export class Values {
   #schema;
   #random;
@@ -55,7 +55,7 @@ export class Values {
     return !isNonNullType(type) && random.chance(0.1) ? "null" : this.present(type);
   }
 
-  /** A value that is not null, nor a variable. */
+  /** A value that is neither null nor a variable. */
   present(type) {
     const random = this.#random;
     const present = getNullableType(type);
@@ -67,7 +67,7 @@ export class Values {
 
   #list(itemType) {
     const random = this.#random;
-    // An item can stand for a list.
+    // A single item is coerced to a list.
     if (random.chance(0.2)) return this.present(itemType);
     return `[${random.several(0, 2, () => this.any(itemType)).join(" ")}]`;
   }
@@ -78,7 +78,7 @@ export class Values {
     return `{ ${given.map(({ name, type }) => `${name}: ${this.any(type)}`).join(" ")} }`;
   }
 
-  /** The key of an entity, as gateways send it. */
+  /** The representation of an entity, as gateways send it. */
   #representation() {
     const type = this.#random.pick(["Campaign", "Customer", "Promotion"]);
     return `{ __typename: "${type}" id: ${this.any(this.#schema.getType("ID"))} }`;
