@@ -59,13 +59,13 @@ pub async fn run(
     let services = Services { changes: Arc::new(service), queries };
     let limiter = Arc::new(Limiter::new(&app.limits));
     let engine = Engine::new(services, &limiter, app.engine);
-    let invalid = engine.invalid_persisted();
+    let invalid = engine.invalid_persisted_documents();
     if let Some((id, reason)) = invalid.first() {
         let count = invalid.len();
         tracing::warn!(
             count,
             id,
-            reason,
+            %reason,
             "the schema does not permit some persisted documents: requests for them fail"
         );
     }

@@ -10,8 +10,9 @@ use async_graphql::{EmptySubscription, ObjectType, SDLExportOptions, Schema, Sch
 
 pub use self::{
     engine::{
-        Call, DocumentLimits, DocumentSource, Engine, EngineSettings, Introspection, InvalidManifest,
-        PersistedDocuments, Prepared, RequestError, RequestErrorKind, Services, VariableValues,
+        DocumentLimits, DocumentSource, Engine, EngineSettings, GraphqlRequest, Introspection, InvalidLimit,
+        InvalidManifest, PersistedDocuments, PreparedOperation, RequestError, RequestErrorKind, Services,
+        VariableValues,
     },
     error::{
         bad_request, code_of, credential_unchecked, internal, is_overloaded, name_request, not_looked_up, overloaded,

@@ -1,64 +1,67 @@
-//! Per-request loaders: what the fields of a level ask for is read together, however many fields there are, under whatever
-//! aliases and with whatever arguments.
+//! The loaders of a request: the keys that the fields of one level request are read together, whatever their aliases and
+//! arguments.
 //!
-//! How many statements a level takes is bounded by the schema, not by the document: one for each kind of id, one for each
-//! mode of codes, and at most seven for each list and filter (see [`pages`]), which are nine for a wallet (two modes or any,
-//! active or not or any), two for the holds on codes (their modes) and one for the others.
+//! The schema, not the document, bounds the statements of a level: one for each kind of id, one for each mode of codes, and at
+//! most seven for each list and filter (see [`pages`]). A wallet has nine filters (either mode or both, active or not or both),
+//! the holds on codes have two (their modes), and the other lists have one.
 //!
-//! A query keeps what it has read until it ends, so that it reads a key once, even if the key occurs at several levels. A
-//! mutation keeps nothing: one field may change what the next one reads.
+//! A query caches what it has read until it ends, so that it reads each key once, even if the key occurs at several levels. A
+//! mutation caches nothing: one of its fields may change what the next one reads.
 
-mod batch;
-mod ids;
+mod batch_loader;
+mod keyed;
 mod pages;
-mod turn;
+mod poll_round;
+mod relations;
 
 use std::sync::Arc;
 
 use async_graphql::Error;
 
+pub use self::batch_loader::LoaderOptions;
 use self::{
-    batch::KindLoader,
-    ids::{Campaigns, Codes, Promotions},
-    pages::{CampaignList, CodesOfCampaign, HoldsOfCode, PageKey, Pages, RedemptionsOfPromotion, Wallet},
+    batch_loader::BatchLoader,
+    keyed::{Campaigns, Codes, Promotions},
+    pages::{PageKey, Pages},
+    relations::{CampaignList, CodesOfCampaign, HoldsOfCode, RedemptionsOfPromotion, Wallet},
 };
-use crate::promotions::{
-    Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Page, Promotion, PromotionCode, PromotionId, PromotionMode,
-    Redemption, RedemptionId, Timestamp, WalletFilter,
+use crate::{
+    promotions::{
+        Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Page, Promotion, PromotionCode, PromotionId,
+        PromotionMode, Redemption, RedemptionId, Timestamp, WalletFilter,
+    },
+    service::PromotionService,
 };
-use crate::service::PromotionService;
 
-/// The loaders of one request, which see one organisation.
+/// The loaders of one request. They read the data of one organisation.
 pub struct Loaders {
     now: Timestamp,
-    campaigns: KindLoader<Campaigns>,
-    promotions: KindLoader<Promotions>,
-    codes: KindLoader<Codes>,
-    campaign_pages: KindLoader<Pages<CampaignList>>,
-    codes_of_campaign: KindLoader<Pages<CodesOfCampaign>>,
-    holds_of_code: KindLoader<Pages<HoldsOfCode>>,
-    wallet: KindLoader<Pages<Wallet>>,
-    redemptions_of_promotion: KindLoader<Pages<RedemptionsOfPromotion>>,
+    campaigns: BatchLoader<Campaigns>,
+    promotions: BatchLoader<Promotions>,
+    codes: BatchLoader<Codes>,
+    campaign_pages: BatchLoader<Pages<CampaignList>>,
+    codes_of_campaign: BatchLoader<Pages<CodesOfCampaign>>,
+    holds_of_code: BatchLoader<Pages<HoldsOfCode>>,
+    wallet: BatchLoader<Pages<Wallet>>,
+    redemptions_of_promotion: BatchLoader<Pages<RedemptionsOfPromotion>>,
 }
 
 impl Loaders {
-    /// New loaders for a request. `keeps`: whether they keep what they have read. `is_only`: whether it has one
-    /// look-up at most.
-    pub fn new(service: &Arc<PromotionService>, org: OrgId, keeps: bool, is_only: bool) -> Self {
+    pub fn new(service: &Arc<PromotionService>, org: OrgId, options: LoaderOptions) -> Self {
         Self {
             now: service.now(),
-            campaigns: KindLoader::new(service, org, keeps, is_only),
-            promotions: KindLoader::new(service, org, keeps, is_only),
-            codes: KindLoader::new(service, org, keeps, is_only),
-            campaign_pages: KindLoader::new(service, org, keeps, is_only),
-            codes_of_campaign: KindLoader::new(service, org, keeps, is_only),
-            holds_of_code: KindLoader::new(service, org, keeps, is_only),
-            wallet: KindLoader::new(service, org, keeps, is_only),
-            redemptions_of_promotion: KindLoader::new(service, org, keeps, is_only),
+            campaigns: BatchLoader::new(service, org, options),
+            promotions: BatchLoader::new(service, org, options),
+            codes: BatchLoader::new(service, org, options),
+            campaign_pages: BatchLoader::new(service, org, options),
+            codes_of_campaign: BatchLoader::new(service, org, options),
+            holds_of_code: BatchLoader::new(service, org, options),
+            wallet: BatchLoader::new(service, org, options),
+            redemptions_of_promotion: BatchLoader::new(service, org, options),
         }
     }
 
-    /// The moment of the request: what depends on the time is asked for alike by all parents, and so together.
+    /// The time of the request. All parents use it, so that their time-dependent filters are equal and share a read.
     pub const fn now(&self) -> Timestamp {
         self.now
     }
@@ -73,7 +76,7 @@ impl Loaders {
         self.promotions.load(id).await
     }
 
-    /// The codes of a mode with these folded texts, in their order.
+    /// The codes of a mode with these folded texts, in the order of the texts.
     pub async fn codes(
         &self,
         mode: PromotionMode,
@@ -99,7 +102,7 @@ impl Loaders {
         Ok(found?.unwrap_or_default())
     }
 
-    /// A page of the standing holds on a code.
+    /// A page of the holds on a code that are not unlinked.
     pub async fn holds_of_code(
         &self,
         mode: PromotionMode,

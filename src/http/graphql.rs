@@ -33,7 +33,7 @@ use super::{
     access_log::{About, Naming, Reason},
     credentials::{admit, known_caller, name_of},
 };
-use crate::{auth::Principal, graphql::Call};
+use crate::{auth::Principal, graphql::GraphqlRequest};
 
 /// Where the endpoint is.
 pub const PATH: &str = "/graphql";
@@ -122,7 +122,7 @@ async fn respond(
     mut answerer: Answerer,
 ) -> Response {
     let _place = params.place;
-    let call = Call {
+    let call = GraphqlRequest {
         document: params.document,
         operation_name: params.operation_name,
         variables: params.variables,

@@ -323,7 +323,7 @@ fn settings_that_can_not_be_meant_are_said() {
         (vec![("PROMOLINK_CORS_ORIGINS", "https://shop.example/")], "'https://shop.example/' for '--cors-origin"),
         (vec![("PROMOLINK_DOCUMENTS", "/nowhere/documents.json")], "/nowhere/documents.json"),
         (vec![("PROMOLINK_DOCUMENT_LIMITS", "depth=33")], "a number from 1 to 32"),
-        (vec![("PROMOLINK_DOCUMENT_LIMITS", "size=33")], "size is none of nesting"),
+        (vec![("PROMOLINK_DOCUMENT_LIMITS", "size=33")], "\"size\" is not a limit: use nesting"),
     ] {
         let output = promolink(&database, &["serve"]).envs(variables.clone()).output().unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();

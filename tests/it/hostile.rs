@@ -106,7 +106,7 @@ async fn a_document_that_is_too_much_says_of_what_and_is_not_executed() {
             "code": "LIMIT_EXCEEDED",
             "retryable": false
           },
-          "message": "The document has more than 1000 fields at the root of one operation."
+          "message": "The limit is 1000 fields at the root of one operation, but the document has 1001: split it into several requests."
         }
       ]
     }

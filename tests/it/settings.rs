@@ -92,7 +92,7 @@ fn what_is_wrong_before_the_first_connection_ends_with_exit_code_2() {
         ("PROMOLINK_LIMITS", "foo", "ROLE.LIMIT=NUMBER is required"),
         ("PROMOLINK_CORS_ORIGINS", "shop.example", "an origin is required"),
         ("PROMOLINK_CORS_ORIGINS", "https://a.example,https://*.example", "wildcards are not supported"),
-        ("PROMOLINK_DOCUMENT_LIMITS", "x=1", "x is none of"),
+        ("PROMOLINK_DOCUMENT_LIMITS", "x=1", "\"x\" is not a limit"),
         ("PROMOLINK_JWT_ISSUER", "x", "is missing"),
         ("PROMOLINK_DOCUMENTS", "/nowhere/documents.json", "/nowhere/documents.json: No such file"),
         ("PROMOLINK_METRICS_LISTEN", "9464", "'--metrics-listen <ADDRESS>'"),

@@ -1,7 +1,7 @@
-//! Access: the roles that an operation requires. Each field states its minimum role in the schema, by the directive
-//! `@access`; a field without it is denied to every role.
+//! The roles that an operation requires. The directive `@access` in the schema states the minimum role of each field; a field
+//! without it is denied to every role.
 //!
-//! A selection counts even if `@skip` or `@include` excludes it.
+//! Fields that `@skip` or `@include` excludes are checked too.
 
 use std::collections::HashSet;
 
@@ -10,35 +10,35 @@ use apollo_compiler::{
     executable::{Field, Operation, Selection, SelectionSet},
 };
 
-use super::{RequestError, RequestErrorKind, documents::Document};
+use super::{RequestError, RequestErrorKind, document::Document};
 use crate::{auth::Role, graphql::error};
 
-/// The role requirements of an operation: each field that raises the minimum role, in document order. The role is `None`
-/// if no role may select the field.
-pub struct Requirements(Vec<(Option<Role>, Restricted)>);
+/// The role requirements of an operation: each field that raises the minimum role, in document order.
+pub struct Requirements(Vec<Requirement>);
 
-/// A field that not every role may select.
-struct Restricted {
+struct Requirement {
+    /// `None` if no role may select the field.
+    minimum: Option<Role>,
     /// The field's full name, such as `Query.campaigns`.
-    name: String,
-    /// The byte at which the document selects it.
+    field: String,
+    /// The byte offset of the selection.
     offset: usize,
 }
 
 impl Requirements {
-    /// The requirements of an operation of a document.
+    /// Collects the requirements of an operation of a document.
     pub fn of(document: &ExecutableDocument, operation: &Operation) -> Self {
         let mut walk = Walk { document, visited: HashSet::new(), requirements: Vec::new() };
         walk.set(&operation.selection_set);
         Self(walk.requirements)
     }
 
-    /// Rejects a role that may not select one of the fields, and names the first.
+    /// Rejects a role that may not select all fields. The error names the first field that it may not select.
     pub fn check(&self, role: Role, document: &Document) -> Result<(), RequestError> {
-        let above = |minimum: &Option<Role>| minimum.is_none_or(|minimum| role < minimum);
-        let Some((_, field)) = self.0.iter().find(|(minimum, _)| above(minimum)) else { return Ok(()) };
-        let position = document.position(field.offset);
-        let error = error::forbidden(&field.name, format_args!("the credential's role is {role}"));
+        let is_denied = |requirement: &&Requirement| requirement.minimum.is_none_or(|minimum| role < minimum);
+        let Some(Requirement { field, offset, .. }) = self.0.iter().find(is_denied) else { return Ok(()) };
+        let position = document.position(*offset);
+        let error = error::forbidden(field, format_args!("the credential's role is {role}"));
         Err(RequestError::new(RequestErrorKind::Forbidden, error.into_server_error(position)))
     }
 }
@@ -46,14 +46,14 @@ impl Requirements {
 struct Walk<'a> {
     document: &'a ExecutableDocument,
     visited: HashSet<&'a str>,
-    requirements: Vec<(Option<Role>, Restricted)>,
+    requirements: Vec<Requirement>,
 }
 
 impl<'a> Walk<'a> {
     fn set(&mut self, set: &'a SelectionSet) {
         for selection in &set.selections {
             match selection {
-                // Introspection is for every role.
+                // Validation decides on introspection.
                 Selection::Field(field) if field.name.starts_with("__") => {}
                 Selection::Field(field) => {
                     self.field(&set.ty, field);
@@ -73,27 +73,27 @@ impl<'a> Walk<'a> {
 
     fn field(&mut self, type_name: &str, field: &Node<Field>) {
         let minimum = minimum_role(field);
-        let raises = match (self.requirements.last(), minimum) {
-            (None, _) | (Some((Some(_), _)), None) => true,
-            (Some((Some(before), _)), Some(minimum)) => minimum > *before,
-            (Some((None, _)), _) => false,
+        let raises = match (self.requirements.last().map(|last| last.minimum), minimum) {
+            (None, _) | (Some(Some(_)), None) => true,
+            (Some(Some(before)), Some(minimum)) => minimum > before,
+            (Some(None), _) => false,
         };
         if raises && !is_part_of_list(type_name, &field.name) {
             let offset = field.location().map_or(0, |location| location.offset());
-            self.requirements.push((minimum, Restricted { name: format!("{type_name}.{}", field.name), offset }));
+            self.requirements.push(Requirement { minimum, field: format!("{type_name}.{}", field.name), offset });
         }
     }
 }
 
-/// The minimum role that a field states, or `None` if it states no role.
+/// The minimum role of a field, or `None` if the schema states none.
 fn minimum_role(field: &Field) -> Option<Role> {
     let access = field.definition.directives.get("access")?;
     let name = access.specified_argument_by_name("role")?.as_enum()?;
     Role::ALL.into_iter().find(|role| role.as_str().eq_ignore_ascii_case(name))
 }
 
-/// Whether a field is a part of a list, such as `PromotionConnection.nodes`. async-graphql makes these types, without
-/// `@access`; the field that has the list states it, and so do those of its nodes.
+/// Whether a field is part of a list, such as `PromotionConnection.nodes`. async-graphql generates these types, without
+/// `@access`. The field that returns the list has it, and so have the fields of its nodes.
 fn is_part_of_list(type_name: &str, field: &str) -> bool {
     match field {
         "nodes" | "edges" | "pageInfo" => type_name.ends_with("Connection"),

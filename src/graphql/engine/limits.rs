@@ -1,69 +1,71 @@
-//! The limits of documents, each with its reason: those of backends, and those of storefronts and customers, whose
-//! documents are small.
+//! The limits of documents, each with its reason. Storefronts and customers send small documents, so their limits are lower
+//! than those of backends.
 
-use super::RequestError;
+mod exceeded;
 
-/// Nested selection sets, lists and objects. The parser recurses as deep; a debug build on a thread with 2 MiB
+pub(super) use self::exceeded::{Counted, LimitExceeded, check};
+
+/// Nested selection sets, lists and objects in the text. The parser recurses as deep; a debug build on a thread with 2 MiB
 /// overflows its stack beyond 400. The full introspection query needs 16.
 const MAX_NESTING: usize = 64;
 
-/// Tokens of the text; white space, commas and comments between them count too. 1,000 aliased links with all of a
-/// promotion's fields have 67,000. The parser takes 20 ms for as many as are permitted.
+/// Tokens of the text, including the white space, commas and comments between them. 1,000 aliased links with all fields of a
+/// promotion have 67,000. The parser takes 20 ms for 100,000.
 const MAX_TOKENS: usize = 100_000;
 
-/// Bytes of one name. The longest that tools generate from the names of components and files have about 100; the response
-/// repeats an alias for every row.
+/// Bytes of one name. The longest names that tools generate from components and files have about 100. The response repeats an
+/// alias for every row.
 const MAX_NAME: usize = 256;
 
-/// Operations of a document. Each is validated on its own, through all the fragments that it shares.
+/// Operations of a document. Each is validated separately, including all the fragments that they share.
 const MAX_OPERATIONS: usize = 50;
 
-/// Variables of an operation: one for each of 1,000 aliased links. Execution looks through them wherever one is used.
+/// Variables of an operation: one for each of 1,000 aliased links. Execution searches all of them at each use of one.
 const MAX_VARIABLES: usize = 1_000;
 
-/// Fields, spreads and inline fragments of a document, those of a fragment counted wherever it is spread, and for
-/// itself. 1,000 aliased links with all of a promotion's fields have 14,000.
+/// Fields, spreads and inline fragments of a document. Those of a fragment count once for the fragment and once for each
+/// spread. 1,000 aliased links with all fields of a promotion have 14,000.
 const MAX_SELECTIONS: usize = 25_000;
 
-/// Nested selection sets, through fragments. The full introspection query needs 18. async-graphql has a limit
-/// of its own right above.
+/// Nested selection sets, after fragments are expanded. The full introspection query needs 18. async-graphql's own limit is
+/// just above.
 const MAX_DEPTH: usize = 32;
 
-/// Aliased fields, counted like selections: 1,000 links and as many below them. Each may be a query of its own.
+/// Aliased fields, counted like selections: 1,000 links and one alias in each. Each may be a query of its own.
 const MAX_ALIASES: usize = 2_000;
 
-/// Directives, counted like selections: on every one of 1,000 links and once below it.
+/// Directives, counted like selections: one on each of 1,000 links and one in each.
 const MAX_DIRECTIVES: usize = 2_000;
 
-/// Fields of an operation's own selection set, through fragments: each is a change, or a query, of its own.
+/// Fields at the root of an operation, after fragments are expanded. Each is a mutation or query of its own.
 const MAX_ROOT_FIELDS: usize = 1_000;
 
-/// Values that an operation reads and returns if every page that it selects is full. Half a million take 100 MB and a
-/// third of a second, the database aside. 100 campaigns with 100 codes each, and 50 fields of every code, have as many.
+/// Values that an operation reads and returns if every page that it selects is full. 500,000 take 100 MB and a third of a
+/// second without the database. 100 campaigns with 100 codes each, and 50 fields of each code, have as many.
 const MAX_VALUES: usize = 500_000;
 
 /// The limits of a document.
 #[derive(Debug, Clone)]
 pub struct DocumentLimits {
-    /// Selection sets, lists and objects within each other.
+    /// Nested selection sets, lists and objects.
     pub nesting: usize,
-    /// Tokens of the text, with the white space, commas and comments between them.
+    /// Tokens of the text, including the white space, commas and comments between them.
     pub tokens: usize,
     /// Bytes of one name.
     pub name: usize,
-    /// Operations.
+    /// Operations of the document.
     pub operations: usize,
     /// Variables of an operation.
     pub variables: usize,
-    /// Fields, spreads and inline fragments, after the fragments' expansion.
+    /// Fields, spreads and inline fragments, after fragments are expanded.
     pub selections: usize,
-    /// Selection sets within each other, after the fragments' expansion.
+    /// Nested selection sets, after fragments are expanded.
     pub depth: usize,
-    /// Aliased fields, after the fragments' expansion.
+    /// Aliased fields, after fragments are expanded.
     pub aliases: usize,
-    /// Directives, after the fragments' expansion.
+    /// Directives, after fragments are expanded.
     pub directives: usize,
-    /// Fields of an operation's own selection set.
+    /// Fields at the root of an operation, after fragments are expanded.
     pub root_fields: usize,
     /// Values that an operation reads and returns if every page that it selects is full.
     pub values: usize,
@@ -88,8 +90,8 @@ impl Default for DocumentLimits {
 }
 
 impl DocumentLimits {
-    /// The default limits of storefronts and customers, which are not trusted. The full introspection query is within
-    /// them, and so are 500 links in one list with all of a promotion's fields.
+    /// The default limits of storefronts and customers, which are not trusted. They permit the full introspection query, and
+    /// 500 links in one list with all fields of a promotion.
     #[must_use]
     pub const fn untrusted() -> Self {
         Self {
@@ -108,10 +110,11 @@ impl DocumentLimits {
         }
     }
 
-    /// Sets one limit, as `NAME=NUMBER`.
-    pub fn set(&mut self, setting: &str) -> Result<(), String> {
-        let (name, number) = setting.split_once('=').ok_or("NAME=NUMBER is required, such as selections=50000")?;
-        let (limit, most) = match name.trim() {
+    /// Sets one limit, given as `NAME=NUMBER`.
+    pub fn set(&mut self, setting: &str) -> Result<(), InvalidLimit> {
+        let (name, number) = setting.split_once('=').ok_or(InvalidLimit::NotASetting)?;
+        let name = name.trim();
+        let (limit, max) = match name {
             // Beyond these, a document could overflow the stack.
             "nesting" => (&mut self.nesting, MAX_NESTING),
             "depth" => (&mut self.depth, MAX_DEPTH),
@@ -124,26 +127,34 @@ impl DocumentLimits {
             "directives" => (&mut self.directives, usize::MAX),
             "root-fields" => (&mut self.root_fields, usize::MAX),
             "values" => (&mut self.values, usize::MAX),
-            _ => {
-                return Err(format!(
-                    "{name} is none of {}. Put untrusted. before a name for storefronts and customers",
-                    Self::NAMES
-                ));
-            }
+            _ => return Err(InvalidLimit::UnknownName(name.to_owned())),
         };
         match number.trim().parse() {
-            Ok(number) if (1..=most).contains(&number) => *limit = number,
-            _ if most < usize::MAX => return Err(format!("{name}: a number from 1 to {most} is required")),
-            _ => return Err(format!("{name}: a number from 1 to 18446744073709551615 is required")),
+            Ok(number) if (1..=max).contains(&number) => *limit = number,
+            _ => return Err(InvalidLimit::OutOfRange { name: name.to_owned(), max }),
         }
         Ok(())
     }
-
-    const NAMES: &str = "nesting, depth, tokens, name, operations, variables, selections, aliases, directives, \
-                         root-fields and values";
 }
 
-/// Rejects a document that has more of something than its limit permits.
-pub(super) fn check(limit: usize, found: usize, what: &'static str) -> Result<(), RequestError> {
-    if found > limit { Err(RequestError::limit_exceeded(limit, what)) } else { Ok(()) }
+/// Why a setting is not a limit of documents.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum InvalidLimit {
+    /// It has no `=`.
+    #[error("NAME=NUMBER is required, such as selections=50000")]
+    NotASetting,
+    /// There is no limit with this name.
+    #[error(
+        "{0:?} is not a limit: use nesting, depth, tokens, name, operations, variables, selections, aliases, directives, \
+         root-fields or values, with the prefix untrusted. for storefronts and customers"
+    )]
+    UnknownName(String),
+    /// The number is malformed or out of range.
+    #[error("{name} must be a number from 1 to {max}")]
+    OutOfRange {
+        /// The name of the limit.
+        name: String,
+        /// The largest number that is accepted.
+        max: usize,
+    },
 }

@@ -1,8 +1,8 @@
-//! The normalised operation, which is executed: fragments are inlined, `@skip` and `@include` are applied, and fields with
-//! the same response key are one field with all of their selections.
+//! Builds the normalised operation, which is executed: fragments are inlined, `@skip` and `@include` are applied, and fields
+//! with the same response key are merged into one field with all of their selections.
 //!
-//! A variable without a value leaves out its argument or input field (GraphQL specification, sections 3.10 and 6.4.1). The
-//! selections of a union are given for each of its types, in an inline fragment of its own.
+//! If a variable has no value, its argument or input field is omitted (GraphQL specification, sections 3.10 and 6.4.1). The
+//! selections of a union are repeated for each of its types, in an inline fragment for each.
 
 use apollo_compiler::{
     ExecutableDocument, Name, Node, Schema,
@@ -19,12 +19,12 @@ use async_graphql::{
 use async_graphql_value::Value as OutValue;
 
 use super::{
-    response::offset,
     selections::{NullVariable, Selections},
+    source_positions::offset_position,
 };
 
-/// Normalises an operation of a valid document, with the coerced values of its variables. Without them, as if each had a
-/// value that is not null, and conditions included everything.
+/// Normalises an operation of a valid document with the coerced values of its variables. If `None`, no variable is assumed to
+/// be null, and `@skip` and `@include` exclude nothing.
 pub fn normalize(
     schema: &Valid<Schema>,
     document: &ExecutableDocument,
@@ -51,13 +51,13 @@ pub fn normalize(
     })
 }
 
-/// A document with one operation.
+/// Wraps an operation in a document.
 pub fn document_of(operation: out::OperationDefinition) -> out::ExecutableDocument {
     let operations = out::DocumentOperations::Single(at_start(operation));
     out::ExecutableDocument { operations, fragments: std::collections::HashMap::new() }
 }
 
-/// The fields of a selection set, with those below.
+/// The number of fields of a selection set and below it.
 pub fn count_fields(set: &out::SelectionSet) -> usize {
     let counts = set.items.iter().map(|selection| match &selection.node {
         out::Selection::Field(field) => 1 + count_fields(&field.node.selection_set.node),
@@ -74,7 +74,7 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// What is selected of a type.
+    /// The merged selections of a type.
     fn set(&self, type_name: &Name, sets: &[&'a SelectionSet]) -> Result<Positioned<out::SelectionSet>, NullVariable> {
         let items = if let Some(members) = self.selections.members(type_name) {
             members.map(|member| self.fragment(member, sets)).collect::<Result<_, _>>()?
@@ -94,13 +94,13 @@ impl<'a> Builder<'a> {
         }))))
     }
 
-    /// One field of all those with one response key: they differ in their selections only.
+    /// Merges the fields with one response key, which differ only in their selections.
     fn field(&self, fields: &[&'a Node<Field>]) -> Result<Positioned<out::Selection>, NullVariable> {
         let field = fields[0];
         let sets: Vec<_> = fields.iter().map(|field| &field.selection_set).collect();
         let is_leaf = sets.iter().all(|set| set.selections.is_empty());
         let selection_set = if is_leaf { Positioned::default() } else { self.set(&field.selection_set.ty, &sets)? };
-        let position = field.location().map_or_else(Pos::default, offset);
+        let position = field.location().map_or_else(Pos::default, offset_position);
         let field = out::Field {
             alias: field.alias.as_ref().map(|alias| Positioned::new(OutName::new(alias), position)),
             name: Positioned::new(OutName::new(&field.name), position),
@@ -111,13 +111,13 @@ impl<'a> Builder<'a> {
         Ok(Positioned::new(out::Selection::Field(Positioned::new(field, position)), position))
     }
 
-    /// The arguments of a field that have a value.
+    /// The arguments of a field, without those that have no value.
     fn arguments(&self, field: &Field, position: Pos) -> Result<Arguments, NullVariable> {
         let mut arguments = Arguments::with_capacity(field.arguments.len());
         for argument in &field.arguments {
             let definition = field.definition.argument_by_name(&argument.name);
             let value = self.value(&argument.value, definition.map(|definition| &*definition.ty))?;
-            // Introspection has default values for which async-graphql does not accept null.
+            // async-graphql rejects null for the arguments of introspection that have default values.
             if let Some(value) = value.filter(|value| *value != OutValue::Null || !field.definition.is_built_in()) {
                 let name = Positioned::new(OutName::new(&argument.name), position);
                 arguments.push((name, Positioned::new(value, position)));
@@ -126,8 +126,7 @@ impl<'a> Builder<'a> {
         Ok(arguments)
     }
 
-    /// A value where a type is expected, or `None` if it is a variable without a value. Inside a custom scalar no type is
-    /// expected.
+    /// Converts a value, or returns `None` if it is a variable without a value. Inside a custom scalar, no type is expected.
     fn value(&self, value: &Value, expected: Option<&Type>) -> Result<Option<OutValue>, NullVariable> {
         Ok(Some(match value {
             Value::Null => OutValue::Null,
@@ -177,7 +176,7 @@ fn type_of(ty: &Type) -> out::Type {
     out::Type { base, nullable: !ty.is_non_null() }
 }
 
-/// A node whose position no error refers to.
+/// Wraps a node to which no error refers.
 fn at_start<T>(node: T) -> Positioned<T> {
     Positioned::new(node, Pos::default())
 }

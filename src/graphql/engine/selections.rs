@@ -1,5 +1,5 @@
-//! What an operation selects of an object: its fields by response key, in the order of the document, through fragments
-//! (GraphQL specification, section 6.3.2, CollectFields).
+//! The fields that an operation selects of an object, by response key and in document order, with fragments expanded (GraphQL
+//! specification, section 6.3.2, CollectFields).
 
 use apollo_compiler::{
     ExecutableDocument, Name, Node, Schema,
@@ -14,26 +14,27 @@ use apollo_compiler::{
 pub struct Selections<'a> {
     pub schema: &'a Schema,
     pub document: &'a ExecutableDocument,
-    /// The coerced values of the variables. Without them, `@skip` and `@include` leave nothing out.
+    /// The coerced values of the variables. If `None`, `@skip` and `@include` exclude nothing.
     pub variables: Option<&'a JsonMap>,
 }
 
 /// Fields by response key.
 pub type Fields<'a> = IndexMap<&'a Name, Vec<&'a Node<Field>>>;
 
-/// A variable is null where null is not permitted: a nullable one with a default value may stand there (section 5.8.5).
+/// A variable is null where null is not permitted. Validation accepts a nullable variable with a default value there (section
+/// 5.8.5).
 #[derive(Debug, thiserror::Error)]
-#[error("The variable \"${0}\" must not be null where it is used.")]
+#[error("The variable \"${0}\" is null where null is not permitted: set or omit it.")]
 pub struct NullVariable(pub Name);
 
 impl<'a> Selections<'a> {
-    /// The types that a union has, or `None` for an object type. The schema has no interfaces.
+    /// The member types of a union, or `None` for an object type. The schema has no interfaces.
     pub fn members(&self, type_name: &str) -> Option<impl Iterator<Item = &'a Name> + use<'a>> {
         let ExtendedType::Union(union) = self.schema.types.get(type_name)? else { return None };
         Some(union.members.iter().map(|member| &member.name))
     }
 
-    /// The fields that are selected of an object of this type.
+    /// The fields that these sets select of an object of this type.
     pub fn fields(&self, type_name: &Name, sets: &[&'a SelectionSet]) -> Result<Fields<'a>, NullVariable> {
         let (mut fields, mut visited) = (Fields::default(), HashSet::default());
         for set in sets {
@@ -91,16 +92,16 @@ impl<'a> Selections<'a> {
         }
     }
 
-    /// A field that is another one, or has other arguments, than the first with its response key (section 5.3.2), or
-    /// `None` if there is no such field.
+    /// A field that differs in name or arguments from the first field with its response key (section 5.3.2), or `None` if there
+    /// is no such field.
     ///
-    /// apollo-compiler finds these too, but it compares two lists only as far as the shorter one goes, and copies the
-    /// arguments of all that it finds.
+    /// apollo-compiler finds these too, but it compares two lists only up to the length of the shorter one, and copies the
+    /// arguments of all fields that it finds.
     pub fn conflict(&self, type_name: &Name, sets: &[&'a SelectionSet]) -> Option<&'a Node<Field>> {
         if let Some(mut members) = self.members(type_name) {
             return members.find_map(|member| self.conflict(member, sets));
         }
-        // Conditions are ignored here, so that none of them is null.
+        // Fails only for conditions that are null, and conditions are ignored here.
         let fields = self.fields(type_name, sets).ok()?;
         fields.into_values().find_map(|fields| {
             let (first, others) = fields.split_first()?;

@@ -1,17 +1,17 @@
 //! The settings of the engine.
 
-use super::{limits::DocumentLimits, persisted::PersistedDocuments};
+use super::{limits::DocumentLimits, persisted_documents::PersistedDocuments};
 
 /// The settings of the engine.
 #[derive(Debug)]
 pub struct EngineSettings {
-    /// The documents that callers may name instead of sending their text.
+    /// The documents that callers can name instead of sending their text.
     pub persisted: PersistedDocuments,
     /// The callers whose documents may select introspection.
     pub introspection: Introspection,
-    /// The limits of a document that a service or an admin sends.
+    /// The limits of documents that services and admins send.
     pub limits: DocumentLimits,
-    /// The limits of a document that a storefront or a customer sends.
+    /// The limits of documents that storefronts and customers send.
     pub untrusted_limits: DocumentLimits,
 }
 
@@ -26,25 +26,34 @@ impl Default for EngineSettings {
     }
 }
 
-/// The callers whose documents may select the schema.
+/// The callers whose documents may select introspection: `__schema`, `__type` and `_service`.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Introspection {
-    /// All.
+    /// All callers.
     On,
     /// Services and admins.
     #[default]
     Trusted,
-    /// None.
+    /// No callers.
     Off,
 }
 
 impl Introspection {
-    /// Why a document may not select the schema, or `None` if it may. The callers are those that are trusted, or the others.
-    pub(super) fn refusal(self, is_trusted: bool) -> Option<&'static str> {
+    /// Why trusted or untrusted callers may not select introspection, or `None` if they may.
+    pub(super) const fn denial(self, is_trusted: bool) -> Option<IntrospectionDenied> {
         match self {
-            Self::Off => Some("Introspection is off on this server: use the schema that `promolink schema` prints."),
-            Self::Trusted if !is_trusted => Some("Introspection requires the role service or admin on this server."),
+            Self::Off => Some(IntrospectionDenied::Off),
+            Self::Trusted if !is_trusted => Some(IntrospectionDenied::Untrusted),
             Self::Trusted | Self::On => None,
         }
     }
+}
+
+/// Why a document may not select introspection.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub enum IntrospectionDenied {
+    #[error("Introspection is off on this server: use the schema that `promolink schema` prints.")]
+    Off,
+    #[error("Introspection requires the role service or admin on this server.")]
+    Untrusted,
 }

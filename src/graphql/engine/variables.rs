@@ -1,4 +1,4 @@
-//! The values of variables: coerced by apollo-compiler (GraphQL specification, section 6.1.2), then turned into values of
+//! The values of variables: coerced by apollo-compiler (GraphQL specification, section 6.1.2), then converted to values of
 //! async-graphql.
 
 use apollo_compiler::{
@@ -13,18 +13,18 @@ use async_graphql::{Name, Value, Variables};
 use super::RequestError;
 use crate::graphql::error::ErrorCode;
 
-/// 2^63: no larger number is an integer of 64 bits.
+/// 2^63: the limit of integers of 64 bits.
 const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
-/// Coerces the values of an operation's variables, and adds the defaults of those that have none.
+/// Coerces the values of an operation's variables, and adds the defaults of variables without a value.
 pub fn coerce(schema: &Valid<Schema>, operation: &Operation, values: &JsonMap) -> Result<Valid<JsonMap>, RequestError> {
     coerce_variable_values(schema, operation, values).map_err(|error| {
-        let message = format!("Invalid variables: {}.", error.message());
+        let message = format!("The variables do not match their definitions: {}.", error.message());
         RequestError::document(ErrorCode::BadUserInput, message)
     })
 }
 
-/// Coerced values as async-graphql takes them.
+/// Converts coerced values to those of async-graphql.
 pub fn into_values(variables: Valid<JsonMap>) -> Variables {
     let values = variables.into_inner().into_iter();
     let mut variables = Variables::default();

@@ -7,7 +7,7 @@ use std::{
 
 use metrics::{Counter, Histogram, counter, histogram};
 
-use crate::{auth::Principal, graphql::Prepared};
+use crate::{auth::Principal, graphql::PreparedOperation};
 
 /// The operations of trusted callers' own documents that have metrics of their own. Persisted ones are not counted: their
 /// number is the operator's choice.
@@ -27,7 +27,7 @@ pub enum Naming {
 
 impl Naming {
     /// How an operation is named that a caller sent.
-    pub fn of(operation: &Prepared, caller: &Principal) -> Self {
+    pub fn of(operation: &PreparedOperation, caller: &Principal) -> Self {
         if operation.is_persisted() {
             Self::Persisted
         } else if caller.is_trusted() {

@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::{Shared, answer::Encoded};
 use crate::{
     auth::Principal,
-    graphql::{Call, Prepared, RequestError},
+    graphql::{GraphqlRequest, PreparedOperation, RequestError},
     http::{REQUEST_TIMEOUT, access_log::Reason, concurrency::Kind},
 };
 
@@ -43,10 +43,10 @@ pub enum Failure {
 /// Prepares an operation. The request has this many bytes.
 pub async fn prepare(
     shared: &Shared,
-    call: Call,
+    call: GraphqlRequest,
     principal: Principal,
     bytes: usize,
-) -> Result<Result<Prepared, RequestError>, Failure> {
+) -> Result<Result<PreparedOperation, RequestError>, Failure> {
     if bytes <= HEAVY_BYTES && !shared.engine.is_heavy_to_prepare(&call, &principal) {
         return Ok(shared.engine.prepare(call, &principal));
     }
@@ -64,7 +64,7 @@ pub async fn prepare(
 /// A mutation is executed to its end, whether its caller goes or the time is up. A query is given up then.
 pub async fn execute(
     shared: &Shared,
-    prepared: Prepared,
+    prepared: PreparedOperation,
     principal: Principal,
     id: Option<&str>,
 ) -> Result<Encoded, Failure> {

@@ -1,19 +1,19 @@
-//! Documents for the property tests: of the grammar, with all that could confuse who reads them, and spoiled ones.
+//! Random documents for the property tests: grammatical ones with everything that could confuse a parser, and corrupted ones.
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
-/// What strings, comments and spoiled documents are made of.
+/// The pieces of strings, comments and corruptions.
 const SOUP: [&str; 24] = [
     "\"", "\"\"\"", "\\", "\\\"", "\\\"\"\"", "#", "\n", "\r", "\r\n", "{", "}", "[", "]", "(", ")", "\\u0041",
     "\\u{41}", ",", "...", "\u{feff}", "\u{2028}", "é", "x", " ",
 ];
 
-/// Anything at all, of the pieces that matter.
+/// Any sequence of these pieces.
 pub fn soup(length: usize) -> impl Strategy<Value = String> {
     vec(select(&SOUP[..]), 0..length).prop_map(|pieces| pieces.concat())
 }
 
-/// What may stand between tokens.
+/// Ignored tokens, which may separate others.
 fn gap() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => Just(" ".to_owned()),
@@ -28,7 +28,7 @@ fn name() -> impl Strategy<Value = String> {
     select(&["a", "b", "nodes", "codes", "_", "on_", "query", "nullable", "A1"][..]).prop_map(str::to_owned)
 }
 
-/// A string or a block string that ends where it should.
+/// A terminated string or block string.
 fn string() -> impl Strategy<Value = String> {
     let string = soup(8).prop_map(|soup| {
         let content = soup.replace(['\r', '\n'], "").replace("\\u{41}", "").replace('\\', "\\\\").replace('"', "\\\"");
@@ -36,13 +36,13 @@ fn string() -> impl Strategy<Value = String> {
     });
     let block = soup(8).prop_map(|soup| {
         let content = soup.replace("\\\"\"\"", "").replace("\"\"\"", "\\\"\"\"");
-        // Lest its own end be escaped, or begin early.
+        // So that its end is neither escaped nor early.
         format!("\"\"\"{}.\"\"\"", content.replace("\"\"\"\"", "\"\"\" \"").replace("\"\"\"\"", "\"\"\" \""))
     });
     prop_oneof![string, block, Just("\"\"".to_owned()), Just("\"\"\"\"\"\"".to_owned())]
 }
 
-/// A value; with or without variables.
+/// A value, with or without variables.
 fn value(variables: bool) -> BoxedStrategy<String> {
     let leaf = prop_oneof![
         select(&["0", "-1", "1.5e+3", "0.5", "true", "null", "ENUM", "nullable"][..]).prop_map(str::to_owned),
@@ -52,7 +52,7 @@ fn value(variables: bool) -> BoxedStrategy<String> {
     let nested = leaf.prop_recursive(6, 24, 4, |inner| {
         let items = (vec((gap(), inner.clone()), 0..4), gap());
         let items = items.prop_map(|(items, gap)| items.into_iter().map(|(a, b)| a + &b).collect::<String>() + &gap);
-        // The parser keeps one field of each name: each has its own.
+        // Names are unique, because the parser keeps one field of each name.
         let fields = vec((gap(), gap(), inner), 0..3).prop_map(|fields| fields.into_iter().zip('a'..));
         prop_oneof![
             items.prop_map(|items| format!("[{items}]")),
@@ -62,7 +62,7 @@ fn value(variables: bool) -> BoxedStrategy<String> {
             }),
         ]
     });
-    // One of many levels, too.
+    // Sometimes deeply nested.
     (nested, prop_oneof![9 => Just(0_usize), 1 => 0..120_usize], any::<bool>())
         .prop_map(|(value, levels, is_list)| {
             let (open, close) = if is_list { ("[", "]") } else { ("{a:", "}") };
@@ -122,7 +122,7 @@ fn operation() -> impl Strategy<Value = String> {
     prop_oneof![selections(), named]
 }
 
-/// A document: an operation, and fragments that may spread each other, twice or round in a ring.
+/// A document: an operation, and fragments that may spread each other, repeatedly or in cycles.
 pub fn document() -> impl Strategy<Value = String> {
     let fragments = vec((gap(), selections()), 0..5).prop_map(|fragments| {
         let fragments = fragments.into_iter().enumerate();
@@ -134,14 +134,14 @@ pub fn document() -> impl Strategy<Value = String> {
         .prop_map(|(a, operation, fragments, b)| format!("{a}{operation}{fragments}{b}"))
 }
 
-/// A document with pieces put in, left out or doubled somewhere.
-pub fn spoiled() -> impl Strategy<Value = String> {
+/// A document with random insertions, deletions and repetitions.
+pub fn corrupted() -> impl Strategy<Value = String> {
     let change = (any::<prop::sample::Index>(), 0..4_usize, select(&SOUP[..]), 0..3_u8);
     (document(), vec(change, 1..4)).prop_map(|(mut text, changes)| {
-        for (place, length, piece, kind) in changes {
-            let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-            let from = place.index(places.len());
-            let (start, end) = (places[from], places[(from + length).min(places.len() - 1)]);
+        for (index, length, piece, kind) in changes {
+            let offsets: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+            let from = index.index(offsets.len());
+            let (start, end) = (offsets[from], offsets[(from + length).min(offsets.len() - 1)]);
             match kind {
                 0 => text.replace_range(start..end, ""),
                 1 => text.insert_str(start, piece),

@@ -1,17 +1,19 @@
-//! What loaders read by id, and codes by their text.
+//! Reads by key: campaigns and promotions by id, codes by their text.
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::batch::Kind;
-use crate::promotions::{
-    Campaign, CampaignId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode, StoreError,
+use super::batch_loader::Source;
+use crate::{
+    promotions::{
+        Campaign, CampaignId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode, StoreError,
+    },
+    service::PromotionService,
 };
-use crate::service::PromotionService;
 
 /// Campaigns by id.
 pub struct Campaigns;
 
-impl Kind for Campaigns {
+impl Source for Campaigns {
     type Key = CampaignId;
     type Value = Arc<Campaign>;
 
@@ -28,7 +30,7 @@ impl Kind for Campaigns {
 /// Promotions by id.
 pub struct Promotions;
 
-impl Kind for Promotions {
+impl Source for Promotions {
     type Key = PromotionId;
     type Value = Promotion;
 
@@ -45,7 +47,7 @@ impl Kind for Promotions {
 /// Codes by mode and folded text.
 pub struct Codes;
 
-impl Kind for Codes {
+impl Source for Codes {
     type Key = (PromotionMode, FoldedCode);
     type Value = PromotionCode;
 

@@ -1,8 +1,8 @@
-//! Limits the size of a document before validation: what validation and normalisation visit.
+//! Limits the size of a document before validation, because validation and normalisation visit all of it.
 //!
-//! The selections of a fragment count wherever it is spread. Each selection is visited once, because the size of a
-//! fragment is kept; so this takes no longer than the document is long. Nothing is validated yet: fragments may be missing
-//! or form a cycle.
+//! The selections of a fragment count wherever it is spread. The size of each fragment is cached, so each selection is visited
+//! once and the time is linear in the length of the document. Nothing is validated yet: fragments may be missing or form a
+//! cycle.
 
 use std::collections::HashMap;
 
@@ -14,34 +14,34 @@ use apollo_compiler::{
 use super::{
     RequestError,
     cost::STRING_BYTES,
-    limits::{self, DocumentLimits},
+    limits::{self, Counted, DocumentLimits, LimitExceeded},
 };
 use crate::graphql::error::ErrorCode;
 
-/// Fields of one input object in the text of a document. Validation compares the objects of two fields with one response
-/// key field by field, each with each. The largest input type has 8 fields.
-const MAX_OBJECT_FIELDS: usize = 50;
+/// Fields of one input object in the text of a document. For two fields with the same response key, validation compares each
+/// field of one object with each of the other. The largest input type has 8 fields.
+const MAX_INPUT_FIELDS: usize = 50;
 
-/// Values in arguments, counted wherever a fragment is spread. For each that is not of its type, validation makes a report
-/// of about 1 KB. 10,000 codes to import are as many values.
+/// Values in arguments, counted wherever a fragment is spread. For each value of the wrong type, validation produces a report
+/// of about 1 KB. An import of 10,000 codes has 10,000 values.
 const MAX_ARGUMENT_VALUES: usize = 50_000;
 
 /// Arguments of one field or directive. The largest field has 5.
 const MAX_ARGUMENTS: usize = 50;
 
-/// Look-ups of variables: the uses in an operation times its variables. Validation and execution look through all of them
-/// at each use. 1,000 aliased links with a variable each have 1,000,000.
-const MAX_LOOKUPS: usize = 5_000_000;
+/// Lookups of variables: the uses in an operation times its variables. Validation and execution search all variables at each
+/// use. 1,000 aliased links with a variable each have 1,000,000.
+const MAX_VARIABLE_LOOKUPS: usize = 5_000_000;
 
-/// What is selected, with everything below it.
+/// The size of a selection, including everything below it.
 #[derive(Debug, Default, Clone, Copy)]
 struct Size {
     selections: usize,
     aliases: usize,
     directives: usize,
-    /// Selection sets within each other, below this one.
+    /// Nested selection sets below this one.
     depth: usize,
-    /// Fields of the object itself, through fragments.
+    /// Fields of the object itself, after fragments are expanded.
     fields: usize,
     /// Values in arguments.
     values: usize,
@@ -68,47 +68,44 @@ pub fn check(document: &Document, limits: &DocumentLimits) -> Result<(), Request
     let fragments = document.definitions.iter().filter_map(Definition::as_fragment_definition);
     let fragments: HashMap<&str, &FragmentDefinition> =
         fragments.map(|fragment| (fragment.name.as_str(), &**fragment)).collect();
-    let mut measure = Measure { limits, fragments, sizes: HashMap::new() };
+    let mut meter = SizeMeter { limits, fragments, sizes: HashMap::new() };
     let (mut whole, mut operations, mut lookups) = (Size::default(), 0, 0_usize);
     for definition in &document.definitions {
         let size = match definition {
             Definition::OperationDefinition(operation) => {
-                let size = measure.operation(operation)?;
+                let size = meter.operation(operation)?;
                 operations += 1;
                 lookups = lookups.saturating_add(size.uses.saturating_mul(operation.variables.len()));
                 size
             }
-            Definition::FragmentDefinition(fragment) => measure.fragment(fragment)?,
+            Definition::FragmentDefinition(fragment) => meter.fragment(fragment)?,
             _ => continue,
         };
         whole = whole.plus(size);
     }
-    limits::check(limits.operations, operations, "operations")?;
-    limits::check(limits.depth, whole.depth + 1, "nested selection sets")?;
-    limits::check(limits.selections, whole.selections, "selections, counting a fragment's wherever it is spread")?;
-    limits::check(limits.aliases, whole.aliases, "aliases, counting a fragment's wherever it is spread")?;
-    limits::check(limits.directives, whole.directives, "directives, counting a fragment's wherever it is spread")?;
-    limits::check(
-        MAX_ARGUMENT_VALUES,
-        whole.values,
-        "values in arguments, counting a fragment's wherever it is spread",
-    )?;
-    limits::check(MAX_LOOKUPS, lookups, "look-ups of variables: uses times variables")
+    limits::check(Counted::Operations, limits.operations, operations)?;
+    limits::check(Counted::Depth, limits.depth, whole.depth + 1)?;
+    limits::check(Counted::Selections, limits.selections, whole.selections)?;
+    limits::check(Counted::Aliases, limits.aliases, whole.aliases)?;
+    limits::check(Counted::Directives, limits.directives, whole.directives)?;
+    limits::check(Counted::ArgumentValues, MAX_ARGUMENT_VALUES, whole.values)?;
+    limits::check(Counted::VariableLookups, MAX_VARIABLE_LOOKUPS, lookups)?;
+    Ok(())
 }
 
-struct Measure<'a> {
+struct SizeMeter<'a> {
     limits: &'a DocumentLimits,
     fragments: HashMap<&'a str, &'a FragmentDefinition>,
-    /// The sizes of fragments, `None` for one that is being measured.
+    /// The sizes of fragments. `None` marks a fragment that is being measured.
     sizes: HashMap<&'a str, Option<Size>>,
 }
 
-impl<'a> Measure<'a> {
+impl<'a> SizeMeter<'a> {
     fn operation(&mut self, operation: &'a OperationDefinition) -> Result<Size, RequestError> {
-        limits::check(self.limits.variables, operation.variables.len(), "variables in one operation")?;
+        limits::check(Counted::Variables, self.limits.variables, operation.variables.len())?;
         operation.name.iter().try_for_each(|name| self.name(name))?;
         let mut size = self.set(&operation.selection_set, 1)?;
-        limits::check(self.limits.root_fields, size.fields, "fields at the root of one operation")?;
+        limits::check(Counted::RootFields, self.limits.root_fields, size.fields)?;
         size = size.plus(directives(&operation.directives)?);
         for variable in &operation.variables {
             self.name(&variable.name)?;
@@ -120,7 +117,7 @@ impl<'a> Measure<'a> {
         Ok(size)
     }
 
-    /// Validation visits each fragment once by itself, in addition to each spread.
+    /// The size of a fragment by itself: validation visits it once, in addition to each spread.
     fn fragment(&mut self, fragment: &'a FragmentDefinition) -> Result<Size, RequestError> {
         self.name(&fragment.name)?;
         let size = self.spread(&fragment.name, 1)?;
@@ -128,8 +125,10 @@ impl<'a> Measure<'a> {
     }
 
     fn set(&mut self, selections: &'a [Selection], depth: usize) -> Result<Size, RequestError> {
-        // Also bounds this recursion.
-        limits::check(self.limits.depth, depth, "nested selection sets")?;
+        // Also limits this recursion.
+        if depth > self.limits.depth {
+            return Err(LimitExceeded::uncounted(Counted::Depth, self.limits.depth).into());
+        }
         let mut total = Size::default();
         for selection in selections {
             total = total.plus(self.selection(selection, depth)?);
@@ -174,28 +173,28 @@ impl<'a> Measure<'a> {
         Ok(size)
     }
 
-    fn name(&self, name: &str) -> Result<(), RequestError> {
-        limits::check(self.limits.name, name.len(), "bytes in one name")
+    fn name(&self, name: &str) -> Result<(), LimitExceeded> {
+        limits::check(Counted::NameBytes, self.limits.name, name.len())
     }
 }
 
-/// A selection set, seen from the selection that has it.
+/// The size of a selection set as part of the selection that contains it.
 const fn nested(set: Size) -> Size {
     Size { depth: set.depth + 1, ..set }
 }
 
-fn directives(directives: &DirectiveList) -> Result<Size, RequestError> {
+fn directives(directives: &DirectiveList) -> Result<Size, LimitExceeded> {
     let own = Size { directives: directives.len(), ..Size::default() };
     directives.iter().try_fold(own, |size, directive| Ok(size.plus(arguments(&directive.arguments)?)))
 }
 
-fn arguments(arguments: &[Node<Argument>]) -> Result<Size, RequestError> {
-    limits::check(MAX_ARGUMENTS, arguments.len(), "arguments of one field or directive")?;
+fn arguments(arguments: &[Node<Argument>]) -> Result<Size, LimitExceeded> {
+    limits::check(Counted::Arguments, MAX_ARGUMENTS, arguments.len())?;
     arguments.iter().try_fold(Size::default(), |size, argument| Ok(size.plus(value(&argument.value)?)))
 }
 
 /// The size of a value. Rejects an object with too many fields.
-fn value(given: &Value) -> Result<Size, RequestError> {
+fn value(given: &Value) -> Result<Size, LimitExceeded> {
     let mut size = Size { values: 1, ..Size::default() };
     match given {
         Value::Variable(_) => size.uses = 1,
@@ -206,7 +205,7 @@ fn value(given: &Value) -> Result<Size, RequestError> {
             }
         }
         Value::Object(fields) => {
-            limits::check(MAX_OBJECT_FIELDS, fields.len(), "fields in one input object")?;
+            limits::check(Counted::InputFields, MAX_INPUT_FIELDS, fields.len())?;
             for (_, field) in fields {
                 size = size.plus(value(field)?);
             }

@@ -1,0 +1,71 @@
+//! The weights of the schema's fields: the lists whose length no argument states, long texts, and lookups.
+
+use super::STRING_BYTES;
+
+/// The approximate number of items in the lists of introspection: types of the schema, and parts of each type.
+const INTROSPECTION_LISTS: [(&str, usize); 8] = [
+    ("types", 64),
+    ("directives", 8),
+    ("fields", 8),
+    ("inputFields", 4),
+    ("enumValues", 4),
+    ("args", 2),
+    ("interfaces", 1),
+    ("possibleTypes", 1),
+];
+
+/// The fields that look up an id or a page. Lookups of one kind share a statement.
+const LOOKUP_FIELDS: [&str; 9] = [
+    "promotion",
+    "promotionCodes",
+    "campaign",
+    "customerPromotions",
+    "campaigns",
+    "promotions",
+    "codes",
+    "redemptions",
+    "_entities",
+];
+
+/// The arguments that filter a list. To fill a page, the database also reads the rows that they exclude.
+pub const FILTERS: [&str; 2] = ["active", "mode"];
+
+/// The lookups that a filtered list counts as.
+pub const LOOKUPS_PER_FILTERED_LIST: usize = 10;
+
+/// The number of items of a list of introspection. For other fields, 1.
+pub fn introspection_items(field: &str) -> usize {
+    INTROSPECTION_LISTS.iter().find(|(list, _)| *list == field).map_or(1, |(_, items)| *items)
+}
+
+/// Whether a field looks up an id or a page.
+pub fn is_lookup(field: &str) -> bool {
+    LOOKUP_FIELDS.contains(&field)
+}
+
+/// Whether filters reduce the rows of a field after they are read. The mode of a code is part of its key instead.
+pub fn is_filterable(field: &str) -> bool {
+    field != "promotionCodes"
+}
+
+/// The values that the text of a field counts as, which is 0 for short texts.
+pub type TextWeight = fn(&str) -> usize;
+
+/// The weight of a text. Names may have 4 bytes for each character; codes and transaction ids hardly ever do.
+pub fn text_weight(field: &str) -> usize {
+    let bytes = match field {
+        // The whole schema.
+        "sdl" => 40_000,
+        "name" | "promotionName" => 200 * 4,
+        "transactionId" => 128,
+        // A cursor contains a code, for example.
+        "code" | "cursor" | "endCursor" => 64,
+        _ => 0,
+    };
+    bytes / STRING_BYTES
+}
+
+/// The weight of a text of introspection.
+pub fn introspection_text_weight(field: &str) -> usize {
+    if field == "description" { 200 / STRING_BYTES } else { 0 }
+}
