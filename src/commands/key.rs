@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Database, output, parse_org, settings_error};
 use crate::{
     auth::{ApiKey, ApiKeyId, KeyRole, Secret, ShownKey},
-    promotions::{Clock, OrgId, SystemClock, Timestamp, all_visible},
+    promotions::{Clock, OrgId, SystemClock, Timestamp, check_visible},
 };
 
 const EXAMPLES: &str = "Examples:
@@ -182,6 +182,6 @@ fn parse_name(name: &str) -> Result<String, String> {
     if name.chars().count() > MAX_NAME_CHARS {
         return Err(format!("at most {MAX_NAME_CHARS} characters are permitted"));
     }
-    all_visible(name).map_err(|invisible| format!("it can't contain {invisible}"))?;
+    check_visible(name).map_err(|invisible| format!("it can't contain {invisible}"))?;
     Ok(name.to_owned())
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::{
     auth::{ApiKey, ApiKeyId, ApiKeyRepository},
     promotions::{OrgId, StoreError, Timestamp},
-    service::retried,
+    service::retry,
 };
 
 /// How long a key is believed after it was asked for: a revoked one is refused after this time, whatever else happens.
@@ -72,7 +72,7 @@ impl Cache {
         keys: BTreeSet<(OrgId, ApiKeyId)>,
     ) -> Result<HashMap<(OrgId, ApiKeyId), Arc<ApiKey>>, StoreError> {
         let asked = Instant::now();
-        let read = retried(|| self.repository.keys_by_id(&keys)).await?;
+        let read = retry(|| self.repository.keys_by_id(&keys)).await?;
         let read: HashMap<_, _> = read.into_iter().map(|key| ((key.org, key.id), Arc::new(key))).collect();
         let mut all = self.known();
         for name in keys {
