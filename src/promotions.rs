@@ -1,11 +1,10 @@
-//! The domain: campaigns, promotion codes, and the holds that customers have on them.
+//! The domain: campaigns, promotion codes, and customers' holds on codes.
 //!
-//! It owns the vocabulary and the rules, as pure functions. It knows nothing of GraphQL, HTTP, SQL or an async runtime:
-//! those layers call it, and the store implements [`PromotionRepository`].
+//! Owns the vocabulary and the rules, as pure functions. Does no I/O and does not depend on GraphQL, HTTP, SQL or an async
+//! runtime: those layers call it, and the store implements [`PromotionRepository`].
 
 mod campaign;
 mod code;
-pub mod demo;
 mod folding;
 mod generate;
 mod ids;
@@ -18,9 +17,9 @@ mod refusal;
 mod repository;
 mod time;
 
-pub use campaign::{Campaign, CampaignChange, InvalidCampaign, MAX_LIMIT, PromotionMode};
+pub use campaign::{Campaign, CampaignChange, InvalidCampaign, InvalidName, MAX_LIMIT, NewCampaign, PromotionMode};
 pub use code::{Code, CodeKey, FoldedCode, InvalidCode, MAX_CODE_CHARS, PromotionCode};
-pub use folding::{Invisible, all_visible};
+pub use folding::{Invisible, check_visible};
 pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall};
 pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId, RedemptionId};
 pub(crate) use ids::{uuid_id, uuid_v7};

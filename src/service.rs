@@ -1,5 +1,4 @@
-//! The use cases, with the runtime that they need: one method per use case, the batcher that lets links share
-//! transactions, and retries.
+//! The use cases and their runtime: one method per use case, the batcher that lets links share transactions, and retries.
 
 mod batcher;
 mod generate;
@@ -13,30 +12,30 @@ use self::{batcher::Batcher, retry::Retrying};
 pub use self::{
     batcher::Workers,
     generate::{add_generated, check_space},
-    retry::retried,
+    retry::retry,
 };
 use crate::promotions::{
     CODE_BATCH, Campaign, CampaignChange, CampaignId, Clock, Code, CodeKey, CustomerId, FoldedCode, InvalidCampaign,
-    LinkOutcome, LinkRepository, LinkRequest, NewCodes, OrgId, Pattern, Promotion, PromotionCode, PromotionId,
-    PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId,
-    SpaceTooSmall, StoreError, Timestamp, TransactionId,
+    LinkOutcome, LinkRepository, LinkRequest, NewCampaign, NewCodes, OrgId, Pattern, Promotion, PromotionCode,
+    PromotionId, PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption,
+    RedemptionId, SpaceTooSmall, StoreError, Timestamp, TransactionId,
 };
 
-/// The new codes, or why the pattern won't do.
+/// The new codes, or why the pattern is too short.
 pub type GenerateOutcome = Result<Vec<Code>, SpaceTooSmall>;
 
-/// The promotions of all organisations. Every method names the one that it is about.
+/// The promotions of all organisations. Every method takes the organisation.
 #[derive(Clone)]
 pub struct PromotionService {
     repository: Arc<Retrying<dyn PromotionRepository>>,
-    /// What sets, lists and single things are read from: the same, or a copy that lags behind it.
+    /// The source of reads: the repository, or a replica that lags behind it.
     reads: Arc<dyn PromotionReads>,
     clock: Arc<dyn Clock>,
     batcher: Arc<Batcher>,
 }
 
 impl PromotionService {
-    /// Starts the service over a store. Drop it and its clones, then wait for the [`Workers`], to stop.
+    /// Starts the service over a store. To stop it, drop it and its clones, then wait for the [`Workers`].
     pub fn start(repository: Arc<dyn PromotionRepository>, clock: Arc<dyn Clock>) -> (Self, Workers) {
         let repository = Arc::new(Retrying(repository));
         let links: Arc<dyn LinkRepository> = repository.clone();
@@ -44,19 +43,19 @@ impl PromotionService {
         (Self { reads: repository.clone(), repository, clock, batcher: Arc::new(batcher) }, workers)
     }
 
-    /// The same service, but for what it reads: that may lag behind what it writes. No change is decided by it.
+    /// Returns the same service with reads from a replica, which may lag behind its writes. Changes don't use the replica.
     #[must_use]
     pub fn reading_from(&self, replica: Arc<dyn PromotionReads>) -> Self {
         Self { reads: Arc::new(Retrying(replica)), ..self.clone() }
     }
 
-    /// The present moment, as the domain sees it.
+    /// The current time of the service's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Links a code to a customer. Asking again is safe: the answer is the promotion that is there.
+    /// Links a code to a customer. A retry is safe: it returns the existing promotion.
     pub async fn link(
         &self,
         org: OrgId,
@@ -68,7 +67,7 @@ impl PromotionService {
         self.batcher.link(LinkRequest { id: PromotionId::new(self.now()), key, customer_id }).await
     }
 
-    /// The longest that a batch of links took which wrote something, of the last minute or two. Zero if none did.
+    /// The longest duration of a batch of links with a write in the last one to two minutes. Zero if there was none.
     #[must_use]
     pub fn slowest_commit(&self) -> Duration {
         self.batcher.slowest_commit()
@@ -80,17 +79,17 @@ impl PromotionService {
         org: OrgId,
         links: Vec<(PromotionMode, Code, CustomerId)>,
     ) -> Vec<Result<LinkOutcome, StoreError>> {
-        // All are in the queue, in this order, before the first is waited for.
+        // `join_all` polls them in order, so all are in the queue before the first completes.
         join_all(links.into_iter().map(|(mode, code, customer)| self.link(org, mode, code, customer))).await
     }
 
-    /// Gives a hold up. Asking again is safe. `None`: there is no such promotion.
+    /// Unlinks a promotion. A retry is safe. `None` if there is no such promotion.
     pub async fn unlink(&self, org: OrgId, id: PromotionId) -> Result<Option<Promotion>, StoreError> {
         let now = self.now();
         self.repository.unlink(org, id, now).await
     }
 
-    /// Uses a promotion. Asking again with the same transaction id is safe: the answer is the redemption that is there.
+    /// Redeems a promotion. A retry with the same transaction id is safe: it returns the existing redemption.
     pub async fn redeem(
         &self,
         key: CodeKey,
@@ -102,24 +101,31 @@ impl PromotionService {
         self.repository.redeem(&request, now).await
     }
 
-    /// Gives a use back. Asking again is safe. `None`: there is no such redemption.
+    /// Reverses a redemption. A retry is safe. `None` if there is no such redemption.
     pub async fn reverse(&self, org: OrgId, id: RedemptionId) -> Result<Option<Redemption>, StoreError> {
         let now = self.now();
         self.repository.reverse(org, id, now).await
     }
 
-    /// Revokes a code. Asking again is safe. `None`: there is no such code.
+    /// Revokes a code. A retry is safe. `None` if there is no such code.
     pub async fn revoke(&self, key: &CodeKey) -> Result<Option<PromotionCode>, StoreError> {
         let now = self.now();
         self.repository.revoke(key, now).await
     }
 
-    /// Adds a campaign, which has been checked.
-    pub async fn create_campaign(&self, campaign: &Campaign) -> Result<(), StoreError> {
-        self.repository.create_campaign(campaign).await
+    /// Creates a campaign.
+    pub async fn create_campaign(
+        &self,
+        org: OrgId,
+        new: NewCampaign,
+    ) -> Result<Result<Campaign, InvalidCampaign>, StoreError> {
+        match new.create(org, self.now()) {
+            Ok(campaign) => self.repository.create_campaign(&campaign).await.map(|()| Ok(campaign)),
+            Err(invalid) => Ok(Err(invalid)),
+        }
     }
 
-    /// Changes a campaign. `None`: there is no such campaign.
+    /// Changes a campaign. `None` if there is no such campaign.
     pub async fn update_campaign(
         &self,
         org: OrgId,
@@ -129,8 +135,8 @@ impl PromotionService {
         self.repository.update_campaign(org, id, change).await
     }
 
-    /// Adds codes to a campaign. Answers with those that were there already, or twice among them, as they were spelled.
-    /// Where it fails, some of the codes may have been added.
+    /// Adds codes to a campaign. Returns the duplicates: those that existed already or occur twice, as spelled by the caller.
+    /// If it fails, some of the codes may have been added.
     pub async fn add_codes(
         &self,
         campaign: &Campaign,
@@ -140,7 +146,7 @@ impl PromotionService {
         let now = self.now();
         let mut present = Vec::new();
         for codes in codes.chunks(CODE_BATCH) {
-            let new = NewCodes::alike(campaign, codes.to_vec(), max_links, now);
+            let new = NewCodes::with_max_links(campaign, codes.to_vec(), max_links, now);
             let mut added: HashSet<FoldedCode> = self.repository.add_codes(&new).await?.into_iter().collect();
             let new = new.codes.into_iter().map(|new| new.code);
             present.extend(new.filter(|code| !added.remove(code.folded())));
@@ -148,7 +154,7 @@ impl PromotionService {
         Ok(present)
     }
 
-    /// Generates so many codes for a campaign, unless the pattern has too few in it.
+    /// Generates codes for a campaign, unless the pattern is too short for their number.
     pub async fn generate(
         &self,
         campaign: &Campaign,
@@ -162,7 +168,7 @@ impl PromotionService {
         add_generated(&*self.repository, campaign, pattern, count, max_links, self.now()).await.map(Ok)
     }
 
-    /// What sets and lists are read from.
+    /// The source of reads.
     #[must_use]
     pub fn reads(&self) -> &dyn PromotionReads {
         &*self.reads

@@ -1,99 +1,104 @@
-//! Checks API keys that callers show.
+//! Verifies API keys, with a cache in front of the store.
 
 mod cache;
-mod look_ups;
+mod lookups;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::{sync::Semaphore, time::timeout};
 
-use self::{cache::Cache, look_ups::LookUps};
-use super::{ApiKey, ApiKeyId, ApiKeyRepository, Credential, Principal, Rejection, ShownKey};
+use self::{
+    cache::Cache,
+    lookups::{LOOKUP_TIMEOUT, Lookups},
+};
+use super::{
+    api_key::{ApiKey, ApiKeyId, ApiKeyRepository, PresentedKey},
+    principal::{Credential, Principal},
+    rejection::Rejection,
+};
 use crate::promotions::{Clock, OrgId, StoreError, Timestamp};
 
-/// How many known keys may be read anew at the same time. They do not wait behind keys that were never seen.
-const RENEWALS: usize = 2;
+/// Concurrent reads of known keys that have expired from the cache. They don't wait behind lookups of unknown keys.
+const MAX_REFRESHES: usize = 2;
 
-/// How long a caller waits for a key to be looked up. A database that does not answer must not keep the turns.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Checks API keys. What it reads it keeps for some seconds; there are never more of those than keys.
+/// Verifies API keys. Caches the keys that it reads for a few seconds; unknown keys take no memory.
 pub struct ApiKeyVerifier {
     cache: Arc<Cache>,
     clock: Arc<dyn Clock>,
-    look_ups: LookUps,
-    renewals: Semaphore,
+    lookups: Lookups,
+    refreshes: Semaphore,
 }
 
 impl ApiKeyVerifier {
-    /// Starts to check the keys of a store.
+    /// Starts to verify the keys of a store.
     #[must_use]
     pub fn start(repository: Arc<dyn ApiKeyRepository>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let cache = Arc::new(Cache::new(repository));
-        let look_ups = LookUps::start(Arc::clone(&cache));
-        Arc::new(Self { cache, clock, look_ups, renewals: Semaphore::new(RENEWALS) })
+        let lookups = Lookups::start(Arc::clone(&cache));
+        Arc::new(Self { cache, clock, lookups, refreshes: Semaphore::new(MAX_REFRESHES) })
     }
 
-    /// Whose key this is.
+    /// Returns the caller with this key.
     pub async fn verify(&self, credential: &str) -> Result<Principal, Rejection> {
-        let shown = ShownKey::parse(credential).ok_or(Rejection::Invalid("the API key is damaged"))?;
-        let key = self.find(shown.org, shown.id).await?.ok_or(Rejection::Invalid("there is no such API key"))?;
+        let presented = PresentedKey::parse(credential).ok_or(Rejection::Invalid("the API key is malformed"))?;
+        let key = self.find(presented.org, presented.id).await?;
+        let key = key.ok_or(Rejection::Invalid("the API key does not exist"))?;
         let now = self.clock.now();
-        key.check(&shown, now).map_err(Rejection::Invalid)?;
-        self.note_use(&key, now);
+        key.check(&presented, now)?;
+        self.record_use(&key, now);
         Ok(Principal { org: key.org, role: key.role.into(), credential: Credential::ApiKey(key.id) })
     }
 
-    /// The key, as it was some seconds ago at the most.
+    /// Finds a key, as it is now or was a few seconds ago.
     async fn find(&self, org: OrgId, id: ApiKeyId) -> Result<Option<Arc<ApiKey>>, StoreError> {
-        if let Some(key) = self.believed(org, id) {
+        if let Some(key) = self.cached(org, id) {
             return Ok(Some(key));
         }
         let read = async {
             if !self.cache.contains(org, id) {
-                return self.look_ups.look_up(org, id).await;
+                return self.lookups.find(org, id).await;
             }
-            let _turn = self.renewals.acquire().await;
-            // Whoever had the turn before may have read it.
-            match self.believed(org, id) {
+            let _permit = self.refreshes.acquire().await;
+            // Another caller may have refreshed it meanwhile.
+            match self.cached(org, id) {
                 Some(key) => Ok(Some(key)),
                 None => self.cache.read_one(org, id).await,
             }
         };
-        timeout(PATIENCE, read).await.unwrap_or(Err(StoreError::Overloaded))
+        timeout(LOOKUP_TIMEOUT, read).await.unwrap_or(Err(StoreError::Overloaded))
     }
 
-    /// What is known of a key and still to be believed.
-    fn believed(&self, org: OrgId, id: ApiKeyId) -> Option<Arc<ApiKey>> {
-        let (key, renew) = self.cache.believed(org, id)?;
-        if renew {
-            self.renew(org, id);
+    /// The cached key, if it is fresh enough. Starts a refresh if one is due.
+    fn cached(&self, org: OrgId, id: ApiKeyId) -> Option<Arc<ApiKey>> {
+        let (key, refresh) = self.cache.get(org, id)?;
+        if refresh {
+            self.refresh(org, id);
         }
         Some(key)
     }
 
-    /// Reads a key anew, in a task of its own, which no caller who goes away can stop.
-    fn renew(&self, org: OrgId, id: ApiKeyId) {
+    /// Reads a key again, in a task of its own, so that a client that disconnects does not cancel it.
+    fn refresh(&self, org: OrgId, id: ApiKeyId) {
         let cache = Arc::clone(&self.cache);
         tokio::spawn(async move {
             if let Err(error) = cache.read_one(org, id).await {
-                tracing::warn!(%error, key = %id.get(), "an API key could not be read anew");
-                cache.renewal_failed(org, id);
+                tracing::warn!(%error, key = %id.get(), "cannot refresh an API key");
+                cache.refresh_failed(org, id);
             }
         });
     }
 
-    /// Notes that a key was used, once a minute, without making its user wait.
-    fn note_use(&self, key: &ApiKey, now: Timestamp) {
-        if !self.cache.is_use_to_be_noted(key, now) {
+    /// Records the use of a key, at most once a minute, without delaying the request.
+    fn record_use(&self, key: &ApiKey, now: Timestamp) {
+        if !self.cache.claim_use_record(key, now) {
             return;
         }
         let (cache, org, id) = (Arc::clone(&self.cache), key.org, key.id);
         tokio::spawn(async move {
             if let Err(error) = cache.repository().key_used(org, id, now).await {
-                tracing::warn!(%error, key = %id.get(), "the use of an API key could not be noted");
+                tracing::warn!(%error, key = %id.get(), "cannot record the use of an API key");
             }
         });
     }

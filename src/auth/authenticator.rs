@@ -1,34 +1,43 @@
-//! From a credential to the caller.
+//! Authenticates callers by their credential.
 
 use std::sync::Arc;
 
-use super::{ApiKeyVerifier, Credential, CustomerTokens, Principal, Rejection, Role, ShownKey};
+use super::{
+    api_key::PresentedKey,
+    api_key_verifier::ApiKeyVerifier,
+    principal::{Credential, Principal},
+    rejection::Rejection,
+    role::Role,
+    tokens::CustomerTokens,
+};
 
-/// Lets callers in.
+/// Authenticates callers.
 pub enum Authenticator {
-    /// Everyone, as this principal: for a server to try.
-    Everyone(Principal),
-    /// Who shows a credential that is valid.
+    /// Accepts every caller as this principal, for `promolink dev`.
+    AllowAll(Principal),
+    /// Accepts callers with a valid credential.
     Credentials {
-        /// The organisations' API keys.
+        /// The API keys of all organisations.
         api_keys: Arc<ApiKeyVerifier>,
-        /// The tokens of their customers, if any are believed.
+        /// Customer tokens, if they are configured.
         customer_tokens: Option<CustomerTokens>,
     },
 }
 
 impl Authenticator {
-    /// Who shows this credential. What was shown in place of one matters to nobody where everyone is let in.
-    pub async fn authenticate(&self, shown: Result<Option<&str>, Rejection>) -> Result<Principal, Rejection> {
+    /// Returns the caller with this credential. [`Authenticator::AllowAll`] ignores it, even if it is malformed.
+    pub async fn authenticate(&self, credential: Result<Option<&str>, Rejection>) -> Result<Principal, Rejection> {
         let (api_keys, customer_tokens) = match self {
-            Self::Everyone(principal) => return Ok(*principal),
+            Self::AllowAll(principal) => return Ok(*principal),
             Self::Credentials { api_keys, customer_tokens } => (api_keys, customer_tokens),
         };
-        let credential = shown?.ok_or(Rejection::Missing)?;
-        if ShownKey::is_meant(credential) {
+        let credential = credential?.ok_or(Rejection::Missing)?;
+        if PresentedKey::has_prefix(credential) {
             return api_keys.verify(credential).await;
         }
-        let tokens = customer_tokens.as_ref().ok_or(Rejection::Invalid("it is no API key, and no tokens are taken"))?;
+        let Some(tokens) = customer_tokens else {
+            return Err(Rejection::Invalid("the credential is not an API key, and customer tokens are not configured"));
+        };
         let (org, customer) = tokens.verify(credential).await?;
         Ok(Principal { org, role: Role::Customer, credential: Credential::Customer(customer) })
     }

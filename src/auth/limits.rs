@@ -1,8 +1,7 @@
-//! How much a credential may do in what time. Kept in memory, by each server process for itself; what is kept is bounded
-//! for each organisation, whatever callers send.
+//! Rate limits per credential. Each server process counts for itself, in memory that is bounded for each organisation.
 
-mod budget;
 mod settings;
+mod token_bucket;
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -11,27 +10,27 @@ use std::{
 
 use tokio::sync::{Notify, futures::Notified};
 
-use self::budget::{Budget, Key, NoTokens};
-pub use self::settings::{Limit, LimitSetting, Limits};
-use super::{Principal, Role};
+pub use self::settings::{InvalidLimitSetting, Limit, LimitSetting, Limits};
+use self::token_bucket::{Key, TokenBuckets, Unavailable};
+use super::{principal::Principal, role::Role};
 use crate::promotions::CustomerId;
 
-/// How long to wait before trying again.
+/// The time after which a retry can succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wait(Duration);
+pub struct RetryAfter(Duration);
 
-impl Wait {
-    /// Whole seconds, at least one.
+impl RetryAfter {
+    /// In seconds, rounded up, at least one.
     #[must_use]
     pub fn seconds(self) -> u64 {
         u64::try_from(self.0.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
     }
 }
 
-/// Holds callers to the limits.
+/// Enforces the limits of callers.
 pub struct Limiter {
-    /// Of each role, the budgets in the order of [`Limit::ALL`].
-    roles: [[Option<Budget>; Limit::ALL.len()]; 4],
+    /// The buckets of each role, in the order of [`Limit::ALL`].
+    roles: [[Option<TokenBuckets>; Limit::ALL.len()]; 4],
     /// Serialises reservations. Otherwise a caller could see a half-made reservation that is about to be rolled back, and
     /// nothing would wake it afterwards.
     reserving: Mutex<()>,
@@ -39,29 +38,29 @@ pub struct Limiter {
     released: Notify,
 }
 
-/// Why a link may not be tried now.
+/// Why a link can't be attempted now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoRoom {
-    /// Links under way for this customer have the whole budget, and may give it back at any moment.
-    TakenForCustomer,
-    /// Links under way of the caller have the whole budget.
-    Taken,
+pub enum ReserveError {
+    /// Running links for this customer have reserved the whole budget. They may return it at any moment.
+    CustomerBudgetReserved,
+    /// Running links of the caller have reserved the whole budget. They may return it at any moment.
+    BudgetReserved,
     /// The budget of this limit is spent.
-    Spent(Limit, Wait),
+    Spent(Limit, RetryAfter),
 }
 
-/// The budgets that a link under way has reserved: it will succeed or fail.
+/// The budgets that a running link reserves, because it may succeed or fail.
 const RESERVED: [Limit; 4] =
     [Limit::FailedLinksPerCustomer, Limit::FailedLinks, Limit::NewLinksPerCustomer, Limit::NewLinks];
 
-/// What a link has reserved of the caller's budgets before it is tried. If it is dropped, all of it is spent: the link
-/// may have been made, or not, and its caller has not waited to know.
+/// The budgets that a link has reserved. If it is dropped, all of them are spent: the client disconnected, and the outcome of
+/// the link is unknown.
 #[must_use]
 pub struct Reservation<'a> {
     limiter: &'a Limiter,
     principal: Principal,
     customer: CustomerId,
-    /// What the link turned out to use up.
+    /// The budgets that the link spends.
     spends: Spends,
 }
 
@@ -74,58 +73,59 @@ enum Spends {
 }
 
 impl Limiter {
-    /// Holds callers to these limits.
+    /// Enforces these limits.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        let budget = |role, limit: Limit| limits.of(role, limit).map(|tokens| Budget::new(tokens, limit.period()));
+        let buckets =
+            |role, limit: Limit| limits.of(role, limit).map(|tokens| TokenBuckets::new(tokens, limit.period()));
         Self {
-            roles: Role::ALL.map(|role| Limit::ALL.map(|limit| budget(role, limit))),
+            roles: Role::ALL.map(|role| Limit::ALL.map(|limit| buckets(role, limit))),
             reserving: Mutex::default(),
             released: Notify::new(),
         }
     }
 
     /// Counts an operation.
-    pub fn operation(&self, principal: &Principal) -> Result<(), Wait> {
+    pub fn take_operation(&self, principal: &Principal) -> Result<(), RetryAfter> {
         self.take(principal, Limit::Operations)
     }
 
-    /// Counts what an operation costs beyond what every operation costs, before it is executed. The caller may go into
-    /// debt, but not further into it.
-    pub fn cost(&self, principal: &Principal, further: u32) -> Result<(), Wait> {
-        match self.budget(principal.role, Limit::Operations) {
-            Some(budget) if further > 0 => {
-                budget.charge(principal.org, key(principal, Limit::Operations, None), further).map_err(Wait)
+    /// Charges the cost of an operation beyond the first unit, before it is executed. The cost may put the caller in debt, but
+    /// a caller in debt is rejected.
+    pub fn charge_cost(&self, principal: &Principal, further: u32) -> Result<(), RetryAfter> {
+        match self.buckets(principal.role, Limit::Operations) {
+            Some(buckets) if further > 0 => {
+                buckets.charge(principal.org, key(principal, Limit::Operations, None), further).map_err(RetryAfter)
             }
             _ => Ok(()),
         }
     }
 
-    /// Gives back what an operation costs further, if it was not executed.
-    pub fn give_back_cost(&self, principal: &Principal, further: u32) {
-        if let Some(budget) = self.budget(principal.role, Limit::Operations) {
-            budget.give_back(principal.org, key(principal, Limit::Operations, None), further);
+    /// Refunds a charged cost, if the operation was not executed.
+    pub fn refund_cost(&self, principal: &Principal, further: u32) {
+        if let Some(buckets) = self.buckets(principal.role, Limit::Operations) {
+            buckets.refund(principal.org, key(principal, Limit::Operations, None), further);
         }
     }
 
     /// Counts an attempt to link.
-    pub fn link(&self, principal: &Principal) -> Result<(), Wait> {
+    pub fn take_link(&self, principal: &Principal) -> Result<(), RetryAfter> {
         self.take(principal, Limit::Links)
     }
 
-    /// Reserves what a link may use up. Without a reservation the code must not be looked up.
-    pub fn reserve(&self, principal: &Principal, customer: CustomerId) -> Result<Reservation<'_>, NoRoom> {
-        let _alone = self.reserving.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Reserves the budgets that a link may spend. Without a reservation the code must not be looked up.
+    pub fn reserve(&self, principal: &Principal, customer: CustomerId) -> Result<Reservation<'_>, ReserveError> {
+        let _guard = self.reserving.lock().unwrap_or_else(PoisonError::into_inner);
         for (reserved, limit) in RESERVED.into_iter().enumerate() {
-            let Some(budget) = self.budget(principal.role, limit) else { continue };
-            if let Err(none) = budget.reserve(principal.org, key(principal, limit, Some(customer))) {
+            let Some(buckets) = self.buckets(principal.role, limit) else { continue };
+            if let Err(unavailable) = buckets.reserve(principal.org, key(principal, limit, Some(customer))) {
                 for limit in &RESERVED[..reserved] {
                     self.release(principal, *limit, customer, true);
                 }
-                return Err(match none {
-                    NoTokens::Reserved if limit.is_per_customer() => NoRoom::TakenForCustomer,
-                    NoTokens::Reserved => NoRoom::Taken,
-                    NoTokens::Spent(wait) => NoRoom::Spent(limit, Wait(wait)),
+                return Err(match unavailable {
+                    Unavailable::Reserved if limit.is_per_customer() => ReserveError::CustomerBudgetReserved,
+                    Unavailable::Reserved => ReserveError::BudgetReserved,
+                    Unavailable::Spent(time) => ReserveError::Spent(limit, RetryAfter(time)),
                 });
             }
         }
@@ -137,40 +137,40 @@ impl Limiter {
         self.released.notified()
     }
 
-    fn take(&self, principal: &Principal, limit: Limit) -> Result<(), Wait> {
-        let Some(budget) = self.budget(principal.role, limit) else { return Ok(()) };
-        budget.take(principal.org, key(principal, limit, None)).map_err(Wait)
+    fn take(&self, principal: &Principal, limit: Limit) -> Result<(), RetryAfter> {
+        let Some(buckets) = self.buckets(principal.role, limit) else { return Ok(()) };
+        buckets.take(principal.org, key(principal, limit, None)).map_err(RetryAfter)
     }
 
-    fn release(&self, principal: &Principal, limit: Limit, customer: CustomerId, comes_back: bool) {
-        if let Some(budget) = self.budget(principal.role, limit) {
-            budget.release(principal.org, key(principal, limit, Some(customer)), comes_back);
+    fn release(&self, principal: &Principal, limit: Limit, customer: CustomerId, is_refunded: bool) {
+        if let Some(buckets) = self.buckets(principal.role, limit) {
+            buckets.release(principal.org, key(principal, limit, Some(customer)), is_refunded);
         }
     }
 
-    const fn budget(&self, role: Role, limit: Limit) -> Option<&Budget> {
+    const fn buckets(&self, role: Role, limit: Limit) -> Option<&TokenBuckets> {
         self.roles[role as usize][limit as usize].as_ref()
     }
 }
 
-/// Whose budget it is.
+/// The owner of the bucket.
 fn key(principal: &Principal, limit: Limit, customer: Option<CustomerId>) -> Key {
     (principal.credential, customer.filter(|_| limit.is_per_customer()))
 }
 
 impl Reservation<'_> {
-    /// The link failed because of the code.
+    /// The link was refused: spends a failed link.
     pub fn failed(mut self) {
         self.spends = Spends::FailedLink;
     }
 
-    /// The link was made, or was there.
+    /// The link succeeded, or existed before: spends a new link.
     pub fn linked(mut self) {
         self.spends = Spends::NewLink;
     }
 
-    /// Nothing came of the link, for a reason that has nothing to do with the code.
-    pub fn give_back(mut self) {
+    /// The link was not decided, for a reason unrelated to the code: spends nothing.
+    pub fn refund(mut self) {
         self.spends = Spends::Nothing;
     }
 }
@@ -182,8 +182,8 @@ impl Drop for Reservation<'_> {
                 Limit::FailedLinks | Limit::FailedLinksPerCustomer => Spends::FailedLink,
                 _ => Spends::NewLink,
             };
-            let comes_back = self.spends != Spends::All && self.spends != kind;
-            self.limiter.release(&self.principal, limit, self.customer, comes_back);
+            let is_refunded = self.spends != Spends::All && self.spends != kind;
+            self.limiter.release(&self.principal, limit, self.customer, is_refunded);
         }
         self.limiter.released.notify_waiters();
     }

@@ -1,15 +1,15 @@
-//! What must not be seen.
+//! Texts that must not reach logs.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// A text that is wiped from memory when it is dropped, and shows itself to nobody who does not ask for it.
+/// A secret text. It is wiped from memory when it is dropped, and its `Debug` form hides it.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// The text itself. Whoever asks must not keep it, print it or log it.
+    /// The text. Do not keep, print or log it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_does_not_show_itself() {
+    fn the_debug_form_hides_a_secret() {
         assert_eq!(format!("{:?}", Some(Secret::from("hidden".to_owned()))), "Some(***)");
     }
 }

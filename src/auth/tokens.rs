@@ -1,7 +1,7 @@
-//! Customer tokens: JSON Web Tokens (RFC 7519) of a shopper's own session, signed by whom the operator trusts.
+//! Customer tokens: JSON Web Tokens (RFC 7519) of shoppers' sessions, signed by the operator's identity provider.
 //!
-//! It owns what a token must be to be believed. Which keys sign is the settings' word and never the token's: whatever
-//! key or address of a key a token brings along is not looked at.
+//! Owns the rules by which a token is valid. Only configured keys are trusted: keys and URLs of keys in a token (`jwk`, `jku`,
+//! `x5c`, `x5u`) are ignored.
 
 mod claims;
 mod error;
@@ -18,42 +18,42 @@ use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use self::error::UnusableKeys;
+pub use self::error::TokenKeyError;
 use self::{
     claims::{Expected, read},
     key_cache::KeyCache,
     key_set::{Key, algorithm_named},
     key_source::Remote,
 };
-use super::{Rejection, Secret};
+use super::{rejection::Rejection, secret::Secret};
 use crate::promotions::{CustomerId, OrgId};
 
-/// The longest token that is read. Real ones have one or two KiB, and proxies cut off longer headers.
+/// The longest token. Real ones have one or two KiB, and proxies reject longer headers.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// HMAC with SHA-256 wants a key of at least the hash's length (RFC 7518, section 3.2). Who sees one token can try
-/// shorter ones at leisure.
+/// HMAC with SHA-256 requires a key of at least the hash's length (RFC 7518, section 3.2). A shorter one can be found by brute
+/// force from a single token.
 const MIN_SECRET_BYTES: usize = 32;
 
-/// Whose tokens are believed, and how they are checked.
+/// Which tokens are accepted, and how they are verified.
 #[derive(Debug, Clone)]
 pub struct TokenSettings {
-    /// What the claim `iss` must be.
+    /// The required claim `iss`.
     pub issuer: String,
-    /// What the claim `aud` must be, or name among others.
+    /// The required claim `aud`, or one of its values.
     pub audience: String,
-    /// The keys that sign.
+    /// The keys that verify signatures.
     pub keys: KeySource,
 }
 
-/// Where the keys come from that tokens are signed with.
+/// The source of the keys that verify signatures.
 #[derive(Debug, Clone)]
 pub enum KeySource {
     /// A secret shared with the issuer: HS256.
     Secret(Secret),
     /// A file with a JSON Web Key Set (RFC 7517): RS256, ES256 and EdDSA.
     File(PathBuf),
-    /// The same, at a URL.
+    /// A JSON Web Key Set at a URL.
     Url(String),
 }
 
@@ -62,13 +62,13 @@ impl fmt::Display for KeySource {
         match self {
             Self::Secret(_) => f.write_str("the shared secret"),
             Self::File(path) => write!(f, "the key set {}", path.display()),
-            // One that is refused may have a password in it.
+            // A rejected URL may contain a password.
             Self::Url(_) => f.write_str("the key set at a URL"),
         }
     }
 }
 
-/// Checks customer tokens.
+/// Verifies customer tokens.
 pub struct CustomerTokens {
     keys: Keys,
     expected: Expected,
@@ -79,8 +79,7 @@ enum Keys {
     Set(Arc<KeyCache>),
 }
 
-/// What a token says of its signature. The library reads headers too, but rejects the algorithms that it does not know by
-/// name.
+/// A token's header. Not the library's type, which rejects names of algorithms that it does not know.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -89,9 +88,8 @@ struct Header {
 }
 
 impl CustomerTokens {
-    /// Gets ready to check tokens. A file must be there and whole; a URL may fail for now, and tokens can't be checked
-    /// until it answers.
-    pub async fn start(settings: TokenSettings) -> Result<Self, UnusableKeys> {
+    /// Reads the keys. A file must exist and be valid. A URL may fail at first: tokens can't be verified until it responds.
+    pub async fn start(settings: TokenSettings) -> Result<Self, TokenKeyError> {
         let keys = match settings.keys {
             KeySource::Secret(secret) => Keys::Secret(Arc::new(secret_key(&secret)?)),
             KeySource::File(path) => Keys::Set(KeyCache::of_file(path).await?),
@@ -100,7 +98,7 @@ impl CustomerTokens {
         Ok(Self { keys, expected: Expected { issuer: settings.issuer, audience: settings.audience } })
     }
 
-    /// Whose token this is.
+    /// Verifies a token. Returns its organisation and customer.
     pub async fn verify(&self, token: &str) -> Result<(OrgId, CustomerId), Rejection> {
         const MALFORMED: Rejection = Rejection::Invalid("the token is malformed");
         if token.len() > MAX_TOKEN_BYTES {
@@ -108,32 +106,32 @@ impl CustomerTokens {
         }
         let (message, signature) = token.rsplit_once('.').ok_or(MALFORMED)?;
         let (header, payload) = message.rsplit_once('.').ok_or(MALFORMED)?;
-        let unknown = || Rejection::Invalid("the token's header is malformed, or its algorithm unknown");
+        let unknown = || Rejection::Invalid("the token's header is malformed or has an unknown algorithm");
         let header: Header = read(header).ok_or_else(unknown)?;
         let algorithm = algorithm_named(&header.alg).ok_or_else(unknown)?;
-        // What is critical must be understood (RFC 7515, section 4.1.11), and no extension is.
+        // Critical extensions must be supported (RFC 7515, section 4.1.11), and none is.
         if header.crit.is_some() {
-            return Err(Rejection::Invalid("the token names a critical extension"));
+            return Err(Rejection::Invalid("the token requires an extension (crit), and none is supported"));
         }
         let key = match &self.keys {
             Keys::Secret(key) => Arc::clone(key),
             Keys::Set(keys) => keys.find(header.kid.as_deref(), algorithm).await?,
         };
         if key.algorithm != algorithm {
-            return Err(Rejection::Invalid("the token's algorithm is not the key's"));
+            return Err(Rejection::Invalid("the token's algorithm is not that of the key"));
         }
         match crypto::verify(signature, message.as_bytes(), &key.decoding, key.algorithm) {
             Ok(true) => self.expected.check(payload),
-            Ok(false) => Err(Rejection::Invalid("the token's signature is wrong")),
+            Ok(false) => Err(Rejection::Invalid("the token's signature is invalid")),
             Err(_) => Err(MALFORMED),
         }
     }
 }
 
-fn secret_key(secret: &Secret) -> Result<Key, UnusableKeys> {
+fn secret_key(secret: &Secret) -> Result<Key, TokenKeyError> {
     let bytes = secret.expose().as_bytes();
     if bytes.len() < MIN_SECRET_BYTES {
-        return Err(UnusableKeys::ShortSecret);
+        return Err(TokenKeyError::ShortSecret { min_bytes: MIN_SECRET_BYTES });
     }
     Ok(Key { kid: None, algorithm: Algorithm::HS256, decoding: DecodingKey::from_secret(bytes) })
 }

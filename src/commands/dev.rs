@@ -1,5 +1,7 @@
 //! `promolink dev`: a server to try, on loopback, with demo data and no credentials.
 
+mod demo;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, ensure};
@@ -9,7 +11,7 @@ use super::{Database, database::database_check, http_args::HttpArguments, listen
 use crate::{
     app::{self, App, Shutdown},
     auth::{Authenticator, Credential, Limits, Principal, Role},
-    promotions::{Clock, OrgId, SystemClock, demo},
+    promotions::{Clock, OrgId, SystemClock},
     store::{self, Store},
 };
 
@@ -43,7 +45,7 @@ pub async fn run(Arguments { database: Database { url }, listen: address, wire }
          or another database, such as --database-url sqlite:try.db",
         org.get()
     );
-    let seeded = demo::seed(&*promotions, org, SystemClock.now()).await.context("cannot add the demo data")?;
+    let seeded = demo::seed(&*promotions, org, SystemClock.now()).await?;
 
     let asked_to_end = signals::asked_to_end()?;
     let address = listener.local_addr()?;
@@ -55,8 +57,8 @@ pub async fn run(Arguments { database: Database { url }, listen: address, wire }
         replica: None,
         database_check: database_check(readiness),
         clock: Arc::new(SystemClock),
-        authenticator: Authenticator::Everyone(everyone),
-        limits: Limits::NONE,
+        authenticator: Authenticator::AllowAll(everyone),
+        limits: Limits::UNLIMITED,
         concurrency: usize::MAX,
         engine,
         wire,

@@ -6,13 +6,13 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 use super::{Database, output, parse_org, settings_error};
 use crate::{
-    auth::{ApiKey, ApiKeyId, KeyRole, Secret, ShownKey},
-    promotions::{Clock, OrgId, SystemClock, Timestamp, all_visible},
+    auth::{ApiKey, ApiKeyId, KeyRole, PresentedKey, Secret},
+    promotions::{Clock, OrgId, SystemClock, Timestamp, check_visible},
 };
 
 const EXAMPLES: &str = "Examples:
@@ -45,13 +45,34 @@ pub struct Create {
     target: Target,
     /// What the key may do
     #[arg(long, value_enum)]
-    role: KeyRole,
+    role: RoleArgument,
     /// What to call it in lists, such as the application that uses it
     #[arg(long, default_value = "", hide_default_value = true, value_parser = parse_name)]
     name: String,
     /// How long it is valid, such as 90d or 12h; for ever, if it is not said
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     expires_in: Option<Duration>,
+}
+
+/// The values of `--role`, with their help.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RoleArgument {
+    /// Everything of the organisation: campaigns and codes too
+    Admin,
+    /// A backend: links, unlinks, redeems, and reads any customer's wallet
+    Service,
+    /// An app in the hands of strangers: links codes, and does nothing else
+    Storefront,
+}
+
+impl From<RoleArgument> for KeyRole {
+    fn from(role: RoleArgument) -> Self {
+        match role {
+            RoleArgument::Admin => Self::Admin,
+            RoleArgument::Service => Self::Service,
+            RoleArgument::Storefront => Self::Storefront,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -82,7 +103,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 async fn create(Create { target, role, name, expires_in }: Create) -> anyhow::Result<()> {
-    let now = SystemClock.now();
+    let (role, now) = (KeyRole::from(role), SystemClock.now());
     let expires_on = expires_in.map(|lifetime| later(now, lifetime)).transpose()?;
     let (url, store) = target.database.open().await?;
     let made = ApiKey::generate(target.org, role, name, now, expires_on);
@@ -162,7 +183,7 @@ fn id_of(text: &str, org: OrgId) -> anyhow::Result<ApiKeyId> {
     if let Ok(id) = Uuid::parse_str(text) {
         return Ok(id.into());
     }
-    match ShownKey::parse(text) {
+    match PresentedKey::parse(text) {
         Some(key) if key.org == org => Ok(key.id),
         Some(key) => {
             Err(settings_error(format_args!("the key is of organisation {}: revoke it with --org {0}", key.org.get())))
@@ -182,6 +203,6 @@ fn parse_name(name: &str) -> Result<String, String> {
     if name.chars().count() > MAX_NAME_CHARS {
         return Err(format!("at most {MAX_NAME_CHARS} characters are permitted"));
     }
-    all_visible(name).map_err(|invisible| format!("it can't contain {invisible}"))?;
+    check_visible(name).map_err(|invisible| format!("it can't contain {invisible}"))?;
     Ok(name.to_owned())
 }

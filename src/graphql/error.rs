@@ -12,7 +12,7 @@ pub use self::request::{
     request_error, timed_out, too_many_operations, unauthenticated,
 };
 use crate::{
-    auth::{Limit, Principal, Wait},
+    auth::{Limit, Principal, RetryAfter},
     promotions::{CustomerId, Refusal, SpaceTooSmall, StoreError},
     telemetry::LogThrottle,
 };
@@ -212,7 +212,7 @@ pub fn own_customer(principal: &Principal, customer: CustomerId) -> Result<(), E
 }
 
 /// The error for a caller who has spent a limit.
-pub fn rate_limited(wait: Wait, limit: Limit) -> Error {
+pub fn rate_limited(wait: RetryAfter, limit: Limit) -> Error {
     let (what, whose) = match limit {
         Limit::Operations => ("operations", "with this credential"),
         Limit::Links => ("links", "with this credential"),

@@ -32,7 +32,7 @@ pub async fn admit(
         Ok(principal) => principal,
         Err(rejection) => return Err(Box::new(reject(rejection, media, about))),
     };
-    limiter.operation(&principal).map_err(|wait| {
+    limiter.take_operation(&principal).map_err(|wait| {
         let credential = Some(name_of(&principal).into());
         let about = About { credential, reason: Some(Reason::TooManyOperations), ..about };
         let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, media, graphql::too_many_operations(wait), about);

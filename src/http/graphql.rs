@@ -136,7 +136,7 @@ async fn respond(
     answerer.about.operation = prepared.name().map(Arc::from);
     answerer.about.naming = Naming::of(&prepared, &principal);
     let further = prepared.points() - 1;
-    if let Err(wait) = shared.limiter.cost(&principal, further) {
+    if let Err(wait) = shared.limiter.charge_cost(&principal, further) {
         return answerer.too_many_operations(wait);
     }
     let is_mutation = prepared.is_mutation();
@@ -145,7 +145,7 @@ async fn respond(
         Ok(encoded) => answerer.executed(encoded),
         Err(failure) => {
             if matches!(failure, Failure::Busy(_)) {
-                shared.limiter.give_back_cost(&principal, further);
+                shared.limiter.refund_cost(&principal, further);
             }
             answerer.failed(failure, is_mutation)
         }

@@ -1,23 +1,21 @@
-//! Campaigns: what marketing defines, within which bounds, and how it may change.
-
-use std::borrow::Cow;
+//! Campaigns: what marketing defines, the limits of each field, and how a campaign may change.
 
 use super::{
-    folding::all_visible,
+    folding::{Invisible, check_visible},
     ids::{CampaignId, OrgId},
     time::Timestamp,
 };
 
 /// The longest campaign name, in characters after trimming.
-pub const MAX_NAME_CHARS: usize = 200;
+const MAX_NAME_CHARS: usize = 200;
 
-/// The most days that a promotion can be valid after linking: a hundred years.
+/// The longest validity after linking, in days: a hundred years.
 const MAX_VALID_FOR_DAYS: u32 = 36_500;
 
-/// The largest limit on links or redemptions: what a GraphQL `Int` holds.
+/// The largest limit on links or redemptions: the largest signed 32-bit integer, which clients and both databases hold.
 pub const MAX_LIMIT: u32 = i32::MAX.cast_unsigned();
 
-/// What a code is for. Codes of the two modes are two sets: the same text may stand in both.
+/// What a code is for. Each mode has its own set of codes: the same text may be a code in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PromotionMode {
     /// The code takes a discount off the cart.
@@ -26,10 +24,10 @@ pub enum PromotionMode {
     PaymentVoucher,
 }
 
-/// What marketing defines; its id and name are the `promotionId` and `promotionName` of its promotions.
+/// What marketing defines. Its id and name are the `promotionId` and `promotionName` of its promotions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Campaign {
-    /// The tenant that it belongs to.
+    /// The tenant.
     pub org: OrgId,
     /// Its id.
     pub id: CampaignId,
@@ -39,96 +37,148 @@ pub struct Campaign {
     pub mode: PromotionMode,
     /// Whether its codes can be linked and redeemed at all.
     pub active: bool,
-    /// When it was defined.
+    /// When it was created.
     pub created_on: Timestamp,
-    /// The first moment at which its promotions can be redeemed.
+    /// The earliest time at which its promotions can be redeemed.
     pub redeemable_from: Timestamp,
-    /// The last moment at which its codes can be linked and its promotions redeemed.
+    /// The latest time at which its codes can be linked and its promotions redeemed.
     pub valid_till: Timestamp,
-    /// Days that a promotion stays valid after linking, never past `valid_till`; `None`: until `valid_till`.
+    /// Days that a promotion stays valid after linking, never past `valid_till`; `None` for until `valid_till`.
     pub valid_for_days: Option<u32>,
-    /// How many codes of this campaign one customer may hold; `None`: any number.
+    /// The number of codes of this campaign that one customer may hold; `None` for no limit.
     pub max_links_per_customer: Option<u32>,
-    /// How often one promotion may be redeemed.
+    /// The number of times that one promotion may be redeemed.
     pub max_redemptions_per_link: u32,
 }
 
-/// What is wrong with a campaign's definition, and in which of its fields (as the API names them).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct InvalidCampaign {
-    /// The field.
-    pub field: &'static str,
-    /// The reason, for people.
-    pub reason: Cow<'static, str>,
+/// The definition of a campaign to create. [`NewCampaign::create`] checks it.
+#[derive(Debug, Clone)]
+pub struct NewCampaign {
+    /// Its name, for people: 1 to 200 visible characters after trimming.
+    pub name: String,
+    /// What its codes are for.
+    pub mode: PromotionMode,
+    /// Whether its codes can be linked and redeemed at all; active by default.
+    pub active: Option<bool>,
+    /// The earliest time at which its promotions can be redeemed; the time of creation by default.
+    pub redeemable_from: Option<Timestamp>,
+    /// The latest time at which its codes can be linked and its promotions redeemed.
+    pub valid_till: Timestamp,
+    /// Days that a promotion stays valid after linking, 1 to 36,500; until `valid_till` by default.
+    pub valid_for_days: Option<u32>,
+    /// The number of codes of this campaign that one customer may hold, from 1; no limit by default.
+    pub max_links_per_customer: Option<u32>,
+    /// The number of times that one promotion may be redeemed, from 1; once by default.
+    pub max_redemptions_per_link: Option<u32>,
 }
 
-fn invalid<T>(field: &'static str, reason: impl Into<Cow<'static, str>>) -> Result<T, InvalidCampaign> {
-    Err(InvalidCampaign { field, reason: reason.into() })
+/// The field of a campaign that is invalid. The messages follow the field's name: "name must have 1 to 200 characters".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCampaign {
+    /// The name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// `valid_till` is before `redeemable_from`.
+    #[error("must not be before redeemableFrom")]
+    ValidTill,
+    /// `valid_for_days` is out of range.
+    #[error("must be from 1 to {MAX_VALID_FOR_DAYS}")]
+    ValidForDays,
+    /// `max_links_per_customer` is out of range.
+    #[error("must be from 1 to {MAX_LIMIT}")]
+    MaxLinksPerCustomer,
+    /// `max_redemptions_per_link` is out of range.
+    #[error("must be from 1 to {MAX_LIMIT}")]
+    MaxRedemptionsPerLink,
 }
 
-/// Checks a campaign's name, and trims it.
-fn checked_name(name: &str) -> Result<String, InvalidCampaign> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS {
-        return invalid("name", "1 to 200 characters are required");
-    }
-    match all_visible(name) {
-        Ok(()) => Ok(name.to_owned()),
-        Err(invisible) => invalid("name", format!("it can't contain {invisible}")),
+/// Why a text is not a campaign's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// It is empty after trimming, or too long.
+    #[error("must have 1 to {MAX_NAME_CHARS} characters")]
+    Length,
+    /// It has an invisible character.
+    #[error("must not contain {0}")]
+    Invisible(#[from] Invisible),
+}
+
+impl NewCampaign {
+    /// Checks the definition and applies the defaults.
+    pub fn create(self, org: OrgId, now: Timestamp) -> Result<Campaign, InvalidCampaign> {
+        let campaign = Campaign {
+            org,
+            id: CampaignId::new(now),
+            name: parse_name(&self.name)?,
+            mode: self.mode,
+            active: self.active.unwrap_or(true),
+            created_on: now,
+            redeemable_from: self.redeemable_from.unwrap_or(now),
+            valid_till: self.valid_till,
+            valid_for_days: self.valid_for_days,
+            max_links_per_customer: self.max_links_per_customer,
+            max_redemptions_per_link: self.max_redemptions_per_link.unwrap_or(1),
+        };
+        campaign.check_terms()?;
+        Ok(campaign)
     }
 }
 
 impl Campaign {
-    /// Checks the definition of a new campaign, and trims the name.
-    pub fn checked(mut self) -> Result<Self, InvalidCampaign> {
-        self.name = checked_name(&self.name)?;
-        self.with_checked_terms()
-    }
-
-    fn with_checked_terms(self) -> Result<Self, InvalidCampaign> {
+    /// Checks everything except the name.
+    fn check_terms(&self) -> Result<(), InvalidCampaign> {
         if self.valid_till < self.redeemable_from {
-            return invalid("validTill", "it can't be before redeemableFrom");
+            return Err(InvalidCampaign::ValidTill);
         }
         if self.valid_for_days.is_some_and(|days| !(1..=MAX_VALID_FOR_DAYS).contains(&days)) {
-            return invalid("validForDays", "1 to 36500 days are wanted");
+            return Err(InvalidCampaign::ValidForDays);
         }
         if self.max_links_per_customer.is_some_and(|limit| !(1..=MAX_LIMIT).contains(&limit)) {
-            return invalid("maxLinksPerCustomer", "a number of at least 1 is wanted");
+            return Err(InvalidCampaign::MaxLinksPerCustomer);
         }
         if !(1..=MAX_LIMIT).contains(&self.max_redemptions_per_link) {
-            return invalid("maxRedemptionsPerLink", "a number of at least 1 is wanted");
+            return Err(InvalidCampaign::MaxRedemptionsPerLink);
         }
-        Ok(self)
+        Ok(())
     }
 }
 
-/// What to change of a campaign; `None` leaves a thing as it is.
+fn parse_name(name: &str) -> Result<String, InvalidName> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS {
+        return Err(InvalidName::Length);
+    }
+    check_visible(name)?;
+    Ok(name.to_owned())
+}
+
+/// A change of a campaign. `None` leaves a field as it is.
 #[derive(Debug, Clone, Default)]
 pub struct CampaignChange {
-    /// Another name.
+    /// The new name.
     pub name: Option<String>,
-    /// Switched on or off.
+    /// Activates or deactivates the campaign.
     pub active: Option<bool>,
-    /// Another end.
+    /// The new end of validity.
     pub valid_till: Option<Timestamp>,
-    /// Another beginning.
+    /// The new earliest time of redemption.
     pub redeemable_from: Option<Timestamp>,
-    /// Another limit, or none. What customers hold above it they keep.
+    /// The new limit, or `Some(None)` to remove it. Customers keep the codes that they hold above it.
     pub max_links_per_customer: Option<Option<u32>>,
 }
 
 impl CampaignChange {
-    /// The campaign as it would be.
+    /// Returns the changed campaign.
     pub fn apply(&self, mut campaign: Campaign) -> Result<Campaign, InvalidCampaign> {
+        // An unchanged name is not checked: it may be older than today's rules for names.
         if let Some(name) = &self.name {
-            campaign.name = checked_name(name)?;
+            campaign.name = parse_name(name)?;
         }
         campaign.active = self.active.unwrap_or(campaign.active);
         campaign.valid_till = self.valid_till.unwrap_or(campaign.valid_till);
         campaign.redeemable_from = self.redeemable_from.unwrap_or(campaign.redeemable_from);
         campaign.max_links_per_customer = self.max_links_per_customer.unwrap_or(campaign.max_links_per_customer);
-        // A name from before names were checked as they are now stays.
-        campaign.with_checked_terms()
+        campaign.check_terms()?;
+        Ok(campaign)
     }
 }

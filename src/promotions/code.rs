@@ -1,8 +1,8 @@
-//! Promotion codes: how a spelling is read, and what is known of a code.
+//! Promotion codes: how spellings are parsed and compared, and the data of an issued code.
 
 use super::{
     campaign::PromotionMode,
-    folding::{Invisible, all_visible, fold, no_control, without_ignorable},
+    folding::{Invisible, check_no_control, check_visible, fold, strip_ignorable},
     ids::{CampaignId, OrgId},
     time::Timestamp,
 };
@@ -10,21 +10,21 @@ use super::{
 /// The longest code, in characters after trimming.
 pub const MAX_CODE_CHARS: usize = 64;
 
-/// Why a string can't be a promotion code.
+/// Why a string is not a promotion code. The messages follow the name of a field: "code must not be empty".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCode {
     /// Nothing is left after trimming.
-    #[error("a promotion code can't be empty")]
+    #[error("must not be empty")]
     Empty,
     /// More than [`MAX_CODE_CHARS`] characters.
-    #[error("a promotion code has at most {MAX_CODE_CHARS} characters")]
+    #[error("must have at most {MAX_CODE_CHARS} characters")]
     TooLong,
-    /// A control character, such as a line break, or in a new code any character that can't be seen.
-    #[error("a promotion code can't contain {0}")]
+    /// A control character, such as a line break, or in a new code any invisible character.
+    #[error("must not contain {0}")]
     Invisible(#[from] Invisible),
 }
 
-/// A promotion code as someone spelled it, with the folded form by which spellings are compared.
+/// One spelling of a promotion code, with the folded form by which spellings are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Code {
     text: String,
@@ -32,26 +32,26 @@ pub struct Code {
 }
 
 impl Code {
-    /// Reads a spelling of a code that is looked for. Characters that can't be seen and are ignored in comparisons, such as
-    /// a zero-width space that was copied along, are left out.
+    /// Parses a spelling of a code to look up. Drops invisible characters that comparisons ignore, such as a zero-width space
+    /// that was copied along.
     pub fn parse(spelling: &str) -> Result<Self, InvalidCode> {
-        let visible = without_ignorable(spelling);
-        no_control(visible.trim())?;
-        Self::checked(visible.trim())
+        let visible = strip_ignorable(spelling);
+        check_no_control(visible.trim())?;
+        Self::bounded(visible.trim())
     }
 
-    /// Reads a code that is issued. Characters that can't be seen are rejected.
+    /// Parses a code to issue. Rejects invisible characters.
     pub fn parse_new(text: &str) -> Result<Self, InvalidCode> {
-        all_visible(text.trim())?;
-        Self::checked(text.trim())
+        check_visible(text.trim())?;
+        Self::bounded(text.trim())
     }
 
-    fn checked(text: &str) -> Result<Self, InvalidCode> {
+    fn bounded(text: &str) -> Result<Self, InvalidCode> {
         if text.chars().nth(MAX_CODE_CHARS).is_some() {
             return Err(InvalidCode::TooLong);
         }
         let folded = FoldedCode(fold(text));
-        // A text may be nothing but what is ignored.
+        // The text may consist of ignored characters only.
         if folded.0.is_empty() {
             return Err(InvalidCode::Empty);
         }
@@ -70,19 +70,19 @@ impl Code {
         &self.folded
     }
 
-    /// The folded form alone.
+    /// The folded form, owned.
     #[must_use]
     pub fn into_folded(self) -> FoldedCode {
         self.folded
     }
 
-    /// A code that the store kept, which was parsed before it was written.
+    /// A code read from the store. It was parsed before it was written.
     pub(crate) const fn from_stored(text: String, folded: String) -> Self {
         Self { text, folded: FoldedCode(folded) }
     }
 }
 
-/// What all spellings of a code share, folded. Its order is that of its bytes, in every database.
+/// The folded form that all spellings of a code share. Ordered by its bytes, in every database.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FoldedCode(String);
 
@@ -99,13 +99,13 @@ impl FoldedCode {
         self.0
     }
 
-    /// A folded text that the store kept.
+    /// A folded text read from the store.
     pub(crate) const fn from_stored(folded: String) -> Self {
         Self(folded)
     }
 }
 
-/// Which code is meant: no two codes of an organisation share mode and folded text.
+/// Identifies a code: no two codes of an organisation share mode and folded text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CodeKey {
     /// The tenant that issued the code.
@@ -116,29 +116,29 @@ pub struct CodeKey {
     pub folded: FoldedCode,
 }
 
-/// A code as printed, mailed or handed out, before and after customers link it.
+/// An issued code, linked or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromotionCode {
-    /// The tenant that issued it.
+    /// The tenant.
     pub org: OrgId,
-    /// What it is for; the same as its campaign's.
+    /// The campaign's mode.
     pub mode: PromotionMode,
     /// The code as it was issued.
     pub code: Code,
-    /// The campaign that it belongs to.
+    /// The campaign.
     pub campaign_id: CampaignId,
     /// When it was issued.
     pub created_on: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_on: Option<Timestamp>,
-    /// How many customers may hold it at once; `None`: any number.
+    /// The number of customers that may hold it at the same time; `None` for no limit.
     pub max_links: Option<u32>,
-    /// How many holds count against that: those that stand, and those that were redeemed and given up since.
+    /// The number of holds that count against that: the current ones, and unlinked ones that were redeemed.
     pub link_count: u32,
 }
 
 impl PromotionCode {
-    /// The key that it is found by.
+    /// Its key.
     #[must_use]
     pub fn key(&self) -> CodeKey {
         CodeKey { org: self.org, mode: self.mode, folded: self.code.folded().clone() }
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_a_code_is_refused() {
+    fn malformed_codes_are_rejected() {
         for parse in [Code::parse, Code::parse_new] {
             assert_eq!(parse(" \t "), Err(InvalidCode::Empty));
             assert!(matches!(parse("A\u{0}B"), Err(InvalidCode::Invisible(_))));
@@ -161,12 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_seen_is_left_out_of_a_spelling_and_refused_in_a_new_code() {
+    fn invisible_characters_are_dropped_from_a_spelling_and_rejected_in_a_new_code() {
         let spelling = format!("\u{feff} {}\u{200b}", "x".repeat(64));
         assert_eq!(Code::parse(&spelling).unwrap().text(), "x".repeat(64));
         assert!(matches!(Code::parse_new(&spelling), Err(InvalidCode::Invisible(_))));
         assert_eq!(Code::parse("\u{200b}"), Err(InvalidCode::Empty));
-        // A heart as phones write it stays as it was issued.
+        // A heart as phones write it keeps its variation selector.
         let heart = Code::parse_new("\u{2764}\u{fe0f}20").unwrap();
         assert_eq!(heart.text(), "\u{2764}\u{fe0f}20");
         assert_eq!(heart.folded(), Code::parse("\u{2764}20").unwrap().folded());

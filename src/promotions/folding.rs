@@ -1,7 +1,7 @@
-//! Which characters are left out of comparisons, and what two spellings of one code have in common.
+//! Folding: the form in which spellings of a code are compared, and the characters that comparisons ignore.
 //!
-//! Stored codes are found by their folded text. Whoever changes what [`fold`] returns, be it by newer tables of Unicode,
-//! must add a migration that folds stored codes again (`store/migrations/fold_codes.rs`).
+//! Stored codes are looked up by their folded text. A change of what [`fold`] returns, including one caused by newer Unicode
+//! tables, requires a migration that folds stored codes again (`store/migrations/fold_codes.rs`).
 
 use std::{borrow::Cow, fmt};
 
@@ -9,22 +9,21 @@ use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use icu_properties::{CodePointSetData, props::DefaultIgnorableCodePoint};
 
-/// A character that a person can't see, in a text that people read and type.
+/// An invisible character in a text that people read and type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub struct Invisible(char);
 
 impl fmt::Display for Invisible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "U+{:04X}, an invisible or control character: remove it", u32::from(self.0))
+        write!(f, "U+{:04X}, an invisible or control character", u32::from(self.0))
     }
 }
 
-/// Rejects control characters, line and paragraph separators, the marks of interlinear annotations, and whatever Unicode
-/// lets programs ignore, such as zero-width spaces, byte order marks, soft hyphens and bidirectional controls.
+/// Rejects control characters, line and paragraph separators, interlinear annotation marks, and Unicode's default ignorable
+/// characters, such as zero-width spaces, byte order marks, soft hyphens and bidirectional controls.
 ///
-/// Joiners and variation selectors are permitted behind a character that is not ASCII: emoji, Persian and the scripts of
-/// India are spelled with them.
-pub fn all_visible(text: &str) -> Result<(), Invisible> {
+/// Permits joiners and variation selectors after a character that is not ASCII: emoji, Persian and Indic scripts need them.
+pub fn check_visible(text: &str) -> Result<(), Invisible> {
     let mut before = 'a';
     let invisible = text.chars().find(|&character| {
         let shapes = is_joiner_or_selector(character) && !before.is_ascii();
@@ -34,13 +33,13 @@ pub fn all_visible(text: &str) -> Result<(), Invisible> {
     invisible.map_or(Ok(()), |character| Err(Invisible(character)))
 }
 
-/// Rejects control characters alone, which no code ever had.
-pub fn no_control(text: &str) -> Result<(), Invisible> {
+/// Rejects control characters. No code has ever contained one.
+pub fn check_no_control(text: &str) -> Result<(), Invisible> {
     text.chars().find(|character| character.is_control()).map_or(Ok(()), |character| Err(Invisible(character)))
 }
 
-/// The text without the characters that are ignored in comparisons.
-pub fn without_ignorable(text: &str) -> Cow<'_, str> {
+/// Removes the characters that comparisons ignore.
+pub fn strip_ignorable(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || !text.contains(is_ignorable) {
         return Cow::Borrowed(text);
     }
@@ -59,11 +58,11 @@ fn is_joiner_or_selector(character: char) -> bool {
     matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// What all spellings of a code have in common.
+/// Returns the form that all spellings of a code share.
 ///
-/// It is Unicode's compatibility caseless form (NFKC_Casefold, section 3.13 of the core specification): without ignorable
-/// characters, letter case, character width or other compatibility distinctions. Beyond that, hyphens, apostrophes and
-/// quotation marks that keyboards and word processors substitute count as those of ASCII, and blanks in a row as one.
+/// This is Unicode's compatibility caseless form (NFKC_Casefold, section 3.13 of the core specification): without ignorable
+/// characters, letter case, character width or other compatibility distinctions. In addition, the hyphens, apostrophes and
+/// quotation marks that keyboards and word processors substitute become ASCII, and a run of blanks becomes one.
 pub fn fold(text: &str) -> String {
     let folded = if text.is_ascii() { text.to_ascii_lowercase() } else { fold_unicode(text) };
     if folded.contains(char::is_whitespace) {
@@ -75,17 +74,17 @@ pub fn fold(text: &str) -> String {
 fn fold_unicode(text: &str) -> String {
     let (canonical, compatible) = (DecomposingNormalizerBorrowed::new_nfd(), DecomposingNormalizerBorrowed::new_nfkd());
     let cases = CaseMapper::new();
-    // Definition D146: decomposed before the first folding, since folding a Greek iota subscript would otherwise move it
-    // before accents that follow it. Decomposing further can yield new capitals, so folding is done twice. Substitutes are
-    // replaced before that, as it makes two characters of an acute accent, and after it, as it makes dashes of their small
-    // and vertical forms.
-    let visible = in_ascii(&canonical.normalize(&without_ignorable(text)));
-    let once = in_ascii(&compatible.normalize(&cases.fold_string(&visible)));
+    // Definition D146: decompose before the first case folding, which would otherwise move a Greek iota subscript in front of
+    // the accents that follow it. Compatibility decomposition can yield new capitals, so fold twice. Replace punctuation
+    // before it, because it splits an acute accent in two, and after it, because it turns small and vertical forms into
+    // dashes.
+    let visible = ascii_punctuation(&canonical.normalize(&strip_ignorable(text)));
+    let once = ascii_punctuation(&compatible.normalize(&cases.fold_string(&visible)));
     ComposingNormalizerBorrowed::new_nfkc().normalize(&cases.fold_string(&once)).into_owned()
 }
 
-/// The text with the characters of ASCII for which keyboards and word processors put others.
-fn in_ascii(text: &str) -> String {
+/// Replaces the punctuation that keyboards and word processors substitute by its ASCII original.
+fn ascii_punctuation(text: &str) -> String {
     let original = |character| match character {
         // Hyphens, dashes of all lengths and the minus sign.
         '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_folding_returns_has_changed_only_with_a_migration() {
+    fn the_result_of_folding_changes_only_with_a_migration() {
         let mut all = Sha256::new();
         for character in characters() {
             all.update(fold(&format!("a{character}b\n")));
@@ -117,7 +116,7 @@ mod tests {
         let digest = u64::from_be_bytes(all.finalize()[..8].try_into().unwrap());
         assert_eq!(
             digest, 0x8a21_e398_7ff4_9aeb,
-            "add a migration that folds stored codes again, then change this digest"
+            "add a migration that folds stored codes again, then update this digest"
         );
     }
 
@@ -149,8 +148,8 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_are_not_seen_are_rejected_by_their_number() {
-        let rejected = |text: &str| all_visible(text).unwrap_err().to_string();
+    fn invisible_characters_are_rejected_by_code_point() {
+        let rejected = |text: &str| check_visible(text).unwrap_err().to_string();
         for (text, number) in [
             ("\u{200b}", "U+200B,"),
             ("A\u{202e}B", "U+202E,"),
@@ -167,7 +166,7 @@ mod tests {
         for text in
             ["SAVE 20", "\u{2764}\u{fe0f}", "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}", "\u{1f469}\u{200d}\u{1f680}"]
         {
-            assert_eq!(all_visible(text), Ok(()));
+            assert_eq!(check_visible(text), Ok(()));
         }
     }
 

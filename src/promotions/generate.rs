@@ -1,54 +1,54 @@
-//! New codes by pattern, from the operating system's random source.
+//! Generates codes by pattern, from the operating system's random source.
 
 use super::code::{Code, InvalidCode, MAX_CODE_CHARS};
 
-/// Characters that nobody mistakes for another: no 0 and O, no 1, I and L.
+/// Characters that people don't confuse: without 0 and O, and without 1, I and L.
 pub const ALPHABET: &[u8; 31] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
 
-/// So many possible codes must there be for each that exists, lest codes be guessed.
-pub const SPARSENESS: u128 = 10_000;
+/// The required ratio of possible to existing codes, so that codes can't be guessed.
+pub const MIN_SPARSITY: u128 = 10_000;
 
-/// What a generated code looks like: each `#` becomes a random character, the rest stands as it is.
+/// The format of generated codes: each `#` becomes a random character, the rest stays.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
     random: u32,
 }
 
-/// Why a string can't be a pattern.
+/// Why a string is not a pattern. The messages follow the field's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPattern {
-    /// It would not give codes.
+    /// Its codes would be malformed.
     #[error(transparent)]
     Code(#[from] InvalidCode),
     /// It has no `#`.
-    #[error("at least one # is wanted, which becomes a random character")]
+    #[error("must contain at least one #, which becomes a random character")]
     NotRandom,
 }
 
-/// The pattern has too few codes in it.
+/// The pattern has too few possible codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("The pattern is too short for so many codes, which could be guessed: it needs at least {needed} # in it.")]
+#[error("The pattern is too short: its codes could be guessed. It needs at least {needed} # characters.")]
 pub struct SpaceTooSmall {
-    /// How many `#` would do.
+    /// The number of `#` that suffice.
     pub needed: u32,
 }
 
-/// Codes could not be made.
+/// Generating codes failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerationFailed {
-    /// The operating system has no random bytes to give.
+    /// The operating system's random source failed.
     #[error("the operating system's random source failed: {0}")]
     Random(#[from] getrandom::Error),
-    /// A pattern that parsed gave something that doesn't: an error of ours.
-    #[error("a pattern gave a malformed code: {0}")]
+    /// A valid pattern generated a malformed code. This is a bug.
+    #[error("a pattern generated a malformed code: it {0}")]
     Code(#[from] InvalidCode),
 }
 
 impl Pattern {
-    /// Reads a pattern.
+    /// Parses a pattern.
     pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
-        // What holds for the pattern holds for its codes: a random character is as long as its mark.
+        // A pattern that is a valid code generates valid codes: a random character is as long as its `#`.
         let text = Code::parse_new(text)?.text().to_owned();
         match u32::try_from(text.matches('#').count()) {
             Ok(0) | Err(_) => Err(InvalidPattern::NotRandom),
@@ -56,21 +56,21 @@ impl Pattern {
         }
     }
 
-    /// How many codes there may be altogether before they could be guessed.
+    /// The number of codes that may exist before they could be guessed.
     #[must_use]
     pub fn capacity(&self) -> u128 {
         capacity(self.random)
     }
 
-    /// What all of its codes begin with, folded: what stands before the first `#`.
+    /// The folded prefix of all of its codes: the text before the first `#`.
     #[must_use]
-    pub fn beginning(&self) -> String {
+    pub fn prefix(&self) -> String {
         let literal = self.text.split('#').next().unwrap_or_default();
         Code::parse(literal).map(|code| code.folded().as_str().to_owned()).unwrap_or_default()
     }
 
-    /// Checks that so many codes, with those that there are, fit.
-    pub fn fits(&self, codes: u128) -> Result<(), SpaceTooSmall> {
+    /// Checks that the pattern has room for this total of existing and new codes.
+    pub fn check_capacity(&self, codes: u128) -> Result<(), SpaceTooSmall> {
         if codes <= self.capacity() {
             return Ok(());
         }
@@ -78,7 +78,7 @@ impl Pattern {
         Err(SpaceTooSmall { needed: (1..most).find(|random| codes <= capacity(*random)).unwrap_or(most) })
     }
 
-    /// So many random codes. Two may be the same, if rarely.
+    /// Generates random codes. In rare cases two are equal.
     pub fn generate(&self, count: usize) -> Result<Vec<Code>, GenerationFailed> {
         let mut source = Characters::default();
         (0..count).map(|_| self.one(&mut source)).collect()
@@ -94,7 +94,7 @@ impl Pattern {
 }
 
 fn capacity(random: u32) -> u128 {
-    (ALPHABET.len() as u128).saturating_pow(random) / SPARSENESS
+    (ALPHABET.len() as u128).saturating_pow(random) / MIN_SPARSITY
 }
 
 /// Random characters of the alphabet, all equally likely.
@@ -105,7 +105,7 @@ struct Characters {
 
 impl Characters {
     fn next(&mut self) -> Result<char, getrandom::Error> {
-        // The largest multiple of 31 that a byte holds: bytes from there on would favour some characters.
+        // The largest multiple of 31 that a byte holds. Bytes from there on would favour some characters.
         const FAIR: u8 = 248;
         loop {
             let Some(byte) = self.bytes.pop() else {
@@ -151,16 +151,16 @@ mod tests {
     }
 
     #[test]
-    fn a_small_space_is_refused_with_what_would_do() {
+    fn a_small_space_is_refused_with_the_length_that_suffices() {
         let pattern = Pattern::parse("A####").unwrap();
         assert_eq!(pattern.capacity(), 92);
-        assert_eq!(pattern.fits(92), Ok(()));
-        assert_eq!(pattern.fits(93), Err(SpaceTooSmall { needed: 5 }));
-        assert_eq!(Pattern::parse("#").unwrap().fits(5_000_000), Err(SpaceTooSmall { needed: 8 }));
+        assert_eq!(pattern.check_capacity(92), Ok(()));
+        assert_eq!(pattern.check_capacity(93), Err(SpaceTooSmall { needed: 5 }));
+        assert_eq!(Pattern::parse("#").unwrap().check_capacity(5_000_000), Err(SpaceTooSmall { needed: 8 }));
     }
 
     #[test]
-    fn what_is_no_pattern_is_refused() {
+    fn malformed_patterns_are_rejected() {
         assert_eq!(Pattern::parse("SAVE").map(|_| ()), Err(InvalidPattern::NotRandom));
         assert_eq!(Pattern::parse(" ").map(|_| ()), Err(InvalidPattern::Code(InvalidCode::Empty)));
         assert_eq!(Pattern::parse(&"#".repeat(65)).map(|_| ()), Err(InvalidPattern::Code(InvalidCode::TooLong)));

@@ -1,15 +1,15 @@
-//! The identities of the domain: whole-number ids that others assign, and the UUIDs that we do.
+//! The ids of the domain: integers that other systems assign, and UUIDs that Promolink generates.
 
 use uuid::{NoContext, Uuid};
 
 use super::time::Timestamp;
 
-/// The largest number that every JSON client keeps exactly: 2^53 - 1 (ECMA-262, `Number.MAX_SAFE_INTEGER`).
+/// The largest integer that every JSON client represents exactly: 2^53 - 1 (ECMA-262, `Number.MAX_SAFE_INTEGER`).
 pub const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
-/// A number was outside 0 to [`MAX_SAFE_INTEGER`].
+/// A number is not in the range from 0 to [`MAX_SAFE_INTEGER`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a whole number from 0 to {MAX_SAFE_INTEGER} is wanted")]
+#[error("must be a whole number from 0 to {MAX_SAFE_INTEGER}")]
 pub struct OutOfRange;
 
 macro_rules! number_id {
@@ -41,7 +41,7 @@ number_id! {
     OrgId
 }
 number_id! {
-    /// A customer, as the organisation's own systems number them.
+    /// A customer, by the number that the organisation's own systems use.
     CustomerId
 }
 
@@ -52,7 +52,7 @@ macro_rules! uuid_id {
         pub struct $name(uuid::Uuid);
 
         impl $name {
-            /// A new id (UUID version 7, RFC 9562): the moment of its making, then random bits.
+            /// Generates an id: a UUID version 7 (RFC 9562), a timestamp followed by random bits.
             #[must_use]
             pub fn new(now: $crate::promotions::Timestamp) -> Self {
                 Self($crate::promotions::uuid_v7(now))
@@ -93,7 +93,7 @@ uuid_id! {
     RedemptionId
 }
 
-/// A UUID of version 7 (RFC 9562): the moment of its making, then random bits.
+/// Generates a UUID version 7 (RFC 9562): a timestamp followed by random bits.
 pub(crate) fn uuid_v7(now: Timestamp) -> Uuid {
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
@@ -105,14 +105,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_beyond_what_json_clients_keep_are_refused() {
+    fn numbers_that_json_clients_would_round_are_rejected() {
         assert_eq!(CustomerId::try_from(MAX_SAFE_INTEGER).map(CustomerId::get), Ok(MAX_SAFE_INTEGER));
         assert_eq!(CustomerId::try_from(MAX_SAFE_INTEGER + 1), Err(OutOfRange));
         assert_eq!(CustomerId::try_from(-1), Err(OutOfRange));
     }
 
     #[test]
-    fn an_id_carries_the_moment_of_its_making() {
+    fn an_id_carries_its_creation_time() {
         let moment = Timestamp::from_millis(1_700_000_000_123);
         let (seconds, nanos) = PromotionId::new(moment).get().get_timestamp().unwrap().to_unix();
         assert_eq!((seconds, nanos), (1_700_000_000, 123_000_000));

@@ -1,4 +1,4 @@
-//! Codes by the million: rows that bring codes into a campaign and, where they name a customer, link them at once.
+//! Bulk import: rows that add codes to a campaign and link those that name a customer.
 
 use std::collections::HashSet;
 
@@ -14,9 +14,8 @@ use super::{
     time::Timestamp,
 };
 
-/// How many codes go to the database in one transaction. On SQLite all links wait for it. While a million were imported,
-/// 99 of 100 links took less than 82 ms, with twice as many in a transaction 160 ms, and the import as long (both without
-/// optimisation, on two busy cores).
+/// Codes per transaction. On SQLite all links wait for it. While a million codes were imported, the p99 of links was 82 ms;
+/// with twice as many codes it was 160 ms, and the import took as long (unoptimised builds, two busy cores).
 pub const CODE_BATCH: usize = 500;
 
 /// A code to add.
@@ -24,9 +23,9 @@ pub const CODE_BATCH: usize = 500;
 pub struct NewCode {
     /// The code.
     pub code: Code,
-    /// How many customers may hold it at once; `None`: any number.
+    /// The number of customers that may hold it at the same time; `None` for no limit.
     pub max_links: Option<u32>,
-    /// Whether it is revoked from the start.
+    /// Whether to add it as revoked.
     pub revoked: bool,
 }
 
@@ -39,7 +38,7 @@ pub struct NewCodes {
     pub campaign_id: CampaignId,
     /// The campaign's mode.
     pub mode: PromotionMode,
-    /// When they are issued.
+    /// The time of issue.
     pub created_on: Timestamp,
     /// The codes.
     pub codes: Vec<NewCode>,
@@ -52,14 +51,14 @@ impl NewCodes {
         Self { org: campaign.org, campaign_id: campaign.id, mode: campaign.mode, created_on: now, codes }
     }
 
-    /// Codes for this campaign, each of which so many customers may hold at once; `None`: any number.
+    /// Codes for this campaign that all have the same `max_links`.
     #[must_use]
-    pub fn alike(campaign: &Campaign, codes: Vec<Code>, max_links: Option<u32>, now: Timestamp) -> Self {
+    pub fn with_max_links(campaign: &Campaign, codes: Vec<Code>, max_links: Option<u32>, now: Timestamp) -> Self {
         let codes = codes.into_iter().map(|code| NewCode { code, max_links, revoked: false });
         Self::new(campaign, codes.collect(), now)
     }
 
-    /// When one of them is revoked, if it is.
+    /// The revocation time of one of them, if it is revoked.
     #[must_use]
     pub fn revoked_on(&self, code: &NewCode) -> Option<Timestamp> {
         code.revoked.then_some(self.created_on)
@@ -69,51 +68,51 @@ impl NewCodes {
         self.codes.iter().map(|new| new.code.folded())
     }
 
-    /// The key of one of them.
+    /// The key of the code with this folded text.
     #[must_use]
     pub fn key(&self, folded: FoldedCode) -> CodeKey {
         CodeKey { org: self.org, mode: self.mode, folded }
     }
 }
 
-/// What came of a row.
+/// The outcome of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowOutcome {
-    /// Another campaign of the organisation and mode has the code.
+    /// The code belongs to another campaign of the organisation and mode.
     InOtherCampaign,
-    /// The campaign has the code.
+    /// The code belongs to the campaign.
     InCampaign {
         /// Whether the code is new.
         added: bool,
-        /// What came of the link to the row's customer, if it names one.
+        /// The outcome of the link, if the row names a customer.
         link: Option<RowLink>,
     },
 }
 
-/// What came of the link to a row's customer.
+/// The outcome of the link to a row's customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowLink {
-    /// The customer holds the code now.
+    /// The code was linked to the customer.
     New,
-    /// The customer held the code before.
+    /// The customer already held the code.
     Held,
-    /// The code could not be linked.
+    /// The rules refused the link.
     Refused(Refusal),
 }
 
 impl NewCodes {
-    /// Those that were not added, since they are there already.
+    /// The codes that were not added because they already existed.
     pub(crate) fn present(&self, added: &HashSet<FoldedCode>) -> Vec<FoldedCode> {
         self.folded().filter(|code| !added.contains(code)).cloned().collect()
     }
 
-    /// Those codes that belong to another campaign than these are for.
+    /// Those of the existing codes that belong to another campaign.
     pub(crate) fn elsewhere(&self, present: Vec<PromotionCode>) -> HashSet<FoldedCode> {
         let others = present.into_iter().filter(|code| code.campaign_id != self.campaign_id);
         others.map(|code| code.code.folded().clone()).collect()
     }
 
-    /// What the rows that name a customer ask for; not those whose code is another campaign's.
+    /// The link requests of the rows that name a customer, except those whose code belongs to another campaign.
     pub(crate) fn link_requests(
         &self,
         customers: &[Option<CustomerId>],
@@ -130,7 +129,7 @@ impl NewCodes {
         .collect()
     }
 
-    /// What came of each row: from the codes that were added, those that other campaigns have, and the outcomes of
+    /// The outcome of each row, from the codes that were added, those of other campaigns, and the outcomes of
     /// [`NewCodes::link_requests`].
     pub(crate) fn outcomes(
         &self,
@@ -154,19 +153,19 @@ impl NewCodes {
             if elsewhere.contains(folded) {
                 return RowOutcome::InOtherCampaign;
             }
-            // Of a code that stands twice among the rows, the first was added.
+            // If a code occurs in two rows, the first one added it.
             RowOutcome::InCampaign { added: added.remove(folded), link: customer.and_then(|_| link()) }
         })
         .collect()
     }
 }
 
-/// An import under way. What was not committed when it is dropped is as if it had not been.
+/// A running import. Dropping it rolls back everything since the last commit.
 #[async_trait]
 pub trait CodeImport: Send {
-    /// Adds codes, and links each to the customer that stands at its place, if one does. One outcome per code.
+    /// Adds codes and links each to the customer at the same index, if any. Returns one outcome per code, in order.
     async fn add(&mut self, codes: &NewCodes, customers: &[Option<CustomerId>]) -> Result<Vec<RowOutcome>, StoreError>;
 
-    /// Makes durable what was added since the last commit.
+    /// Commits everything since the last commit.
     async fn commit(&mut self) -> Result<(), StoreError>;
 }

@@ -1,4 +1,4 @@
-//! The rules of linking: one pure function, which every database calls between its reads and its writes.
+//! The rules of linking: one pure function that both databases call between their reads and their writes.
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
@@ -14,59 +14,59 @@ use super::{
     time::Timestamp,
 };
 
-/// One customer asks for one code.
+/// A request to link one code to one customer.
 #[derive(Debug, Clone)]
 pub struct LinkRequest {
-    /// The id of the promotion that linking will make, if it makes one.
+    /// The id for the promotion, if the request creates one.
     pub id: PromotionId,
     /// The code.
     pub key: CodeKey,
-    /// Who wants it.
+    /// The customer.
     pub customer_id: CustomerId,
 }
 
-/// The promotion, new or held already, or why not.
+/// The promotion, new or already held, or why it was refused.
 pub type LinkOutcome = Result<Promotion, Refusal>;
 
-/// All that the rules look at, read under the locks of the transaction that will write what they decide.
+/// The data that the rules read, under the locks of the transaction that writes their decisions.
 #[derive(Debug, Default)]
 pub struct WorkingSet {
-    /// The codes asked for that there are.
+    /// The requested codes that exist and are not locked.
     pub codes: HashMap<CodeKey, CodeState>,
-    /// The codes asked for that another transaction has locked. They can't be decided.
+    /// The requested codes that another transaction has locked. They can't be decided.
     pub locked: HashSet<CodeKey>,
-    /// How many codes of a campaign a customer holds, where the campaign limits that. Absent: none.
+    /// The number of codes of a campaign that a customer holds, if the campaign limits it. Absent for 0.
     pub held: HashMap<(OrgId, CampaignId, CustomerId), u32>,
 }
 
-/// A code asked for, with what decides its fate.
+/// A requested code, with the data that decides about it.
 #[derive(Debug)]
 pub struct CodeState {
     /// The code.
     pub code: PromotionCode,
     /// Its campaign.
     pub campaign: Arc<Campaign>,
-    /// The holds that the asking customers have on it already.
+    /// The holds on it of the customers in the batch.
     pub holds: HashMap<CustomerId, Promotion>,
 }
 
-/// What the rules decided about a batch.
+/// The decisions about a batch.
 #[derive(Debug, Default)]
 pub struct Decisions {
-    /// The outcome of each request, in their order. `None` if another transaction has locked the code.
+    /// The outcome of each request, in order. `None` if another transaction has locked the code.
     pub outcomes: Vec<Option<LinkOutcome>>,
     /// The positions of the requests whose promotion is new.
     new: Vec<usize>,
 }
 
 impl Decisions {
-    /// The promotions that have to be written.
+    /// The promotions to write.
     pub fn new_promotions(&self) -> impl Iterator<Item = &Promotion> {
         self.new.iter().filter_map(|&position| self.outcomes[position].as_ref()?.as_ref().ok())
     }
 }
 
-/// Decides a batch in the order of arrival; each request sees what was decided before it.
+/// Decides a batch in order. Each request sees the decisions before it.
 #[must_use]
 pub fn decide(mut set: WorkingSet, requests: &[LinkRequest], now: Timestamp) -> Decisions {
     let mut decisions = Decisions::default();

@@ -1,24 +1,24 @@
-//! Pages of lists: a keyset cursor, and how many rows after it.
+//! Pages of lists: a keyset cursor, and the number of rows after it.
 
 use super::{campaign::PromotionMode, time::Timestamp};
 
-/// Which rows of a list are wanted.
+/// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Page<Cursor> {
-    /// The row behind which the page begins; `None`: at the start.
+    /// The cursor of the row before the page; `None` for the first page.
     pub after: Option<Cursor>,
-    /// How many rows at most.
+    /// The maximum number of rows.
     pub limit: u32,
 }
 
-/// Where a page of a parent's list begins: behind the row with this cursor, or, with `None`, at the start.
+/// The start of a page in a parent's list: after the row with this cursor, or with `None` at the first row.
 pub type Start<Parent, Cursor> = (Parent, Option<Cursor>);
 
-/// Which promotions of a wallet are wanted.
+/// Selects promotions of a wallet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WalletFilter {
-    /// Of this mode alone.
+    /// Only promotions of this mode.
     pub mode: Option<PromotionMode>,
-    /// Those alone that are active, or are not, at this moment.
+    /// Only promotions that are active, or only those that are not, at this time.
     pub active: Option<(bool, Timestamp)>,
 }

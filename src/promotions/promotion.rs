@@ -1,4 +1,4 @@
-//! A promotion: one customer's hold on one code, and what follows from its campaign's terms.
+//! Promotions: customers' holds on codes, and their state under their campaign's terms.
 
 use std::sync::Arc;
 
@@ -9,28 +9,28 @@ use super::{
     time::Timestamp,
 };
 
-/// One customer's hold on one code: what linking makes.
+/// One customer's hold on one code, created by linking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Promotion {
     /// Its id.
     pub id: PromotionId,
-    /// Who holds the code.
+    /// The customer that holds the code.
     pub customer_id: CustomerId,
     /// The code as it was issued.
     pub code: Code,
-    /// The moment of linking.
+    /// When the code was linked.
     pub created_on: Timestamp,
-    /// When the hold was given up, if it was.
+    /// When it was unlinked, if it was.
     pub unlinked_on: Option<Timestamp>,
     /// Whether the code was revoked.
     pub revoked: bool,
-    /// How often it has been redeemed, without what was reversed.
+    /// The number of redemptions that were not reversed.
     pub redemption_count: u32,
-    /// The code's campaign, as it stands now.
+    /// The code's campaign in its current form.
     pub campaign: Arc<Campaign>,
 }
 
-/// Where a promotion is in its life. Of several that hold, the first in the order given here counts.
+/// The state of a promotion. If several apply, the first in this order counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PromotionState {
     /// The customer no longer holds the code.
@@ -39,9 +39,9 @@ pub enum PromotionState {
     Inactive,
     /// Past its validity.
     Expired,
-    /// Redeemed as often as its campaign allows.
+    /// Redeemed as often as its campaign permits.
     Redeemed,
-    /// Linked, but its campaign's time has not come.
+    /// Linked before its campaign's `redeemable_from`.
     NotYetRedeemable,
     /// Can be redeemed.
     Active,
@@ -54,27 +54,27 @@ impl Promotion {
         CodeKey { org: self.campaign.org, mode: self.campaign.mode, folded: self.code.folded().clone() }
     }
 
-    /// The first moment at which it can be redeemed: the later of linking and the campaign's.
+    /// The earliest time of redemption: the later of linking and the campaign's `redeemable_from`.
     #[must_use]
     pub fn redeemable_from(&self) -> Timestamp {
         self.created_on.max(self.campaign.redeemable_from)
     }
 
-    /// The last moment at which it is valid: the earlier of the campaign's and `valid_for_days` after linking.
+    /// The end of its validity: the earlier of the campaign's `valid_till` and `valid_for_days` after linking.
     #[must_use]
     pub fn valid_till(&self) -> Timestamp {
         let till = self.campaign.valid_till;
         self.campaign.valid_for_days.map_or(till, |days| till.min(self.created_on.plus_days(days)))
     }
 
-    /// Whether the hold stands: campaign active, code not revoked, not unlinked, not past its validity.
+    /// Whether it is active: campaign active, code not revoked, not unlinked, not past `valid_till`.
     #[must_use]
     pub fn is_active(&self, now: Timestamp) -> bool {
         use PromotionState::{Active, NotYetRedeemable, Redeemed};
         matches!(self.state(now), Redeemed | NotYetRedeemable | Active)
     }
 
-    /// Where it is in its life at that moment.
+    /// Its state at this time.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> PromotionState {
         if self.unlinked_on.is_some() {
@@ -86,7 +86,7 @@ impl Promotion {
         } else if self.redemption_count >= self.campaign.max_redemptions_per_link {
             PromotionState::Redeemed
         } else if now < self.campaign.redeemable_from {
-            // Not `self.redeemable_from()`: that it was linked is past, even where this process's clock is behind.
+            // Not `self.redeemable_from()`: linking is in the past, even if this process's clock is behind.
             PromotionState::NotYetRedeemable
         } else {
             PromotionState::Active

@@ -1,4 +1,4 @@
-//! The rules of redeeming, of giving a use back and of giving up a hold: pure functions, like the link's.
+//! The rules of redeeming, reversing and unlinking: pure functions, like the rules of linking.
 
 use super::{
     code::CodeKey,
@@ -11,17 +11,17 @@ use super::{
 /// The longest transaction id, in characters.
 pub const MAX_TRANSACTION_ID_CHARS: usize = 128;
 
-/// The caller's own name for a use, unique in the organisation. Compared as it is.
+/// The caller's own id of a redemption, unique in the organisation. Compared byte by byte.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TransactionId(String);
 
-/// A string can't be a transaction id.
+/// A string is not a transaction id. The message follows the field's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("1 to {MAX_TRANSACTION_ID_CHARS} characters are wanted, none of them a control character")]
+#[error("must have 1 to {MAX_TRANSACTION_ID_CHARS} characters, without control characters")]
 pub struct InvalidTransactionId;
 
 impl TransactionId {
-    /// Reads a transaction id.
+    /// Parses a transaction id.
     pub fn parse(text: &str) -> Result<Self, InvalidTransactionId> {
         let bad = text.is_empty()
             || text.chars().nth(MAX_TRANSACTION_ID_CHARS).is_some()
@@ -35,7 +35,7 @@ impl TransactionId {
         &self.0
     }
 
-    /// One that the store kept, which was parsed before it was written.
+    /// A transaction id read from the store. It was parsed before it was written.
     pub(crate) const fn from_stored(text: String) -> Self {
         Self(text)
     }
@@ -48,53 +48,53 @@ pub struct Redemption {
     pub id: RedemptionId,
     /// The tenant.
     pub org: OrgId,
-    /// What was used.
+    /// The promotion that was redeemed.
     pub promotion_id: PromotionId,
-    /// The caller's name for it.
+    /// The caller's id of it.
     pub transaction_id: TransactionId,
-    /// When it was made.
+    /// When it was redeemed.
     pub redeemed_on: Timestamp,
-    /// When it was given back, if it was.
+    /// When it was reversed, if it was.
     pub reversed_on: Option<Timestamp>,
 }
 
-/// A customer wants to use a promotion.
+/// A request to redeem the promotion of one customer and code.
 #[derive(Debug, Clone)]
 pub struct RedeemRequest {
-    /// The id of the redemption, if there will be one.
+    /// The id for the redemption, if the request creates one.
     pub id: RedemptionId,
     /// The code.
     pub key: CodeKey,
-    /// Who uses it.
+    /// The customer that redeems it.
     pub customer_id: CustomerId,
-    /// The caller's name for the use.
+    /// The caller's id of the redemption.
     pub transaction_id: TransactionId,
 }
 
-/// The redemption, new or made before, or why not.
+/// The redemption, new or from an earlier request, or why it was refused.
 pub type RedeemOutcome = Result<Redemption, Refusal>;
 
-/// What redeeming looks at, read while the customer's hold is locked.
+/// The data that the rules of redeeming read, while the customer's hold is locked.
 #[derive(Debug)]
 pub struct RedeemState {
     /// Whether the organisation has the code.
     pub code_exists: bool,
-    /// The redemption that has the request's transaction id, with the code and the customer that it was for.
+    /// The redemption with the request's transaction id, if any, with its code and customer.
     pub earlier: Option<(Redemption, CodeKey, CustomerId)>,
-    /// The customer's standing hold on the code.
+    /// The customer's current hold on the code.
     pub hold: Option<Promotion>,
 }
 
-/// What is to be done about a request to redeem.
+/// What to do about a request to redeem.
 #[derive(Debug)]
 pub enum RedeemDecision {
-    /// It was done before; nothing is written.
+    /// An earlier request redeemed it; write nothing.
     Repeated(Redemption),
-    /// To be written, and counted on its promotion.
+    /// Write it, and count it on its promotion.
     New(Redemption),
 }
 
-/// Decides whether a promotion can be used. The order of the rules is part of the API.
+/// Decides whether a promotion can be redeemed. The order of the rules is part of the API.
 pub fn decide_redeem(state: RedeemState, request: &RedeemRequest, now: Timestamp) -> Result<RedeemDecision, Refusal> {
     if !state.code_exists {
         return Err(Refusal::CodeNotFound);
@@ -129,14 +129,14 @@ pub fn decide_redeem(state: RedeemState, request: &RedeemRequest, now: Timestamp
     }))
 }
 
-/// A change of a promotion's counts that has to be written.
+/// The effect of reversing or unlinking on the link count of the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Release {
-    /// Whether the code's link count goes down too: a hold counts while it stands, and after that while it has uses.
+    /// Whether the code's link count decreases. A hold counts until it is unlinked, and longer while it has redemptions.
     pub frees_code: bool,
 }
 
-/// Gives a use back. `None`: it was given back before, and nothing is written.
+/// Reverses a redemption. Returns `None` if it was reversed before and nothing is to be written.
 pub fn decide_reverse(redemption: &mut Redemption, promotion: &Promotion, now: Timestamp) -> Option<Release> {
     if redemption.reversed_on.is_some() {
         return None;
@@ -145,7 +145,7 @@ pub fn decide_reverse(redemption: &mut Redemption, promotion: &Promotion, now: T
     Some(Release { frees_code: promotion.unlinked_on.is_some() && promotion.redemption_count == 1 })
 }
 
-/// Gives a hold up. `None`: it was given up before, and nothing is written.
+/// Unlinks a promotion. Returns `None` if it was unlinked before and nothing is to be written.
 pub fn decide_unlink(promotion: &mut Promotion, now: Timestamp) -> Option<Release> {
     if promotion.unlinked_on.is_some() {
         return None;

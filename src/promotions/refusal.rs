@@ -1,42 +1,42 @@
-//! The expected ways in which the domain says no. Not errors: data, decided by the rules.
+//! Refusals: the expected outcomes in which the rules forbid a request. They are data, not errors.
 
-/// Why a request was not granted. The text is for people; programs read the variant.
+/// Why the rules forbid a request. The text is for people; programs read the variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The organisation has no such code in that mode.
-    #[error("There is no such promotion code.")]
+    /// The organisation has no such code in this mode.
+    #[error("There is no promotion code with this text and mode.")]
     CodeNotFound,
-    /// The code was withdrawn.
+    /// The code was revoked.
     #[error("This promotion code has been revoked.")]
     CodeRevoked,
-    /// The code's campaign is switched off.
-    #[error("The promotion of this code is not active.")]
+    /// The code's campaign is inactive.
+    #[error("The campaign of this promotion code is not active.")]
     PromotionInactive,
-    /// The code's campaign is past its `validTill`.
-    #[error("The promotion of this code has expired.")]
+    /// The campaign or the promotion is past its `validTill`.
+    #[error("The promotion has expired.")]
     PromotionExpired,
-    /// The code is for one customer, and another one has it.
-    #[error("This promotion code has already been linked.")]
+    /// The code is for one customer, and another customer holds it.
+    #[error("Another customer has already linked this promotion code.")]
     CodeAlreadyLinked,
-    /// As many customers hold the code as may.
-    #[error("This promotion code has been linked as often as it may be.")]
+    /// The code has reached its `maxLinks`.
+    #[error("This promotion code has reached its maximum number of customers.")]
     LinkLimitReached,
-    /// The customer holds as many codes of the campaign as one customer may.
-    #[error("The customer holds as many codes of this promotion as one customer may.")]
+    /// The customer has reached the campaign's `maxLinksPerCustomer`.
+    #[error("The customer already holds the maximum number of codes of this campaign.")]
     CustomerLimitReached,
     /// The customer does not hold the code.
     #[error("The customer does not hold this promotion code.")]
     NotLinked,
-    /// The campaign's time has not come.
+    /// The campaign's `redeemableFrom` is in the future.
     #[error("The promotion can't be redeemed yet.")]
     NotYetRedeemable,
-    /// The promotion is used up.
-    #[error("The promotion has been redeemed as often as it may be.")]
+    /// The promotion has reached its campaign's `maxRedemptionsPerLink`.
+    #[error("The promotion has reached its maximum number of redemptions.")]
     RedemptionLimitReached,
-    /// The transaction redeemed something else.
-    #[error("This transactionId belongs to a redemption of another promotion.")]
+    /// The transaction id belongs to a redemption of another promotion.
+    #[error("This transactionId was already used to redeem another promotion.")]
     TransactionIdReused,
-    /// The organisation has nothing with this id.
-    #[error("There is nothing with this id.")]
+    /// The organisation has no object with this id.
+    #[error("There is no object with this id.")]
     NotFound,
 }

@@ -1,4 +1,4 @@
-//! What the domain asks of a store. Sets in, sets out, one transaction a call.
+//! The traits that a store implements. Each method takes and returns sets, in one transaction.
 
 use std::sync::Arc;
 
@@ -16,43 +16,43 @@ use super::{
     time::Timestamp,
 };
 
-/// What went wrong below, kept for the log and nobody else.
+/// The underlying error, for the log only.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
-/// Something broke. What the rules refuse is never one of these.
+/// A failure of the store. Never a refusal by the rules.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// More waits than the server lets wait. Nothing was done; trying again later is safe.
+    /// The server's queue is full or too slow. Nothing was done; a later retry is safe.
     #[error("too many requests are waiting")]
     Overloaded,
-    /// The database can't be reached, or takes no changes. Whether something was done is unknown.
+    /// The database can't be reached, or accepts no changes. The outcome is unknown.
     #[error("the database is unavailable: {0}")]
     Unavailable(#[source] Cause),
-    /// The database has no space left. Nothing was done; trying again is safe once an operator has made room.
+    /// The database has no space left. Nothing was done; a retry is safe once an operator has freed space.
     #[error("the database has no space left: {0}")]
     Full(#[source] Cause),
-    /// Another transaction was in the way for too long. Nothing was done; trying again is safe.
-    #[error("another transaction is in the way: {0}")]
+    /// Another transaction held a lock for too long. Nothing was done; a retry is safe.
+    #[error("another transaction holds a lock: {0}")]
     Contended(#[source] Cause),
-    /// The database refused a statement, or holds what it should not.
+    /// The database rejected a statement, or contains corrupt data.
     #[error("the database failed: {0}")]
     Failed(#[source] Cause),
 }
 
-/// What linking does with a code that another transaction has locked.
+/// How to treat a code that another transaction has locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnLocked {
-    /// Leaves it undecided.
+    /// Leave it undecided.
     Skip,
-    /// Waits for the lock, up to a limit of the store's.
+    /// Wait for the lock, up to the store's lock timeout.
     Wait,
 }
 
-/// What linking asks of a store.
+/// The part of the store that links.
 #[async_trait]
 pub trait LinkRepository: Send + Sync + 'static {
-    /// Links a batch, of any organisations: all that it links is durable when this returns, or none of it.
-    /// One outcome per request, in their order: `None` if the code is locked, and was skipped.
+    /// Links a batch of requests of any organisations. All of its links are durable when this returns `Ok`, none if it fails.
+    /// Returns one outcome per request, in order; `None` if the code is locked and was skipped.
     async fn link(
         &self,
         requests: &[LinkRequest],
@@ -60,21 +60,21 @@ pub trait LinkRepository: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Vec<Option<LinkOutcome>>, StoreError>;
 
-    /// How many batches the store can usefully work on concurrently.
+    /// The number of batches that the store can usefully process concurrently.
     fn link_workers(&self) -> usize;
 
-    /// How many more batches may wait for locks meanwhile.
+    /// The number of further batches that may wait for locks at the same time.
     fn lock_waiters(&self) -> usize;
 }
 
-/// What can be read of promotions, from the store or from a copy of it that lags behind.
+/// Reads of promotions, from the primary store or a replica that lags behind it.
 ///
-/// Every method is about one organisation. Reads return rows in no particular order and leave out what there isn't, unless
-/// they say otherwise.
+/// Every method reads one organisation. Unless stated otherwise, reads return rows in no particular order and leave out ids
+/// that don't exist.
 ///
-/// Pages of one kind of list are read by one statement: each start names a list and a cursor of its own, and each page has
-/// at most `limit` rows. The answer has every row of these pages once, in the order of the lists. Where pages of a list
-/// overlap or follow each other, it is up to the caller to tell them apart.
+/// One statement reads several pages of one kind of list: each start names a list and a cursor, and each page has at most
+/// `limit` rows. The result has every row of these pages once, in the order of the lists. The caller separates pages of the
+/// same list that overlap or adjoin.
 #[async_trait]
 pub trait PromotionReads: Send + Sync + 'static {
     /// The promotions with these ids.
@@ -91,16 +91,11 @@ pub trait PromotionReads: Send + Sync + 'static {
     /// The campaigns with these ids.
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<Campaign>, StoreError>;
 
-    /// How many codes of a mode begin with this folded text, counting no further than `at_most`.
-    async fn count_codes(
-        &self,
-        org: OrgId,
-        mode: PromotionMode,
-        beginning: &str,
-        at_most: u64,
-    ) -> Result<u64, StoreError>;
+    /// Counts the codes of a mode with this folded prefix, up to `at_most`.
+    async fn count_codes(&self, org: OrgId, mode: PromotionMode, prefix: &str, at_most: u64)
+    -> Result<u64, StoreError>;
 
-    /// Pages of the organisation's campaigns, newest first, each behind one of these campaigns or at the start.
+    /// Pages of the organisation's campaigns, newest first. Each starts after one of these campaigns, or at the first one.
     async fn campaign_pages(
         &self,
         org: OrgId,
@@ -116,7 +111,7 @@ pub trait PromotionReads: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<PromotionCode>, StoreError>;
 
-    /// Pages of codes' standing holds, in the order of their customers.
+    /// Pages of codes' current holds, in the order of their customers.
     async fn holds_of_codes(
         &self,
         org: OrgId,
@@ -143,27 +138,27 @@ pub trait PromotionReads: Send + Sync + 'static {
     ) -> Result<Vec<Redemption>, StoreError>;
 }
 
-/// The store of promotions. Both databases keep the same promises; one suite of tests holds them to it.
+/// The store of promotions. Both databases give the same guarantees, which one test suite checks.
 ///
-/// Every method is about one organisation, but for those whose requests name theirs.
+/// Every method affects one organisation, except those whose requests name theirs.
 #[async_trait]
 pub trait PromotionRepository: LinkRepository + PromotionReads {
-    /// Uses a promotion.
+    /// Redeems a promotion.
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> Result<RedeemOutcome, StoreError>;
 
-    /// Gives a use back, once. `None`: there is no such redemption.
+    /// Reverses a redemption; repeating it changes nothing. `None` if there is no such redemption.
     async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> Result<Option<Redemption>, StoreError>;
 
-    /// Gives a hold up, once. `None`: there is no such promotion.
+    /// Unlinks a promotion; repeating it changes nothing. `None` if there is no such promotion.
     async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> Result<Option<Promotion>, StoreError>;
 
-    /// Revokes a code, once. `None`: there is no such code.
+    /// Revokes a code; repeating it changes nothing. `None` if there is no such code.
     async fn revoke(&self, key: &CodeKey, now: Timestamp) -> Result<Option<PromotionCode>, StoreError>;
 
     /// Adds a campaign.
     async fn create_campaign(&self, campaign: &Campaign) -> Result<(), StoreError>;
 
-    /// Changes a campaign. `None`: there is no such campaign.
+    /// Changes a campaign. `None` if there is no such campaign.
     async fn update_campaign(
         &self,
         org: OrgId,
@@ -171,14 +166,14 @@ pub trait PromotionRepository: LinkRepository + PromotionReads {
         change: &CampaignChange,
     ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError>;
 
-    /// Adds codes; those that are there already stay as they are. Answers with what was added.
+    /// Adds codes and leaves existing ones unchanged. Returns those that were added.
     async fn add_codes(&self, codes: &NewCodes) -> Result<Vec<FoldedCode>, StoreError>;
 
     /// Begins an import.
     async fn import(&self) -> Result<Box<dyn CodeImport>, StoreError>;
 
-    /// Adds campaigns with their codes to an organisation that has no campaign yet, and may be new: all of them or, if
-    /// it has one, nothing. Answers whether it did.
+    /// Adds campaigns and codes to an organisation without campaigns, and creates the organisation if necessary. Adds nothing
+    /// if the organisation has a campaign. Returns whether it added them.
     async fn seed(
         &self,
         org: OrgId,

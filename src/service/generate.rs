@@ -7,11 +7,11 @@ use crate::promotions::{
     Timestamp,
 };
 
-/// More codes than any table holds: a pattern with so much room needs no counting of what is there.
-const BEYOND_COUNTING: u128 = 10_000_000_000;
+/// More codes than any table holds. With this much room in a pattern, there is no need to count the existing codes.
+const AMPLE_ROOM: u128 = 10_000_000_000;
 
-/// Whether the pattern has room for so many more codes. Those count that begin like it, of any campaign of the mode:
-/// they can be guessed, and collided with, alike.
+/// Checks that the pattern has room for this number of new codes. Existing codes of the mode with the pattern's prefix count,
+/// of any campaign: guesses and new codes can hit them as well.
 pub async fn check_space(
     repository: &dyn PromotionRepository,
     campaign: &Campaign,
@@ -19,15 +19,15 @@ pub async fn check_space(
     count: u64,
 ) -> Result<Result<(), SpaceTooSmall>, StoreError> {
     let count = u128::from(count);
-    if pattern.capacity().saturating_sub(count) > BEYOND_COUNTING {
+    if pattern.capacity().saturating_sub(count) > AMPLE_ROOM {
         return Ok(Ok(()));
     }
-    let interesting = u64::try_from(pattern.capacity()).unwrap_or(u64::MAX);
-    let present = repository.count_codes(campaign.org, campaign.mode, &pattern.beginning(), interesting).await?;
-    Ok(pattern.fits(u128::from(present) + count))
+    let at_most = u64::try_from(pattern.capacity()).unwrap_or(u64::MAX);
+    let present = repository.count_codes(campaign.org, campaign.mode, &pattern.prefix(), at_most).await?;
+    Ok(pattern.check_capacity(u128::from(present) + count))
 }
 
-/// Adds so many new codes to a campaign. That the pattern has room for them was checked.
+/// Adds this number of new codes to a campaign. The caller has checked the space of the pattern.
 pub async fn add_generated(
     repository: &dyn PromotionRepository,
     campaign: &Campaign,
@@ -38,10 +38,10 @@ pub async fn add_generated(
 ) -> Result<Vec<Code>, StoreError> {
     let mut codes = Vec::with_capacity(count);
     while codes.len() < count {
-        let tried = pattern
+        let candidates = pattern
             .generate(CODE_BATCH.min(count - codes.len()))
             .map_err(|error| StoreError::Failed(Arc::new(error)))?;
-        let new = NewCodes::alike(campaign, tried, max_links, now);
+        let new = NewCodes::with_max_links(campaign, candidates, max_links, now);
         let mut added: HashSet<FoldedCode> = repository.add_codes(&new).await?.into_iter().collect();
         let new = new.codes.into_iter().map(|new| new.code);
         codes.extend(new.filter(|code| added.remove(code.folded())));

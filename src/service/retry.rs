@@ -1,6 +1,6 @@
-//! Tries again what a database that restarts, or another transaction, has broken off.
+//! Retries operations that a restarting database or another transaction has interrupted.
 //!
-//! All that the service asks of its store goes through [`Retrying`], so that no caller can forget it.
+//! The service uses its store only through [`Retrying`], so that no caller can forget to retry.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,48 +14,50 @@ use crate::promotions::{
     Timestamp, WalletFilter,
 };
 
-/// How long to wait between tries: a connection that broke off is replaced by a new one immediately; a database
-/// that restarts may take longer, but callers would rather hear of it.
+/// The pauses between attempts. A broken connection is replaced immediately. A database that restarts may take longer, but
+/// then callers should get an error soon.
 const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 
-/// Work that took longer is not tried again: its caller has waited enough.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Operations that took longer in total are not retried: the caller has waited long enough.
+const RETRY_WINDOW: Duration = Duration::from_secs(1);
 
-/// Does work whose effect is the same once and twice, up to three times.
-pub async fn retried<T, W: Future<Output = Result<T, StoreError>>>(work: impl FnMut() -> W) -> Result<T, StoreError> {
-    retried_when(|error| matches!(error, StoreError::Unavailable(_) | StoreError::Contended(_)), work).await
+/// Runs an idempotent operation, up to three times.
+pub async fn retry<T, W: Future<Output = Result<T, StoreError>>>(
+    operation: impl FnMut() -> W,
+) -> Result<T, StoreError> {
+    retry_if(|error| matches!(error, StoreError::Unavailable(_) | StoreError::Contended(_)), operation).await
 }
 
-/// Does work whose effect is the same once and twice, and again where it failed so, up to three times.
-pub async fn retried_when<T, W: Future<Output = Result<T, StoreError>>>(
-    again: impl Fn(&StoreError) -> bool,
-    mut work: impl FnMut() -> W,
+/// Runs an idempotent operation, and again after errors that match, up to three times.
+pub async fn retry_if<T, W: Future<Output = Result<T, StoreError>>>(
+    is_retryable: impl Fn(&StoreError) -> bool,
+    mut operation: impl FnMut() -> W,
 ) -> Result<T, StoreError> {
     let started = Instant::now();
     for pause in PAUSES {
-        match work().await {
-            Err(error) if again(&error) && started.elapsed() < PATIENCE => sleep(pause).await,
-            done => return done,
+        match operation().await {
+            Err(error) if is_retryable(&error) && started.elapsed() < RETRY_WINDOW => sleep(pause).await,
+            result => return result,
         }
     }
-    work().await
+    operation().await
 }
 
-/// Does work that has another effect the second time, and again where nothing was done, up to three times.
-async fn retried_undone<T, W: Future<Output = Result<T, StoreError>>>(
-    work: impl FnMut() -> W,
+/// Runs an operation that is not idempotent, and again if the failed attempt did nothing, up to three times.
+async fn retry_if_undone<T, W: Future<Output = Result<T, StoreError>>>(
+    operation: impl FnMut() -> W,
 ) -> Result<T, StoreError> {
-    retried_when(|error| matches!(error, StoreError::Contended(_)), work).await
+    retry_if(|error| matches!(error, StoreError::Contended(_)), operation).await
 }
 
-/// A store that tries again: reads, and changes whose effect is the same once and twice, whenever they were broken off;
-/// the others where nothing was done.
+/// A store that retries: reads and idempotent changes whenever they were interrupted, other changes only if the failed attempt
+/// did nothing.
 pub struct Retrying<R: ?Sized>(pub Arc<R>);
 
 #[async_trait]
 impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
     async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> Result<Vec<Promotion>, StoreError> {
-        retried(|| self.0.promotions(org, ids)).await
+        retry(|| self.0.promotions(org, ids)).await
     }
 
     async fn codes(
@@ -64,11 +66,11 @@ impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
         mode: PromotionMode,
         folded: &[FoldedCode],
     ) -> Result<Vec<PromotionCode>, StoreError> {
-        retried(|| self.0.codes(org, mode, folded)).await
+        retry(|| self.0.codes(org, mode, folded)).await
     }
 
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<Campaign>, StoreError> {
-        retried(|| self.0.campaigns(org, ids)).await
+        retry(|| self.0.campaigns(org, ids)).await
     }
 
     async fn count_codes(
@@ -78,7 +80,7 @@ impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
         beginning: &str,
         at_most: u64,
     ) -> Result<u64, StoreError> {
-        retried(|| self.0.count_codes(org, mode, beginning, at_most)).await
+        retry(|| self.0.count_codes(org, mode, beginning, at_most)).await
     }
 
     async fn campaign_pages(
@@ -87,7 +89,7 @@ impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
         afters: &[Option<CampaignId>],
         limit: u32,
     ) -> Result<Vec<Campaign>, StoreError> {
-        retried(|| self.0.campaign_pages(org, afters, limit)).await
+        retry(|| self.0.campaign_pages(org, afters, limit)).await
     }
 
     async fn codes_of_campaigns(
@@ -96,7 +98,7 @@ impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
         starts: &[Start<CampaignId, FoldedCode>],
         limit: u32,
     ) -> Result<Vec<PromotionCode>, StoreError> {
-        retried(|| self.0.codes_of_campaigns(org, starts, limit)).await
+        retry(|| self.0.codes_of_campaigns(org, starts, limit)).await
     }
 
     async fn holds_of_codes(
@@ -106,7 +108,7 @@ impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
         starts: &[Start<FoldedCode, CustomerId>],
         limit: u32,
     ) -> Result<Vec<Promotion>, StoreError> {
-        retried(|| self.0.holds_of_codes(org, mode, starts, limit)).await
+        retry(|| self.0.holds_of_codes(org, mode, starts, limit)).await
     }
 
     async fn wallets(
@@ -116,7 +118,7 @@ impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
         filter: WalletFilter,
         limit: u32,
     ) -> Result<Vec<Promotion>, StoreError> {
-        retried(|| self.0.wallets(org, starts, filter, limit)).await
+        retry(|| self.0.wallets(org, starts, filter, limit)).await
     }
 
     async fn redemptions_of_promotions(
@@ -125,13 +127,13 @@ impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
         starts: &[Start<PromotionId, RedemptionId>],
         limit: u32,
     ) -> Result<Vec<Redemption>, StoreError> {
-        retried(|| self.0.redemptions_of_promotions(org, starts, limit)).await
+        retry(|| self.0.redemptions_of_promotions(org, starts, limit)).await
     }
 }
 
 #[async_trait]
 impl<R: PromotionRepository + ?Sized> LinkRepository for Retrying<R> {
-    /// Once: the batcher tries links again, each in its own way.
+    /// Does not retry: the batcher has its own rules for retries of links.
     async fn link(
         &self,
         requests: &[LinkRequest],
@@ -153,43 +155,42 @@ impl<R: PromotionRepository + ?Sized> LinkRepository for Retrying<R> {
 #[async_trait]
 impl<R: PromotionRepository + ?Sized> PromotionRepository for Retrying<R> {
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> Result<RedeemOutcome, StoreError> {
-        retried(|| self.0.redeem(request, now)).await
+        retry(|| self.0.redeem(request, now)).await
     }
 
     async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> Result<Option<Redemption>, StoreError> {
-        retried(|| self.0.reverse(org, id, now)).await
+        retry(|| self.0.reverse(org, id, now)).await
     }
 
     async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> Result<Option<Promotion>, StoreError> {
-        retried(|| self.0.unlink(org, id, now)).await
+        retry(|| self.0.unlink(org, id, now)).await
     }
 
     async fn revoke(&self, key: &CodeKey, now: Timestamp) -> Result<Option<PromotionCode>, StoreError> {
-        retried(|| self.0.revoke(key, now)).await
+        retry(|| self.0.revoke(key, now)).await
     }
 
     async fn create_campaign(&self, campaign: &Campaign) -> Result<(), StoreError> {
-        retried_undone(|| self.0.create_campaign(campaign)).await
+        retry_if_undone(|| self.0.create_campaign(campaign)).await
     }
 
-    /// Once it was changed, another caller may have changed it since.
+    /// Not idempotent: another caller may have changed the campaign since the first attempt.
     async fn update_campaign(
         &self,
         org: OrgId,
         id: CampaignId,
         change: &CampaignChange,
     ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError> {
-        retried_undone(|| self.0.update_campaign(org, id, change)).await
+        retry_if_undone(|| self.0.update_campaign(org, id, change)).await
     }
 
-    /// The codes are there afterwards, once. If a commit was made and its acknowledgement lost, they count as present.
+    /// If the acknowledgement of a commit was lost, the codes that it added count as duplicates, as in a client's own retry.
     async fn add_codes(&self, codes: &NewCodes) -> Result<Vec<FoldedCode>, StoreError> {
-        // If an acknowledgement was lost, codes that were added count as there before, as in a client's own retry.
-        retried(|| self.0.add_codes(codes)).await
+        retry(|| self.0.add_codes(codes)).await
     }
 
     async fn import(&self) -> Result<Box<dyn CodeImport>, StoreError> {
-        retried(|| self.0.import()).await
+        retry(|| self.0.import()).await
     }
 
     async fn seed(
@@ -199,6 +200,6 @@ impl<R: PromotionRepository + ?Sized> PromotionRepository for Retrying<R> {
         codes: &[PromotionCode],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        retried(|| self.0.seed(org, campaigns, codes, now)).await
+        retry(|| self.0.seed(org, campaigns, codes, now)).await
     }
 }

@@ -96,13 +96,13 @@ on_both_databases! {
             let rejects = records(&fs::read_to_string(&list).unwrap());
             let expected = [
                 ("line", "code", "reason"),
-                ("6", "", "can't be empty"),
+                ("6", "", "must not be empty"),
                 ("7", "GOOD-3", "customer_id is malformed"),
                 ("8", "ELSEWHERE", "another campaign"),
                 ("10", "\u{fffd}", "not UTF-8"),
                 ("11", "GOOD-5", "has 2 columns, the header 3"),
                 ("12", "LINE\nBREAK", "U+000A, an invisible or control character"),
-                ("16", "good-2", "already been linked"),
+                ("16", "good-2", "already linked"),
                 ("17", "GOOD-6", "customer_id is malformed"),
                 ("18", "OPEN,1", "a quote is left open"),
             ];

@@ -318,7 +318,7 @@ fn settings_that_can_not_be_meant_are_said() {
         (vec![issuer, audience, ("PROMOLINK_JWKS", "/nowhere/keys.json")], "/nowhere/keys.json"),
         (vec![issuer, audience, ("PROMOLINK_JWKS", "http://accounts.example/keys")], "https"),
         (vec![("PROMOLINK_LIMITS", "storefront.links=0")], "a number from 1"),
-        (vec![("PROMOLINK_LIMITS", "shop.links=1")], "shop is none of storefront"),
+        (vec![("PROMOLINK_LIMITS", "shop.links=1")], "unknown role shop: must be one of storefront"),
         (vec![issuer, ("PROMOLINK_JWT_AUDIENCE", ""), secret], "--jwt-audience"),
         (vec![("PROMOLINK_CORS_ORIGINS", "https://shop.example/")], "'https://shop.example/' for '--cors-origin"),
         (vec![("PROMOLINK_DOCUMENTS", "/nowhere/documents.json")], "/nowhere/documents.json"),
@@ -429,8 +429,7 @@ async fn the_log_says_which_key_set_can_not_be_fetched_and_why() {
         assert_eq!(response.status(), 503);
         let log = server.log();
         let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let line =
-            lines.iter().find(|line| line["message"] == "the keys of customer tokens could not be read").unwrap();
+        let line = lines.iter().find(|line| line["message"] == "cannot read the keys of customer tokens").unwrap();
         assert_eq!(line["key_set"], url.split('?').next().unwrap());
         assert!(line["error"].as_str().unwrap().contains(cause), "{cause}: {line}");
         let answered = lines.iter().find(|line| line["target"] == "promolink::request").unwrap();

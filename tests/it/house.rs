@@ -20,14 +20,18 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("main", &["commands", "telemetry"]),
 ];
 
-/// Families of libraries, by how their names begin, that stay in their layers.
-const LIBRARIES: [(&str, &[&str]); 5] = [
+/// Families of libraries, by the prefix of their names, and the only layers that may use them.
+const LIBRARIES: [(&str, &[&str]); 6] = [
     ("apollo_", &["graphql"]),
     ("diesel", &["store"]),
     ("async_graphql", &["graphql", "http"]),
     ("axum", &["http", "app"]),
     ("anyhow", &["commands", "main"]),
+    ("clap", &["commands", "main"]),
 ];
+
+/// Families of libraries that a layer must not use: the domain has no runtime.
+const FORBIDDEN: [(&str, &[&str]); 1] = [("promotions", &["metrics", "tokio"])];
 
 #[test]
 fn dependencies_run_one_way() {
@@ -45,8 +49,11 @@ fn dependencies_run_one_way() {
             }
         }
         let words: HashSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-        for (family, layers) in LIBRARIES {
-            if !layers.contains(&layer.as_str()) && words.iter().any(|word| word.starts_with(family)) {
+        let elsewhere =
+            LIBRARIES.iter().filter(|(_, layers)| !layers.contains(&layer.as_str())).map(|(family, _)| family);
+        let forbidden = FORBIDDEN.iter().filter(|(name, _)| *name == layer).flat_map(|(_, families)| *families);
+        for family in elsewhere.chain(forbidden) {
+            if words.iter().any(|word| word.starts_with(family)) {
                 wrong.push(format!("{} uses {family}", path.display()));
             }
         }

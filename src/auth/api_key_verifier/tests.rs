@@ -1,4 +1,4 @@
-//! API keys over a store that counts, hangs and revokes as it is told.
+//! API keys over a scripted store that counts statements, hangs and revokes.
 
 use std::{
     collections::BTreeSet,
@@ -6,6 +6,7 @@ use std::{
         Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use crate::{
     promotions::SystemClock,
 };
 
-/// A store of one key that can be revoked, and can stop to answer.
+/// A store of one key that can be revoked. It can stop responding.
 struct OneKey {
     key: Mutex<ApiKey>,
     hangs: AtomicBool,
@@ -84,7 +85,7 @@ async fn a_revoked_key_in_use_ends_within_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_that_hangs_or_callers_that_go_do_not_keep_a_key_alive() {
+async fn a_hanging_database_or_cancelled_requests_do_not_keep_a_revoked_key_valid() {
     let (store, keys, text) = one_key();
     assert!(keys.verify(text.expose()).await.is_ok());
     revoke(&store);
@@ -95,14 +96,14 @@ async fn a_database_that_hangs_or_callers_that_go_do_not_keep_a_key_alive() {
     }
     for _ in 0..100 {
         let verified = keys.verify(text.expose()).await;
-        assert!(matches!(verified, Err(Rejection::Store(_))), "a key is believed that nobody could read");
+        assert!(matches!(verified, Err(Rejection::Store(_))), "a key is accepted that could not be read");
     }
     store.hangs.store(false, Ordering::Relaxed);
     assert!(matches!(keys.verify(text.expose()).await, Err(Rejection::Invalid("the API key was revoked"))));
 }
 
 #[tokio::test]
-async fn nothing_is_kept_of_keys_that_there_are_not() {
+async fn unknown_keys_are_not_cached() {
     let (_, keys, text) = one_key();
     let other = ApiKey::generate(1.try_into().unwrap(), KeyRole::Admin, String::new(), SystemClock.now(), None);
     assert!(keys.verify(other.unwrap().1.expose()).await.is_err());
@@ -111,14 +112,14 @@ async fn nothing_is_kept_of_keys_that_there_are_not() {
     assert_eq!(keys.cache.len(), 1);
 }
 
-/// A well-formed key that nobody has.
+/// A well-formed key that does not exist.
 fn guess() -> String {
     let key = ApiKey::generate(1.try_into().unwrap(), KeyRole::Admin, String::new(), SystemClock.now(), None);
     key.unwrap().1.expose().to_owned()
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_keys_that_wait_are_looked_up_by_one_statement() {
+async fn waiting_lookups_share_one_statement() {
     let (store, keys, text) = one_key();
     let started = Instant::now();
     let guesses: Vec<String> = (0..2000).map(|_| guess()).collect();
@@ -130,19 +131,19 @@ async fn all_keys_that_wait_are_looked_up_by_one_statement() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_look_ups_that_wait_are_bounded_and_a_hanging_one_is_given_up() {
+async fn waiting_lookups_are_bounded_and_a_hanging_one_times_out() {
     let (store, keys, text) = one_key();
     store.hangs.store(true, Ordering::Relaxed);
     let guesses: Vec<String> = (0..5000).map(|_| guess()).collect();
     let started = Instant::now();
-    let mut refused = join_all(guesses.iter().map(async |guess| {
+    let mut elapsed = join_all(guesses.iter().map(async |guess| {
         assert!(matches!(keys.verify(guess).await, Err(Rejection::Store(StoreError::Overloaded))));
         started.elapsed()
     }))
     .await;
-    refused.sort();
-    assert!(refused[800] < Duration::from_millis(1) && refused[4999] <= PATIENCE + Duration::from_millis(2));
+    elapsed.sort();
+    assert!(elapsed[800] < Duration::from_millis(1) && elapsed[4999] <= LOOKUP_TIMEOUT + Duration::from_millis(2));
     store.hangs.store(false, Ordering::Relaxed);
-    sleep(PATIENCE).await;
+    sleep(LOOKUP_TIMEOUT).await;
     assert!(keys.verify(text.expose()).await.is_ok());
 }

@@ -1,24 +1,24 @@
-//! The limits as an operator sets them.
+//! The limits and their settings.
 
 use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
-use crate::auth::Role;
+use crate::auth::role::Role;
 
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// Operations a second of one credential. One that reads and returns many values counts as several.
+    /// Operations of one credential per second. An operation that reads and returns many values counts as several.
     Operations,
-    /// Attempts to link a second of one credential: each field, and each item of a list of links.
+    /// Attempts of one credential to link, per second: each field, and each item of a list of links.
     Links,
-    /// Links an hour that fail, of one credential. All of them are there at first, and come back over an hour.
+    /// Failed links of one credential per hour. The budget starts full and refills evenly over an hour.
     FailedLinks,
-    /// Links an hour that fail, of one credential for one customer.
+    /// Failed links of one credential for one customer, per hour.
     FailedLinksPerCustomer,
-    /// Links an hour that succeed, of one credential. A repeated link counts as well: otherwise a caller could tell by
-    /// what is left whether the customer held the code before.
+    /// Successful links of one credential per hour. Repeated links count as well: otherwise the remaining budget would reveal
+    /// whether the customer held the code before.
     NewLinks,
-    /// Links an hour that succeed, of one credential for one customer.
+    /// Successful links of one credential for one customer, per hour.
     NewLinksPerCustomer,
 }
 
@@ -32,7 +32,7 @@ impl Limit {
         Self::NewLinksPerCustomer,
     ];
 
-    /// The time in which a spent limit is there again.
+    /// The time in which a spent budget refills.
     pub(super) const fn period(self) -> Duration {
         match self {
             Self::Operations | Self::Links => Duration::from_secs(1),
@@ -40,12 +40,12 @@ impl Limit {
         }
     }
 
-    /// Whether it is counted for each customer by itself.
+    /// Whether it is counted separately for each customer.
     pub(super) const fn is_per_customer(self) -> bool {
         matches!(self, Self::FailedLinksPerCustomer | Self::NewLinksPerCustomer)
     }
 
-    /// The limit as its name is written in settings.
+    /// The limit's name in settings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -59,36 +59,36 @@ impl Limit {
     }
 }
 
-/// How much callers of each role may do; none: as much as they like.
+/// The limits of each role; `None` for unlimited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits([[Option<NonZeroU32>; 6]; 4]);
 
 impl Limits {
     /// No limits.
-    pub const NONE: Self = Self([[None; 6]; 4]);
+    pub const UNLIMITED: Self = Self([[None; 6]; 4]);
 
-    /// A limit of a role.
+    /// The limit of a role.
     #[must_use]
     pub const fn of(&self, role: Role, limit: Limit) -> Option<NonZeroU32> {
         self.0[role as usize][limit as usize]
     }
 
-    /// Sets one.
+    /// Changes one limit.
     pub const fn set(&mut self, LimitSetting { role, limit, number }: LimitSetting) {
         self.0[role as usize][limit as usize] = number;
     }
 }
 
 impl Default for Limits {
-    /// For a backend that carries a campaign's first minutes, an app of many shoppers, and a shopper's typing errors. A
-    /// storefront key can be taken out of an app: what it can use up of a shared code in an hour is bounded.
+    /// Sized for a backend in a campaign's first minutes, an app with many shoppers, and one shopper's typing errors. A
+    /// storefront key can be extracted from an app, so its links of a shared code are bounded as well.
     fn default() -> Self {
         let row = |numbers: [u32; 6]| numbers.map(NonZeroU32::new);
-        let mut limits = Self::NONE;
+        let mut limits = Self::UNLIMITED;
         for (role, numbers) in [
             (Role::Storefront, [500, 500, 300, 20, 600, 60]),
             (Role::Customer, [20, 10, 20, 20, 60, 60]),
-            // NonZero::new makes none of 0.
+            // 0 becomes `None`: unlimited.
             (Role::Service, [20_000, 20_000, 100_000, 20, 0, 0]),
             (Role::Admin, [20_000, 20_000, 100_000, 20, 0, 0]),
         ] {
@@ -99,7 +99,7 @@ impl Default for Limits {
 }
 
 impl fmt::Display for Limits {
-    /// As a table, with a row for each limit.
+    /// A table with a row for each limit.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:25}", "")?;
         for role in Role::ALL {
@@ -133,32 +133,40 @@ impl fmt::Display for LimitSetting {
     }
 }
 
-impl FromStr for LimitSetting {
-    type Err = String;
+/// Why a text is not a [`LimitSetting`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLimitSetting {
+    /// It has no `.` or no `=`.
+    #[error("must be ROLE.LIMIT=NUMBER, such as storefront.failed-links=1000")]
+    Format,
+    /// There is no such role.
+    #[error("unknown role {0}: must be one of {roles}", roles = Role::ALL.map(Role::as_str).join(", "))]
+    Role(String),
+    /// There is no such limit.
+    #[error("unknown limit {0}: must be one of {limits}", limits = Limit::ALL.map(Limit::as_str).join(", "))]
+    Limit(String),
+    /// The number is out of range.
+    #[error("NUMBER must be from 1 to {}, or none", u32::MAX)]
+    Number,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wanted = || format!("ROLE.LIMIT=NUMBER is required, such as {}", Self::EXAMPLE);
-        let (name, number) = text.trim().split_once('=').ok_or_else(wanted)?;
-        let (role, limit) = name.split_once('.').ok_or_else(wanted)?;
+impl FromStr for LimitSetting {
+    type Err = InvalidLimitSetting;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLimitSetting> {
+        let (name, number) = text.trim().split_once('=').ok_or(InvalidLimitSetting::Format)?;
+        let (role, limit) = name.split_once('.').ok_or(InvalidLimitSetting::Format)?;
+        let found_role = Role::ALL.into_iter().find(|known| known.as_str() == role);
+        let found_limit = Limit::ALL.into_iter().find(|known| known.as_str() == limit);
         Ok(Self {
-            role: one_of(role, Role::ALL, Role::as_str)?,
-            limit: one_of(limit, Limit::ALL, Limit::as_str)?,
+            role: found_role.ok_or_else(|| InvalidLimitSetting::Role(role.to_owned()))?,
+            limit: found_limit.ok_or_else(|| InvalidLimitSetting::Limit(limit.to_owned()))?,
             number: match number {
                 "none" => None,
-                number => Some(number.parse().map_err(|_| "a number from 1 to 4294967295, or none, is required")?),
+                number => Some(number.parse().map_err(|_| InvalidLimitSetting::Number)?),
             },
         })
     }
-}
-
-impl LimitSetting {
-    const EXAMPLE: &str = "storefront.failed-links=1000";
-}
-
-fn one_of<T: Copy, const N: usize>(text: &str, all: [T; N], name: fn(T) -> &'static str) -> Result<T, String> {
-    all.into_iter()
-        .find(|thing| name(*thing) == text)
-        .ok_or_else(|| format!("{text} is none of {}", all.map(name).join(", ")))
 }
 
 #[cfg(test)]
@@ -166,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_read_as_they_are_shown() {
+    fn settings_parse_as_they_are_displayed() {
         for text in ["storefront.operations=7", "admin.links=none", "customer.new-links-per-customer=1"] {
             assert_eq!(text.parse::<LimitSetting>().unwrap().to_string(), text);
         }
@@ -182,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_meant_is_refused() {
+    fn malformed_settings_are_rejected() {
         for text in
             ["", "links=1", "storefront.links", "storefront.links=0", "shop.links=1", "admin.link=1", "admin.links=-1"]
         {

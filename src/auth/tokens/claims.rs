@@ -1,6 +1,6 @@
-//! The claims of a token whose signature is right: what they must be, and whose token it is (RFC 7519).
+//! The claims of a token with a valid signature: their checks, and the organisation and customer in them (RFC 7519).
 //!
-//! The library can check claims as well, but only of a token whose header it can read, which excludes the names of RFC 9864.
+//! Not the library's checks, which reject headers with the algorithm names of RFC 9864.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::get_current_timestamp;
@@ -8,21 +8,21 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    auth::Rejection,
+    auth::rejection::Rejection,
     promotions::{CustomerId, OrgId},
 };
 
-/// How far the issuer's clock and ours may be apart, in seconds. Servers that keep their time are well within it, and a
-/// token that is believed half a minute too long does little harm.
+/// The accepted difference between the issuer's clock and ours, in seconds. Synchronised clocks are well within it, and a token
+/// that is accepted half a minute too long does little harm.
 const LEEWAY_SECONDS: f64 = 30.0;
 
-/// What the claims must be.
+/// The required claims.
 pub struct Expected {
     pub issuer: String,
     pub audience: String,
 }
 
-/// The claims that are checked. They are taken as they come, for a reason that tells more than "malformed".
+/// The claims that are checked. Any JSON value is accepted here, so that the reason of a rejection can name the claim.
 #[derive(Deserialize)]
 struct Claims {
     #[serde(default)]
@@ -40,46 +40,50 @@ struct Claims {
 }
 
 impl Expected {
-    /// Checks the claims of a token, as it has them. Returns whose token it is.
+    /// Checks the claims of a token. Returns its organisation and customer.
     pub fn check(&self, payload: &str) -> Result<(OrgId, CustomerId), Rejection> {
         let claims: Claims = read(payload).ok_or(Rejection::Invalid("the token is malformed"))?;
         let wrong = |reason| Err(Rejection::Invalid(reason));
-        #[expect(clippy::cast_precision_loss, reason = "it is exact for millions of years")]
+        #[expect(clippy::cast_precision_loss, reason = "exact for millions of years")]
         let now = get_current_timestamp() as f64;
-        let Some(exp) = moment(&claims.exp) else { return wrong("the token's claim exp is missing or malformed") };
+        let Some(exp) = numeric_date(&claims.exp) else {
+            return wrong("the token's claim exp is missing or malformed");
+        };
         if exp < now - LEEWAY_SECONDS {
             return wrong("the token has expired");
         }
         if !claims.nbf.is_null() {
-            let Some(nbf) = moment(&claims.nbf) else { return wrong("the token's claim nbf is malformed") };
+            let Some(nbf) = numeric_date(&claims.nbf) else { return wrong("the token's claim nbf is malformed") };
             if nbf > now + LEEWAY_SECONDS {
                 return wrong("the token is not valid yet");
             }
         }
         match &claims.iss {
             Value::Null => return wrong("the token's claim iss is missing or malformed"),
-            // There is one issuer (section 4.1.1), so a list of them is not ours.
-            issuer if *issuer != *self.issuer => return wrong("the token is another issuer's"),
+            // The issuer is a single string (section 4.1.1), so a list is rejected.
+            issuer if *issuer != *self.issuer => return wrong("the token's claim iss is not the configured issuer"),
             _ => {}
         }
         match &claims.aud {
             Value::String(audience) if *audience == self.audience => {}
             Value::Array(audiences) if audiences.iter().any(|audience| *audience == *self.audience) => {}
-            Value::String(_) | Value::Array(_) => return wrong("the token is for another audience"),
+            Value::String(_) | Value::Array(_) => {
+                return wrong("the token's claim aud does not include the configured audience");
+            }
             _ => return wrong("the token's claim aud is missing or malformed"),
         }
         Ok((organisation(&claims.org_id)?, customer(&claims.sub)?))
     }
 }
 
-/// Reads the JSON object that is a part of a token. An array would be read as the fields in a row.
+/// Decodes a part of a token, which must be a JSON object. Without the check, serde would accept an array of the fields.
 pub fn read<T: DeserializeOwned>(part: &str) -> Option<T> {
     let json = URL_SAFE_NO_PAD.decode(part).ok()?;
     json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(&json).ok()).flatten()
 }
 
-/// A moment in seconds since the Unix epoch, perhaps with a fraction (section 2, `NumericDate`).
-fn moment(claim: &Value) -> Option<f64> {
+/// A time in seconds since the Unix epoch, possibly with a fraction (section 2, `NumericDate`).
+fn numeric_date(claim: &Value) -> Option<f64> {
     claim.as_f64().filter(|seconds| *seconds >= 0.0)
 }
 
@@ -87,16 +91,16 @@ fn organisation(claim: &Value) -> Result<OrgId, Rejection> {
     let number = match claim {
         Value::Null => return Err(Rejection::Invalid("the token has no claim org_id")),
         Value::Number(number) => number.as_i64(),
-        // Some issuers can send nothing but strings.
+        // Some issuers can send only strings.
         Value::String(text) => canonical(text),
         _ => None,
     };
     number
         .and_then(|number| number.try_into().ok())
-        .ok_or(Rejection::Invalid("the token's claim org_id is no organisation's id"))
+        .ok_or(Rejection::Invalid("the token's claim org_id is not an organisation id"))
 }
 
-/// A subject is a string (RFC 7519, section 4.1.2), not a number.
+/// The subject must be a string (RFC 7519, section 4.1.2).
 fn customer(claim: &Value) -> Result<CustomerId, Rejection> {
     let number = match claim {
         Value::Null => return Err(Rejection::Invalid("the token has no claim sub")),
@@ -105,11 +109,11 @@ fn customer(claim: &Value) -> Result<CustomerId, Rejection> {
     };
     number
         .and_then(|number| number.try_into().ok())
-        .ok_or(Rejection::Invalid("the token's claim sub is no customer's id"))
+        .ok_or(Rejection::Invalid("the token's claim sub is not a customer id"))
 }
 
-/// The number that a text is the decimal form of. The parser also accepts a sign and leading zeros, but then one customer
-/// would have several subjects, which an issuer may have given to different people.
+/// Parses a number in its canonical decimal form. The parser alone would accept a sign and leading zeros: one customer would
+/// have several subjects, which an issuer may have assigned to different people.
 fn canonical(text: &str) -> Option<i64> {
     text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }

@@ -1,11 +1,11 @@
-//! Keeps a key set at hand and up to date.
+//! A cache of a key set that keeps itself up to date.
 //!
-//! Keys that have grown old serve on while they are read anew. A key that is not there may be one that the issuer has
-//! just made, so the set is read for it immediately. But anybody can name a key that does not exist, so for such keys it is
-//! read at most once in [`LOOK_UP_PAUSE`], and all who wait share one reading:
+//! Stale keys stay in use while they are refreshed in the background. A missing key may be one that the issuer has just
+//! created, so the set is read for it immediately. But callers can invent keys, so for missing keys it is read at most once in
+//! [`MISS_INTERVAL`], and all waiting requests share one read:
 //! - Whatever callers send, the issuer gets at most one request in that time, and one at a time.
-//! - A new key is accepted as soon as one reading has begun after the issuer published it: after [`LOOK_UP_PAUSE`] and the
-//!   time of two readings at most, even if made-up keys use up every reading.
+//! - A new key is accepted once a read has begun after the issuer published it: after [`MISS_INTERVAL`] and the time of two
+//!   reads at most, even if invented keys use up every read.
 //! - A request waits for [`MAX_WAIT`] at most, so a slow issuer does not let callers hold connections.
 
 #[cfg(test)]
@@ -25,93 +25,95 @@ use tokio::{
 };
 
 use super::{
-    error::UnusableKeys,
+    error::TokenKeyError,
     key_set::{Key, KeySet},
     key_source::{Remote, Source},
 };
-use crate::auth::Rejection;
+use crate::auth::rejection::Rejection;
 
-/// How old keys may grow before they are read anew, in the background, when they are next asked for.
-const MAX_AGE: Duration = Duration::from_mins(5);
+/// The age at which keys in use are refreshed in the background.
+const REFRESH_AFTER: Duration = Duration::from_mins(5);
 
-/// How old keys may be and still be believed, such as one that the issuer has withdrawn while nobody asked, or while it
-/// could not be reached. Older ones are nobody's until they were read again.
-const BELIEVED: Duration = Duration::from_mins(10);
+/// The age at which keys are no longer accepted until they have been read again. Bounds the use of a withdrawn key while no
+/// tokens arrive or the issuer can't be reached.
+const MAX_AGE: Duration = Duration::from_mins(10);
 
-/// How long to wait between a reading that failed and the next.
-const PAUSE: Duration = Duration::from_mins(1);
+/// The pause after a failed read.
+const RETRY_PAUSE: Duration = Duration::from_mins(1);
 
-/// How long to wait between readings for keys that are not there. Issuers serve their key sets from caches, which twelve
-/// requests a minute do not burden.
-const LOOK_UP_PAUSE: Duration = Duration::from_secs(5);
+/// The minimum interval between reads for missing keys. Issuers serve their key sets from caches, for which twelve requests a
+/// minute are no burden.
+const MISS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long a request waits for a reading, as long as for API keys.
+/// How long a request waits for a read. The same as for API keys.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// A key set at hand.
+/// A cached key set.
 pub struct KeyCache {
     source: Source,
-    held: RwLock<Held>,
-    /// Whoever reads the set holds this, so that there is one at a time. In it: when the latest reading began for the sake
-    /// of a key that was not there.
+    cached: RwLock<Cached>,
+    /// Held while the set is read, so that one read runs at a time. Contains the time of the last read for a missing key.
     reading: Arc<Mutex<Option<Instant>>>,
 }
 
-struct Held {
+struct Cached {
     keys: KeySet,
     /// When they were read.
-    read: Instant,
-    /// When to read the set anew.
+    read_at: Instant,
+    /// When to refresh them.
     due: Instant,
-    /// Why the latest reading failed, if it did. A key that is not there may exist all the same, then.
-    problem: Option<Arc<UnusableKeys>>,
+    /// Why the last read failed, if it did. A missing key may exist then.
+    problem: Option<Arc<TokenKeyError>>,
 }
 
 impl KeyCache {
-    /// Reads a file, which must be whole.
-    pub async fn of_file(path: PathBuf) -> Result<Arc<Self>, UnusableKeys> {
+    /// Reads a file, which must be valid.
+    pub async fn of_file(path: PathBuf) -> Result<Arc<Self>, TokenKeyError> {
         let source = Source::File(path);
         let keys = KeySet::parse(source.read().await?)?;
-        Ok(Self::new(source, Held { keys, read: Instant::now(), due: Instant::now() + MAX_AGE, problem: None }))
+        Ok(Self::new(
+            source,
+            Cached { keys, read_at: Instant::now(), due: Instant::now() + REFRESH_AFTER, problem: None },
+        ))
     }
 
-    /// Asks a URL. If it does not answer, there are no keys yet: servers are started in any order.
+    /// Fetches a URL. If that fails, there are no keys at first: servers start in any order.
     pub async fn of_url(remote: Remote) -> Arc<Self> {
-        let held = Held { keys: KeySet::default(), read: Instant::now(), due: Instant::now(), problem: None };
-        let cache = Self::new(Source::Url(remote), held);
+        let empty = Cached { keys: KeySet::default(), read_at: Instant::now(), due: Instant::now(), problem: None };
+        let cache = Self::new(Source::Url(remote), empty);
         cache.read().await;
         cache
     }
 
-    fn new(source: Source, held: Held) -> Arc<Self> {
-        Arc::new(Self { source, held: RwLock::new(held), reading: Arc::default() })
+    fn new(source: Source, cached: Cached) -> Arc<Self> {
+        Arc::new(Self { source, cached: RwLock::new(cached), reading: Arc::default() })
     }
 
-    /// The key that a token says it was signed with.
+    /// Finds the key that verifies a token with this header.
     pub async fn find(self: &Arc<Self>, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, Rejection> {
-        if !self.is_too_old().await {
-            let key = self.held_key(kid, algorithm).await?;
-            // A token that names no key names none that could be new.
+        if !self.is_expired().await {
+            let key = self.cached_key(kid, algorithm).await?;
+            // Without a `kid`, the token does not refer to a new key.
             if key.is_some() || kid.is_none() {
-                self.keep_fresh().await;
+                self.refresh_if_due().await;
                 return self.or_unknown(key).await;
             }
         }
-        let late = |_| Err(Rejection::Unavailable(Arc::new(UnusableKeys::BeingRead)));
-        timeout(MAX_WAIT, self.find_anew(kid, algorithm)).await.unwrap_or_else(late)
+        let timed_out = |_| Err(Rejection::Unavailable(Arc::new(TokenKeyError::BeingRead)));
+        timeout(MAX_WAIT, self.find_after_read(kid, algorithm)).await.unwrap_or_else(timed_out)
     }
 
-    /// Looks for a key that is not held, or not believed any more.
-    async fn find_anew(self: &Arc<Self>, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, Rejection> {
-        self.renew_what_is_too_old().await?;
+    /// Finds a key that is missing or expired.
+    async fn find_after_read(self: &Arc<Self>, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, Rejection> {
+        self.replace_if_expired().await?;
         let mut reading = Arc::clone(&self.reading).lock_owned().await;
-        // Whoever read the set meanwhile may have brought the key.
-        let mut key = self.held_key(kid, algorithm).await?;
-        if key.is_none() && kid.is_some() && reading.is_none_or(|last| last.elapsed() >= LOOK_UP_PAUSE) {
+        // Another request may have read the key meanwhile.
+        let mut key = self.cached_key(kid, algorithm).await?;
+        if key.is_none() && kid.is_some() && reading.is_none_or(|last| last.elapsed() >= MISS_INTERVAL) {
             *reading = Some(Instant::now());
-            // That a task can panic or be cancelled changes nothing: then there are no new keys.
+            // If the task panics or is cancelled, there are no new keys.
             let _ = self.read_in_background(reading).await;
-            key = self.held_key(kid, algorithm).await?;
+            key = self.cached_key(kid, algorithm).await?;
         }
         self.or_unknown(key).await
     }
@@ -123,53 +125,52 @@ impl KeyCache {
         }
     }
 
-    /// What a token is told whose key is not held.
+    /// Why a token with a missing key is rejected.
     async fn unknown(&self) -> Rejection {
-        match &self.held.read().await.problem {
+        match &self.cached.read().await.problem {
             None => Rejection::Invalid("the token is signed with an unknown key"),
             Some(problem) => Rejection::Unavailable(Arc::clone(problem) as _),
         }
     }
 
-    /// What is held is locked here and in `is_due`, and not while they are called: who reads twice at a time waits for
-    /// ever if somebody waits to write in between.
-    async fn held_key(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Option<Arc<Key>>, Rejection> {
-        self.held.read().await.keys.find(kid, algorithm)
+    /// Callers must not hold the lock: a second read lock of the same task deadlocks if a writer waits in between.
+    async fn cached_key(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Option<Arc<Key>>, Rejection> {
+        self.cached.read().await.keys.find(kid, algorithm)
     }
 
-    /// Waits for keys that may be believed, if those that are held may not.
-    async fn renew_what_is_too_old(self: &Arc<Self>) -> Result<(), Rejection> {
-        if !self.is_too_old().await {
+    /// Waits for new keys if the cached ones have expired.
+    async fn replace_if_expired(self: &Arc<Self>) -> Result<(), Rejection> {
+        if !self.is_expired().await {
             return Ok(());
         }
         let reading = Arc::clone(&self.reading).lock_owned().await;
-        // Not again at once after a reading that failed.
-        if self.is_too_old().await && self.is_due().await {
+        // After a failed read, wait for the retry pause.
+        if self.is_expired().await && self.is_due().await {
             let _ = self.read_in_background(reading).await;
         }
-        if self.is_too_old().await { Err(self.unknown().await) } else { Ok(()) }
+        if self.is_expired().await { Err(self.unknown().await) } else { Ok(()) }
     }
 
-    async fn is_too_old(&self) -> bool {
-        self.held.read().await.read.elapsed() >= BELIEVED
+    async fn is_expired(&self) -> bool {
+        self.cached.read().await.read_at.elapsed() >= MAX_AGE
     }
 
     async fn is_due(&self) -> bool {
-        self.held.read().await.due <= Instant::now()
+        self.cached.read().await.due <= Instant::now()
     }
 
-    /// Has the set read anew if it is time to. Nobody waits for that.
-    async fn keep_fresh(self: &Arc<Self>) {
+    /// Starts a refresh in the background if one is due.
+    async fn refresh_if_due(self: &Arc<Self>) {
         if self.is_due().await
             && let Ok(reading) = Arc::clone(&self.reading).try_lock_owned()
-            // It may have been read just now.
+            // Another request may have refreshed it meanwhile.
             && self.is_due().await
         {
             drop(self.read_in_background(reading));
         }
     }
 
-    /// Reads the set in a task of its own: a caller who goes away must not end what others wait for.
+    /// Reads the set in a task of its own, so that a client that disconnects does not cancel it for others.
     fn read_in_background(self: &Arc<Self>, reading: OwnedMutexGuard<Option<Instant>>) -> JoinHandle<()> {
         let cache = Arc::clone(self);
         tokio::spawn(async move {
@@ -178,27 +179,27 @@ impl KeyCache {
         })
     }
 
-    /// Reads the set. If that fails, the keys stay as they are.
+    /// Reads the set. If that fails, keeps the cached keys.
     async fn read(&self) {
         let read = self.source.read().await;
-        let mut held = self.held.write().await;
+        let mut cached = self.cached.write().await;
         let parsed = match read {
-            // Parsing it again would name the same keys in the log again.
-            Ok(document) if held.keys.is_of(&document) => Ok(()),
-            Ok(document) => KeySet::parse(document).map(|keys| held.keys = keys),
+            // Parsing it again would log the skipped keys again.
+            Ok(document) if cached.keys.is_of(&document) => Ok(()),
+            Ok(document) => KeySet::parse(document).map(|keys| cached.keys = keys),
             Err(error) => Err(error),
         };
         match parsed {
             Ok(()) => {
-                held.read = Instant::now();
-                held.due = held.read + MAX_AGE;
-                held.problem = None;
+                cached.read_at = Instant::now();
+                cached.due = cached.read_at + REFRESH_AFTER;
+                cached.problem = None;
             }
             Err(error) => {
                 let key_set = &self.source;
-                tracing::warn!(%key_set, %error, "the keys of customer tokens could not be read");
-                held.due = Instant::now() + PAUSE;
-                held.problem = Some(Arc::new(error));
+                tracing::warn!(%key_set, %error, "cannot read the keys of customer tokens");
+                cached.due = Instant::now() + RETRY_PAUSE;
+                cached.problem = Some(Arc::new(error));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The public keys that tokens are signed with: a JSON Web Key Set (RFC 7517), and which of its keys may be used.
+//! JSON Web Key Sets (RFC 7517), and the keys in them that may verify tokens.
 
 use std::sync::Arc;
 
@@ -9,65 +9,65 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::UnusableKeys;
-use crate::auth::Rejection;
+use super::error::TokenKeyError;
+use crate::auth::rejection::Rejection;
 
-/// The most keys that a set may have. Issuers publish two or three.
-pub const MAX_KEYS: usize = 100;
+/// The maximum number of keys in a set. Issuers publish two or three.
+const MAX_KEYS: usize = 100;
 
-/// The bits of an RSA key: fewer are too weak (RFC 7518, section 3.3), and more are not verified by the library.
+/// The accepted bits of an RSA key. Fewer are too weak (RFC 7518, section 3.3); the library does not support more.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// The length of a coordinate of a P-256 point in base64url: 32 bytes (RFC 7518, section 6.2.1.2). The library joins the
-/// two, so a longer and a shorter one would make a point of the right length that verifies nothing.
+/// The length of a coordinate of a P-256 point in base64url: 32 bytes (RFC 7518, section 6.2.1.2). The library concatenates
+/// both, so a longer and a shorter one would make a point of the right length that verifies nothing.
 const COORDINATE_CHARS: usize = 43;
 
-/// The algorithm with a name, or `None` if there is no such algorithm. EdDSA with the curve Ed25519 has two names: RFC 9864
-/// replaces the first one, which the library knows, by the second one.
+/// The algorithm with this name, or `None` if there is no such algorithm. EdDSA with the curve Ed25519 has two names: RFC 9864
+/// replaces `EdDSA`, which the library knows, by `Ed25519`.
 pub fn algorithm_named(name: &str) -> Option<Algorithm> {
     if name == "Ed25519" { Some(Algorithm::EdDSA) } else { name.parse().ok() }
 }
 
-/// A key, and the one algorithm that it is for. That is never a token's choice: who could choose HS256 would sign with
-/// the public key, as if it were a secret.
+/// A key and its only algorithm. A token must not choose the algorithm: with HS256, anyone could sign with the public key as the
+/// secret.
 pub struct Key {
     pub kid: Option<String>,
     pub algorithm: Algorithm,
     pub decoding: DecodingKey,
 }
 
-/// The keys of a set that may be used, and the document that they were read from.
+/// The usable keys of a set, and the document that they were read from.
 #[derive(Default)]
 pub struct KeySet {
     keys: Vec<Arc<Key>>,
     document: Vec<u8>,
 }
 
-/// Keys are read one by one, so that one that nobody understands does not spoil the others (RFC 7517, section 5).
+/// Keys are parsed one by one, so that an unknown kind of key does not invalidate the others (RFC 7517, section 5).
 #[derive(Deserialize)]
 struct Document {
     keys: Vec<Value>,
 }
 
 impl KeySet {
-    /// Reads a set. Keys that can't be used are named in the log.
-    pub fn parse(document: Vec<u8>) -> Result<Self, UnusableKeys> {
+    /// Parses a set. Skips keys that can't be used, and logs them.
+    pub fn parse(document: Vec<u8>) -> Result<Self, TokenKeyError> {
         let Document { keys: values } = serde_json::from_slice(&document)
-            .map_err(|error| UnusableKeys::NoKeySet { line: error.line(), column: error.column() })?;
+            .map_err(|error| TokenKeyError::NotAKeySet { line: error.line(), column: error.column() })?;
         if values.len() > MAX_KEYS {
-            return Err(UnusableKeys::TooManyKeys);
+            return Err(TokenKeyError::TooManyKeys { max_keys: MAX_KEYS });
         }
         let mut keys = Vec::with_capacity(values.len());
         for value in &values {
-            match usable(value) {
+            match parse_key(value) {
                 Ok(key) => keys.push(Arc::new(key)),
                 Err(reason) => {
                     let kid = value.get("kid").and_then(Value::as_str);
-                    tracing::warn!(kid, reason, "a key of the key set is not used");
+                    tracing::warn!(kid, %reason, "skipped a key of the key set");
                 }
             }
         }
-        if keys.is_empty() { Err(UnusableKeys::NothingUsable) } else { Ok(Self { keys, document }) }
+        if keys.is_empty() { Err(TokenKeyError::NoUsableKey) } else { Ok(Self { keys, document }) }
     }
 
     /// Whether the set was read from this document.
@@ -75,43 +75,58 @@ impl KeySet {
         self.document == document
     }
 
-    /// The key that a token says it was signed with. A token that names none means the only key of its algorithm.
-    /// `None`: the set has no such key.
+    /// Finds the key with this `kid`, or without one the only key of the algorithm. `None` if the set has no such key.
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Option<Arc<Key>>, Rejection> {
-        let mut fitting =
+        let mut matching =
             self.keys.iter().filter(|key| key.algorithm == algorithm && (kid.is_none() || key.kid.as_deref() == kid));
-        match (fitting.next(), fitting.next()) {
-            (Some(_), Some(_)) => Err(Rejection::Invalid("the token could be signed with any of several keys")),
+        match (matching.next(), matching.next()) {
+            (Some(_), Some(_)) => Err(Rejection::Invalid("more than one key matches the token")),
             (None, _) if kid.is_some() && self.keys.iter().any(|key| key.kid.as_deref() == kid) => {
-                Err(Rejection::Invalid("the token's algorithm is not the key's"))
+                Err(Rejection::Invalid("the token's algorithm is not that of the key"))
             }
             (key, _) => Ok(key.cloned()),
         }
     }
 }
 
-/// The key, or why it can't be used.
-fn usable(value: &Value) -> Result<Key, &'static str> {
-    let jwk = Jwk::deserialize(value).map_err(|_| "it is malformed")?;
+/// Why a key of a set is skipped.
+#[derive(Debug, thiserror::Error)]
+enum SkippedKey {
+    #[error("it is malformed")]
+    Malformed,
+    #[error("it is a secret, which a key set must not publish")]
+    Secret,
+    #[error("its type is not supported")]
+    Type,
+    #[error("its algorithm is not supported")]
+    Algorithm,
+    #[error("it is not for verifying signatures")]
+    Use,
+    #[error("it is too short or too long")]
+    Length,
+}
+
+fn parse_key(value: &Value) -> Result<Key, SkippedKey> {
+    let jwk = Jwk::deserialize(value).map_err(|_| SkippedKey::Malformed)?;
     let algorithm = match &jwk.algorithm {
         AlgorithmParameters::RSA(_) => Algorithm::RS256,
         AlgorithmParameters::EllipticCurve(point) if point.curve == EllipticCurve::P256 => Algorithm::ES256,
         AlgorithmParameters::OctetKeyPair(point) if point.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
-        AlgorithmParameters::OctetKey(_) => return Err("it is a secret, which a key set must not show"),
-        _ => return Err("its type is not supported"),
+        AlgorithmParameters::OctetKey(_) => return Err(SkippedKey::Secret),
+        _ => return Err(SkippedKey::Type),
     };
     let named = value.get("alg").and_then(Value::as_str);
     if named.is_some_and(|name| algorithm_named(name) != Some(algorithm)) {
-        return Err("its algorithm is not supported");
+        return Err(SkippedKey::Algorithm);
     }
     let to_verify = jwk.common.key_operations.as_ref().is_none_or(|known| known.contains(&KeyOperations::Verify));
     if !to_verify || !matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
-        return Err("it is not for signatures");
+        return Err(SkippedKey::Use);
     }
-    let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| "it is malformed")?;
+    let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| SkippedKey::Malformed)?;
     let (decoding, fits) = match (decoding.kind(), &jwk.algorithm) {
-        // Some issuers write the sign byte of their big integers along, which RFC 7518 forbids (section 6.3.1.1). The
-        // library verifies nothing with it.
+        // Some issuers include the sign byte of their big integers, which RFC 7518 forbids (section 6.3.1.1). With it, the
+        // library would verify nothing.
         (DecodingKeyKind::RsaModulusExponent { n, e }, _) => {
             let (n, e) = (without_leading_zeros(n), without_leading_zeros(e));
             (DecodingKey::from_rsa_raw_components(n, e), RSA_BITS.contains(&bits(n)) && !e.is_empty())
@@ -126,7 +141,7 @@ fn usable(value: &Value) -> Result<Key, &'static str> {
         }
     };
     if !fits {
-        return Err("it is too short or too long");
+        return Err(SkippedKey::Length);
     }
     Ok(Key { kid: jwk.common.key_id, algorithm, decoding })
 }

@@ -1,9 +1,8 @@
-//! Tokens, true and forged. The issuer here signs by itself, without the library under test, so that it can sign what
-//! no issuer would.
+//! Tokens, genuine and forged. The test issuer does not use the library under test, so that it can sign what no issuer would.
 
-mod believed;
-mod refused;
-mod settings;
+mod accepted;
+mod key_sources;
+mod rejected;
 
 use std::{io::Write, sync::LazyLock};
 
@@ -22,19 +21,19 @@ use jsonwebtoken::get_current_timestamp;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use super::{CustomerTokens, KeySource, TokenSettings, UnusableKeys};
-use crate::auth::Rejection;
+use super::{CustomerTokens, KeySource, TokenKeyError, TokenSettings};
+use crate::auth::rejection::Rejection;
 
 const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "promolink";
 
-/// Who signs: the issuer or a forger.
+/// A signing key, of the issuer or a forger.
 enum Signer {
     Secret(Vec<u8>),
     Rsa(Box<RsaKeyPair>),
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
-    Nobody,
+    Unsigned,
 }
 
 static RSA: LazyLock<Signer> = LazyLock::new(|| Signer::Rsa(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())));
@@ -57,11 +56,11 @@ impl Signer {
             }
             Self::Ec(pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
             Self::Ed(pair) => pair.sign(message).as_ref().to_vec(),
-            Self::Nobody => Vec::new(),
+            Self::Unsigned => Vec::new(),
         }
     }
 
-    /// The public key, as a set shows it.
+    /// The public key, as in a key set.
     fn jwk(&self, kid: &str) -> Value {
         match self {
             Self::Rsa(pair) => {
@@ -75,7 +74,7 @@ impl Signer {
             Self::Ed(pair) => {
                 json!({ "kid": kid, "kty": "OKP", "crv": "Ed25519", "x": encode(pair.public_key()) })
             }
-            Self::Secret(_) | Self::Nobody => panic!("there is no public key"),
+            Self::Secret(_) | Self::Unsigned => panic!("there is no public key"),
         }
     }
 }
@@ -91,13 +90,13 @@ fn token(header: &Value, claims: &Value, signer: &Signer) -> String {
     format!("{message}.{signature}")
 }
 
-/// What a good token says.
+/// The claims of a valid token.
 fn claims() -> Value {
     let exp = get_current_timestamp() + 300;
     json!({ "iss": ISSUER, "aud": AUDIENCE, "sub": "10025", "org_id": 100_458, "exp": exp })
 }
 
-/// The claims of a good token, but for one. `Null` leaves it out.
+/// The claims of a valid token with one replaced. `Null` leaves it out.
 fn claims_with(name: &str, value: Value) -> Value {
     let mut claims = claims();
     let map = claims.as_object_mut().unwrap();
@@ -109,7 +108,7 @@ fn claims_with(name: &str, value: Value) -> Value {
     claims
 }
 
-async fn start(keys: KeySource) -> Result<CustomerTokens, UnusableKeys> {
+async fn start(keys: KeySource) -> Result<CustomerTokens, TokenKeyError> {
     CustomerTokens::start(TokenSettings { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), keys }).await
 }
 
@@ -119,20 +118,20 @@ fn file_with(document: &[u8]) -> NamedTempFile {
     file
 }
 
-/// Who believes a set of all three kinds of keys, each called what its algorithm is. The file must stay.
-async fn believer() -> (CustomerTokens, NamedTempFile) {
+/// Accepts tokens by a key of each algorithm, whose `kid` is its algorithm. The file must outlive it.
+async fn customer_tokens() -> (CustomerTokens, NamedTempFile) {
     let keys = json!({ "keys": [RSA.jwk("RS256"), EC.jwk("ES256"), ED.jwk("EdDSA")] });
     let file = file_with(keys.to_string().as_bytes());
     (start(KeySource::File(file.path().to_owned())).await.unwrap(), file)
 }
 
-/// The organisation and the customer that a token is for.
+/// The organisation and customer of a valid token.
 async fn verified(tokens: &CustomerTokens, token: &str) -> (i64, i64) {
     let (org, customer) = tokens.verify(token).await.unwrap();
     (org.get(), customer.get())
 }
 
-/// Why a token is refused.
+/// Why a token is rejected.
 async fn reason(tokens: &CustomerTokens, token: &str) -> &'static str {
     match tokens.verify(token).await {
         Err(Rejection::Invalid(reason)) => reason,
@@ -140,9 +139,9 @@ async fn reason(tokens: &CustomerTokens, token: &str) -> &'static str {
     }
 }
 
-/// The forms in which the RSA key is public, for forgers to use as a secret.
+/// The encodings of the public RSA key that a forger could use as a secret.
 fn public_forms() -> Vec<Vec<u8>> {
-    let Signer::Rsa(pair) = &*RSA else { panic!("this is an RSA key") };
+    let Signer::Rsa(pair) = &*RSA else { panic!("not an RSA key") };
     let key = pair.public_key();
     let RsaPublicKeyComponents::<Vec<u8>> { n, .. } = key.into();
     let der = AsDer::<aws_lc_rs::encoding::PublicKeyX509Der<'_>>::as_der(key).unwrap().as_ref().to_vec();

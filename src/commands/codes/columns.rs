@@ -82,7 +82,7 @@ impl Columns {
         if code.strip_prefix('\'').is_some_and(|rest| rest.starts_with(formula)) {
             return Err("the code is marked for a spreadsheet: import an export without --spreadsheet".to_owned());
         }
-        let code = Code::parse_new(code).map_err(|reason| reason.to_string())?;
+        let code = Code::parse_new(code).map_err(|reason| format!("the code {reason}"))?;
         let revoked = match revoked {
             "" => false,
             text if text.eq_ignore_ascii_case("false") => false,

@@ -6,7 +6,7 @@ use async_graphql::{Error, Pos, ServerError, Value, resolver_utils::enum_value};
 
 use super::{BROKEN, BUSY, ErrorCode, broken, coded, rate_limited};
 use crate::{
-    auth::{Limit, Wait},
+    auth::{Limit, RetryAfter},
     promotions::StoreError,
     telemetry::LogThrottle,
 };
@@ -20,7 +20,7 @@ pub fn unauthenticated() -> ServerError {
 
 /// The error for a caller who sends too many operations.
 #[must_use]
-pub fn too_many_operations(wait: Wait) -> ServerError {
+pub fn too_many_operations(wait: RetryAfter) -> ServerError {
     placeless(rate_limited(wait, Limit::Operations))
 }
 

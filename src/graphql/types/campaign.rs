@@ -8,7 +8,7 @@ use super::{
     access::{Role, access},
     paging::{List, list, page},
     promotion_code::PromotionCode,
-    scalars::{Long, Timestamp, at_least_one, parse_id, parse_limit},
+    scalars::{Long, Timestamp, parse_id, parse_limit},
 };
 use crate::{
     auth::Principal,
@@ -16,7 +16,7 @@ use crate::{
         error::{broken, invalid_input, place, refused},
         loaders::Loaders,
     },
-    promotions::{self, CampaignChange, CampaignId, InvalidCampaign, Refusal},
+    promotions::{self, CampaignChange, InvalidCampaign, NewCampaign, Refusal},
     service::PromotionService,
 };
 
@@ -141,24 +141,20 @@ pub struct CreateCampaignInput {
 
 /// Defines a campaign.
 pub async fn create_campaign(ctx: &Context<'_>, input: CreateCampaignInput) -> Result<Campaign> {
-    let service = ctx.data::<Arc<PromotionService>>()?;
-    let now = service.now();
-    let campaign = promotions::Campaign {
-        org: ctx.data::<Principal>()?.org,
-        id: CampaignId::new(now),
+    let new = NewCampaign {
         name: input.name,
         mode: input.mode.into(),
-        active: input.active.unwrap_or(true),
-        created_on: now,
-        redeemable_from: input.redeemable_from.map_or(Ok(now), |moment| moment.parse("redeemableFrom"))?,
+        active: input.active,
+        redeemable_from: input.redeemable_from.map(|moment| moment.parse("redeemableFrom")).transpose()?,
         valid_till: input.valid_till.parse("validTill")?,
         valid_for_days: parse_limit(input.valid_for_days, "validForDays")?,
         max_links_per_customer: parse_limit(input.max_links_per_customer, "maxLinksPerCustomer")?,
-        max_redemptions_per_link: at_least_one(input.max_redemptions_per_link.unwrap_or(1), "maxRedemptionsPerLink")?,
+        max_redemptions_per_link: parse_limit(input.max_redemptions_per_link, "maxRedemptionsPerLink")?,
     };
-    let campaign = campaign.checked().map_err(invalid_campaign)?;
-    service.create_campaign(&campaign).await.map_err(|error| broken(&error))?;
-    Ok(Campaign(Arc::new(campaign)))
+    let org = ctx.data::<Principal>()?.org;
+    let created = ctx.data::<Arc<PromotionService>>()?.create_campaign(org, new).await;
+    let created = created.map_err(|error| broken(&error))?;
+    created.map(|campaign| Campaign(Arc::new(campaign))).map_err(invalid_campaign)
 }
 
 /// What to change of a campaign. A field that is left out stays as it is; promotions follow their campaign.
@@ -199,5 +195,12 @@ pub async fn update_campaign(ctx: &Context<'_>, input: UpdateCampaignInput) -> R
 }
 
 fn invalid_campaign(invalid: InvalidCampaign) -> Error {
-    invalid_input(invalid.field, invalid.reason)
+    let field = match invalid {
+        InvalidCampaign::Name(_) => "name",
+        InvalidCampaign::ValidTill => "validTill",
+        InvalidCampaign::ValidForDays => "validForDays",
+        InvalidCampaign::MaxLinksPerCustomer => "maxLinksPerCustomer",
+        InvalidCampaign::MaxRedemptionsPerLink => "maxRedemptionsPerLink",
+    };
+    invalid_input(field, invalid)
 }

@@ -145,15 +145,8 @@ pub fn parse_code(spelling: &str, field: &str) -> Result<Code, Error> {
 
 /// Reads a limit, of at least one; null is none.
 pub fn parse_limit(limit: Option<i32>, field: &str) -> Result<Option<u32>, Error> {
-    limit.map(|limit| at_least_one(limit, field)).transpose()
-}
-
-/// Reads a number of at least one.
-pub fn at_least_one(number: i32, field: &str) -> Result<u32, Error> {
-    u32::try_from(number)
-        .ok()
-        .filter(|number| *number >= 1)
-        .ok_or_else(|| invalid_input(field, "a number of at least 1 is wanted"))
+    let parse = |limit| u32::try_from(limit).ok().filter(|limit| *limit >= 1);
+    limit.map(|limit| parse(limit).ok_or_else(|| invalid_input(field, "must be at least 1"))).transpose()
 }
 
 /// Reads a list of codes, each by `parse`; the error tells which one is malformed.

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{execute::Failure, media::Media, request::Malformed};
 use crate::{
-    auth::Wait,
+    auth::RetryAfter,
     graphql::{self, RequestError, RequestErrorKind},
     http::access_log::{About, Reason},
 };
@@ -123,7 +123,7 @@ impl Answerer {
     }
 
     /// Answers a caller whose operations cost more than is permitted.
-    pub fn too_many_operations(&mut self, wait: Wait) -> Response {
+    pub fn too_many_operations(&mut self, wait: RetryAfter) -> Response {
         self.about.reason = Some(Reason::TooManyOperations);
         let mut response = self.write(StatusCode::TOO_MANY_REQUESTS, &[graphql::too_many_operations(wait)]);
         response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());

@@ -1,7 +1,7 @@
-//! Links batches, and sees to it that a request that fails, or has to wait, does so alone.
+//! Links batches, and isolates requests that fail or have to wait.
 //!
-//! A code that another process has locked delays no other: its batch skips it, and it is tried again in a transaction of
-//! its own, which waits for the lock.
+//! A code that another process has locked does not delay others: its batch skips it, and a separate transaction waits for the
+//! lock.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,29 +19,29 @@ use tokio::{
 
 use super::{
     metrics::BatchMetrics,
-    queue::{Job, Place, Queue, locked},
-    slowest::Slowest,
+    queue::{Job, Queue, Waiter, locked},
+    recent_max::RecentMax,
 };
 use crate::{
     promotions::{Clock, CodeKey, LinkOutcome, LinkRepository, LinkRequest, OnLocked, StoreError},
-    service::retry::retried_when,
+    service::retry::retry_if,
 };
 
-/// How long a batch may take. A database that says nothing for longer, not even that it is gone, would keep a worker.
+/// The time limit of a batch. Without it, a database that never responds would block a worker.
 pub const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a transaction waits for the lock of a code before its callers are told to try again later.
-pub const LONE_ATTEMPTS: usize = 3;
+/// The number of times that a transaction waits for the lock of a code before its callers get an error.
+pub const LOCK_ATTEMPTS: usize = 3;
 
-/// How long a batch is tried again in parts because of locks. Its links have waited long enough then.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// A batch that lasts longer is not retried because of locks: its callers have waited long enough.
+const LOCK_RETRY_WINDOW: Duration = Duration::from_secs(2);
 
-/// How long a locked code pauses while no more transactions may wait for locks: as long again as it has waited, but at
-/// least what another process needs to commit.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+/// The minimum pause of a locked code while the maximum number of transactions waits for locks. The pause equals the time
+/// that the code has waited, but is at least what another process needs to commit.
+const MIN_LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// And at most a small part of what a link may wait.
-pub const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// The maximum pause: a small part of the time that a link may wait.
+pub const MAX_LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, thiserror::Error)]
 #[error("linking panicked")]
@@ -49,16 +49,16 @@ pub struct Panicked;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the database did not answer within {} seconds", BATCH_TIMEOUT.as_secs())]
-struct Silent;
+struct NoResponse;
 
-/// What the workers share.
+/// The state that the workers share.
 pub struct Linker {
     repository: Arc<dyn LinkRepository>,
     clock: Arc<dyn Clock>,
     pub queue: Queue,
-    /// Transactions that may wait for locks, beside the workers.
+    /// Permits for transactions that wait for locks, besides the workers.
     lock_waiters: Arc<Semaphore>,
-    pub slowest_commit: Slowest,
+    pub slowest_commit: RecentMax,
     metrics: BatchMetrics,
 }
 
@@ -72,14 +72,14 @@ impl Linker {
             clock: Arc::clone(clock),
             queue: Queue::default(),
             lock_waiters: Arc::new(Semaphore::new(repository.lock_waiters())),
-            slowest_commit: Slowest::new(),
+            slowest_commit: RecentMax::new(),
             metrics: BatchMetrics::default(),
         })
     }
 
-    /// Links a batch, and answers all that can be decided now. What has to wait for a lock does so aside.
-    pub async fn link(self: &Arc<Self>, jobs: Vec<Job>, aside: &mut JoinSet<()>) {
-        let (requests, places) = split(jobs);
+    /// Links a batch and completes all jobs that can be decided now. Jobs that have to wait for a lock go to `lock_waits`.
+    pub async fn link(self: &Arc<Self>, jobs: Vec<Job>, lock_waits: &mut JoinSet<()>) {
+        let (requests, waiters) = split(jobs);
         let started = Instant::now();
         let linked = self.link_once(&requests, OnLocked::Skip).await;
         self.metrics.linked(requests.len(), started.elapsed());
@@ -90,13 +90,13 @@ impl Linker {
                 self.link_in_parts(&requests, OnLocked::Skip, |part| results.extend(part)).await;
                 results
             }
-            // Which lock it waited for, the database does not say.
-            Err(StoreError::Contended(_)) => return self.wait_aside(join(requests, places).collect(), aside),
+            // The database does not say which code is locked.
+            Err(StoreError::Contended(_)) => return self.defer(join(requests, waiters).collect(), lock_waits),
             Err(error) => vec![Err(error); requests.len()],
         };
         let mut decided = Vec::with_capacity(results.len());
         let mut locked: BTreeMap<CodeKey, Vec<Job>> = BTreeMap::new();
-        for (job, result) in join(requests, places).zip(results) {
+        for (job, result) in join(requests, waiters).zip(results) {
             match result.transpose() {
                 Some(outcome) => decided.push((job, outcome)),
                 None => locked.entry(job.request.key.clone()).or_default().push(job),
@@ -105,88 +105,88 @@ impl Linker {
         let done = decided.iter().map(|(job, _)| &job.request.key).filter(|code| !locked.contains_key(code));
         self.queue.release(done, false);
         for (job, outcome) in decided {
-            job.place.answer(outcome);
+            job.waiter.send(outcome);
         }
         for jobs in locked.into_values() {
-            self.wait_aside(jobs, aside);
+            self.defer(jobs, lock_waits);
         }
     }
 
-    /// Links in a transaction that waits for locks, or, while no more of these may, tries again later. Meanwhile the
+    /// Links in a transaction that waits for locks, or retries later while the maximum number of these is running. Meanwhile the
     /// codes are busy: more links for them wait in the queue.
-    fn wait_aside(self: &Arc<Self>, jobs: Vec<Job>, aside: &mut JoinSet<()>) {
+    fn defer(self: &Arc<Self>, jobs: Vec<Job>, lock_waits: &mut JoinSet<()>) {
         let linker = Arc::clone(self);
         if let Ok(permit) = Arc::clone(&self.lock_waiters).try_acquire_owned() {
-            aside.spawn(linker.wait_for_locks(jobs, permit));
+            lock_waits.spawn(linker.wait_for_locks(jobs, permit));
             return;
         }
-        let waited = jobs.iter().map(|job| job.place.waited()).max().unwrap_or_default();
+        let waited = jobs.iter().map(|job| job.waiter.waited()).max().unwrap_or_default();
         let codes: BTreeSet<CodeKey> = jobs.iter().map(|job| job.request.key.clone()).collect();
         self.queue.put_back(jobs);
-        aside.spawn(async move {
-            sleep(waited.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
+        lock_waits.spawn(async move {
+            sleep(waited.clamp(MIN_LOCK_PAUSE, MAX_LOCK_PAUSE)).await;
             linker.queue.release(&codes, true);
         });
     }
 
     async fn wait_for_locks(self: Arc<Self>, jobs: Vec<Job>, permit: OwnedSemaphorePermit) {
-        let (requests, places) = split(jobs);
-        let (mut places, mut still_locked) = (places.into_iter(), false);
-        let answer = |results: Results| {
+        let (requests, waiters) = split(jobs);
+        let (mut waiters, mut still_locked) = (waiters.into_iter(), false);
+        let complete = |results: Results| {
             still_locked |= results.iter().any(|result| matches!(result, Err(StoreError::Contended(_))));
-            for (result, place) in results.into_iter().zip(&mut places) {
-                place.answer(result.and_then(|outcome| outcome.ok_or_else(locked)));
+            for (result, waiter) in results.into_iter().zip(&mut waiters) {
+                waiter.send(result.and_then(|outcome| outcome.ok_or_else(locked)));
             }
         };
-        self.link_in_parts(&requests, OnLocked::Wait, answer).await;
+        self.link_in_parts(&requests, OnLocked::Wait, complete).await;
         drop(permit);
         self.queue.release(requests.iter().map(|request| &request.key), still_locked);
     }
 
-    /// Links a batch; a panic fails it, and nothing else. What a database that went away has linked, without saying so,
-    /// it is asked for again: the outcome is then the same.
+    /// Links a batch. A panic fails only this batch. Retries when the database was unavailable: the result is the same if the
+    /// first attempt committed and its acknowledgement was lost.
     pub async fn link_once(
         &self,
         requests: &[LinkRequest],
         on_locked: OnLocked,
     ) -> Result<Vec<Option<LinkOutcome>>, StoreError> {
-        let away = |error: &StoreError| matches!(error, StoreError::Unavailable(_));
-        let linked = retried_when(away, || async {
+        let unavailable = |error: &StoreError| matches!(error, StoreError::Unavailable(_));
+        let linked = retry_if(unavailable, || async {
             let started = Instant::now();
             let linking = timeout(BATCH_TIMEOUT, self.repository.link(requests, on_locked, self.clock.now()));
             match AssertUnwindSafe(linking).catch_unwind().await {
                 Ok(Ok(linked)) => linked.inspect(|outcomes| {
-                    // Without the waits for locks: they are not what a commit costs.
+                    // Excludes waits for locks, which are not part of the cost of a commit.
                     if on_locked == OnLocked::Skip && wrote(requests, outcomes) {
                         self.slowest_commit.record(started.elapsed());
                     }
                 }),
-                Ok(Err(_)) => Err(StoreError::Unavailable(Arc::new(Silent))),
+                Ok(Err(_)) => Err(StoreError::Unavailable(Arc::new(NoResponse))),
                 Err(_) => Err(StoreError::Failed(Arc::new(Panicked))),
             }
         });
         linked.await
     }
 
-    /// Links a batch, and hands out the results of each part as soon as it is done, in the order of the requests. A batch
-    /// that fails as a whole is tried again in halves, so that a request that can't be written fails alone. Not so when the
-    /// database is away: every part would fail alike.
+    /// Links a batch and passes the results of each part to `done` as soon as it completes, in the order of the requests. Retries
+    /// a batch that fails as a whole in halves, so that a request that can't be written fails alone; but not when the database is
+    /// unavailable, when every part would fail.
     pub async fn link_in_parts(&self, requests: &[LinkRequest], on_locked: OnLocked, mut done: impl FnMut(Results)) {
         let started = Instant::now();
         let mut parts = vec![requests];
         while let Some(part) = parts.pop() {
-            // All links of a code wait for the same lock.
+            // All links of one code wait for the same lock.
             let one_code = part.iter().all(|request| request.key == part[0].key);
             let mut linked = self.link_once(part, on_locked).await;
-            for _ in 1..LONE_ATTEMPTS {
-                let again = one_code && started.elapsed() < LONGEST_WAIT;
-                if again && matches!(linked, Err(StoreError::Contended(_))) {
+            for _ in 1..LOCK_ATTEMPTS {
+                let retries = one_code && started.elapsed() < LOCK_RETRY_WINDOW;
+                if retries && matches!(linked, Err(StoreError::Contended(_))) {
                     linked = self.link_once(part, on_locked).await;
                 }
             }
             match linked {
                 Ok(outcomes) => done(outcomes.into_iter().map(Ok).collect()),
-                Err(StoreError::Contended(_)) if !one_code && started.elapsed() < LONGEST_WAIT => {
+                Err(StoreError::Contended(_)) if !one_code && started.elapsed() < LOCK_RETRY_WINDOW => {
                     parts.extend(halves(part));
                 }
                 Err(StoreError::Failed(_)) if part.len() > 1 => parts.extend(halves(part)),
@@ -196,21 +196,21 @@ impl Linker {
     }
 }
 
-fn split(jobs: Vec<Job>) -> (Vec<LinkRequest>, Vec<Place>) {
-    jobs.into_iter().map(|job| (job.request, job.place)).unzip()
+fn split(jobs: Vec<Job>) -> (Vec<LinkRequest>, Vec<Waiter>) {
+    jobs.into_iter().map(|job| (job.request, job.waiter)).unzip()
 }
 
-fn join(requests: Vec<LinkRequest>, places: Vec<Place>) -> impl Iterator<Item = Job> {
-    requests.into_iter().zip(places).map(|(request, place)| Job { request, place })
+fn join(requests: Vec<LinkRequest>, waiters: Vec<Waiter>) -> impl Iterator<Item = Job> {
+    requests.into_iter().zip(waiters).map(|(request, waiter)| Job { request, waiter })
 }
 
-/// The halves of a batch, the first one on top.
+/// The halves of a batch, in the order of a stack: the first half is popped first.
 fn halves(requests: &[LinkRequest]) -> [&[LinkRequest]; 2] {
     let (first, second) = requests.split_at(requests.len() / 2);
     [second, first]
 }
 
-/// Whether one of these promotions is new: then it has the id that its request brought.
+/// Whether one of these promotions is new: it has the id of its request.
 fn wrote(requests: &[LinkRequest], outcomes: &[Option<LinkOutcome>]) -> bool {
     let mut links = requests.iter().zip(outcomes);
     links.any(|(request, outcome)| matches!(outcome, Some(Ok(promotion)) if promotion.id == request.id))

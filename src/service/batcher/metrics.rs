@@ -1,49 +1,57 @@
-//! What operators see of the batcher.
+//! The batcher's metrics.
 
 use std::time::Duration;
 
-use metrics::{Gauge, Histogram, gauge, histogram};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-/// Where the queue's metrics are kept.
 pub struct QueueMetrics {
     length: Gauge,
     waited: Histogram,
+    rejected: Counter,
 }
 
 impl Default for QueueMetrics {
     fn default() -> Self {
-        Self { length: gauge!("promolink_link_queue_length"), waited: histogram!("promolink_link_queue_seconds") }
+        Self {
+            length: gauge!("promolink_link_queue_length"),
+            waited: histogram!("promolink_link_queue_seconds"),
+            rejected: counter!("promolink_refusals_total", "limit" => "queue"),
+        }
     }
 }
 
 impl QueueMetrics {
-    /// How many links wait.
+    /// Sets the number of links that wait.
     pub fn length(&self, links: usize) {
         self.length.set(u32::try_from(links).unwrap_or(u32::MAX));
     }
 
-    /// Links were taken that have waited so long.
+    /// Records how long the links of a batch have waited.
     pub fn taken(&self, waited: impl Iterator<Item = Duration>) {
         waited.for_each(|waited| self.waited.record(waited));
     }
+
+    /// Counts a link that was rejected because the queue is full, or that waited too long.
+    pub fn rejected(&self) {
+        self.rejected.increment(1);
+    }
 }
 
-/// Where the metrics of batches are kept.
 pub struct BatchMetrics {
     size: Histogram,
-    took: Histogram,
+    duration: Histogram,
 }
 
 impl Default for BatchMetrics {
     fn default() -> Self {
-        Self { size: histogram!("promolink_link_batch_size"), took: histogram!("promolink_link_batch_seconds") }
+        Self { size: histogram!("promolink_link_batch_size"), duration: histogram!("promolink_link_batch_seconds") }
     }
 }
 
 impl BatchMetrics {
-    /// So many links were decided together, in this time.
-    pub fn linked(&self, links: usize, took: Duration) {
+    /// Records a batch.
+    pub fn linked(&self, links: usize, duration: Duration) {
         self.size.record(u32::try_from(links).unwrap_or(u32::MAX));
-        self.took.record(took);
+        self.duration.record(duration);
     }
 }

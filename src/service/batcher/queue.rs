@@ -1,64 +1,24 @@
 //! The links that wait for a worker.
 //!
-//! They wait in lines, one for each code. While a batch with some links of a line is under way, the line is busy and
-//! the others wait: two workers would only find each other's locks. Organisations have equal shares of a batch, so that
-//! those with few links don't wait behind the thousands of another one.
+//! Each code has a queue of its own. While a batch has links of a code, the code is busy and its other links wait: a second
+//! worker would only block on the first one's locks. Organisations get equal shares of a batch, so that those with few links
+//! don't wait behind thousands of another's.
 
-mod lines;
+mod fair_queue;
+mod job;
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use metrics::counter;
-use tokio::{
-    sync::{Notify, oneshot},
-    time::Instant,
-};
+use tokio::sync::{Notify, oneshot};
 
-use self::lines::Lines;
+use self::fair_queue::FairQueue;
+#[cfg(test)]
+pub use self::fair_queue::{MAX_BATCH, MAX_WAIT, QUEUE_LENGTH};
+pub use self::job::{Job, LinkResult, Waiter};
 use super::metrics::QueueMetrics;
-use crate::promotions::{CodeKey, LinkOutcome, LinkRequest, StoreError};
+use crate::promotions::{CodeKey, LinkRequest, StoreError};
 
-/// How many links may wait, of all organisations. At ten thousand links a second this is some 400 ms of work: past it,
-/// waiting longer does not help.
-pub const QUEUE_LENGTH: usize = 4096;
-
-/// How long a link may wait for its turn. One that has waited longer is refused: in a queue that does not get shorter,
-/// all would wait as long.
-pub const MAX_WAIT: Duration = Duration::from_secs(1);
-
-/// How many links share a transaction at most. Beyond a few hundred the commit is paid for, and a larger batch only
-/// holds its locks longer.
-pub const MAX_BATCH: usize = 512;
-
-/// A request, and where its caller waits.
-pub struct Job {
-    pub request: LinkRequest,
-    pub place: Place,
-}
-
-/// Where a caller waits.
-pub struct Place {
-    answer: oneshot::Sender<Result<LinkOutcome, StoreError>>,
-    since: Instant,
-    /// The order of arrival.
-    number: u64,
-}
-
-impl Place {
-    pub fn answer(self, outcome: Result<LinkOutcome, StoreError>) {
-        // The caller may have gone. What is linked stays linked.
-        let _ = self.answer.send(outcome);
-    }
-
-    pub fn waited(&self) -> Duration {
-        self.since.elapsed()
-    }
-}
-
-/// Another transaction has locked a code for too long.
+/// Another transaction has held the lock of a code for too long.
 #[derive(Debug, thiserror::Error)]
 #[error("the code is locked")]
 struct CodeLocked;
@@ -69,51 +29,62 @@ pub fn locked() -> StoreError {
 
 #[derive(Default)]
 pub struct Queue {
-    lines: Mutex<Lines>,
-    /// Tells workers of links that can be taken, and of the end.
+    state: Mutex<State>,
+    /// Wakes workers when links are ready, and when the queue closes.
     changed: Notify,
     metrics: QueueMetrics,
 }
 
+#[derive(Default)]
+struct State {
+    links: FairQueue,
+    /// The number of links that have arrived.
+    arrived: u64,
+    closed: bool,
+}
+
 impl Queue {
-    /// Adds a request. Returns where its outcome arrives.
-    pub fn add(&self, request: LinkRequest) -> Result<oneshot::Receiver<Result<LinkOutcome, StoreError>>, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let mut lines = self.lock();
-        if !lines.has_room(request.key.org) {
-            drop(lines);
-            return Err(overloaded());
+    /// Adds a request. Returns the receiver of its outcome.
+    pub fn add(&self, request: LinkRequest) -> Result<oneshot::Receiver<LinkResult>, StoreError> {
+        let mut state = self.lock();
+        if !state.links.has_room(request.key.org) {
+            drop(state);
+            self.metrics.rejected();
+            return Err(StoreError::Overloaded);
         }
-        lines.arrived += 1;
-        let place = Place { answer, since: Instant::now(), number: lines.arrived };
-        lines.add(Job { request, place });
-        self.metrics.length(lines.jobs);
-        drop(lines);
+        state.arrived += 1;
+        let (waiter, outcome) = Waiter::new(state.arrived);
+        state.links.add(Job { request, waiter });
+        self.metrics.length(state.links.length);
+        drop(state);
         self.changed.notify_one();
-        Ok(answered)
+        Ok(outcome)
     }
 
-    /// Waits for links that can be taken, and takes up to [`MAX_BATCH`]: of each organisation in their order of arrival.
-    /// Their lines are busy until they are released. `None` when the queue is closed and empty.
+    /// Waits for links that are ready, and takes a batch. Their codes are busy until they are released. `None` when the queue
+    /// is closed and empty.
     pub async fn take(&self) -> Option<Vec<Job>> {
         loop {
-            // From here on, no change is missed.
+            // Created before the state is read, so that no change is missed.
             let changed = self.changed.notified();
-            let (batch, more, ended) = {
-                let mut lines = self.lock();
-                let batch = lines.take();
-                self.metrics.length(lines.jobs);
-                (batch, lines.has_free(), lines.closed && lines.jobs == 0)
+            let (taken, more, ended) = {
+                let mut state = self.lock();
+                let taken = state.links.take();
+                self.metrics.length(state.links.length);
+                (taken, state.links.has_ready(), state.closed && state.links.length == 0)
             };
             if ended {
-                // Other workers may have waited for the last job.
+                // Other workers may be waiting for the last job.
                 self.changed.notify_waiters();
             } else if more {
                 self.changed.notify_one();
             }
-            if !batch.is_empty() {
-                self.metrics.taken(batch.iter().map(|job| job.place.waited()));
-                return Some(batch);
+            for (job, was_locked) in taken.late {
+                self.reject_late(job, was_locked);
+            }
+            if !taken.batch.is_empty() {
+                self.metrics.taken(taken.batch.iter().map(|job| job.waiter.waited()));
+                return Some(taken.batch);
             }
             if ended {
                 return None;
@@ -122,27 +93,32 @@ impl Queue {
         }
     }
 
-    /// Puts jobs that were taken back to the front of their line, which stays busy.
-    pub fn put_back(&self, jobs: Vec<Job>) {
-        let mut lines = self.lock();
-        for job in jobs.into_iter().rev() {
-            lines.count(job.request.key.org);
-            lines.by_code.entry(job.request.key.clone()).or_default().jobs.push_front(job);
+    fn reject_late(&self, job: Job, was_locked: bool) {
+        if was_locked {
+            return job.waiter.send(Err(locked()));
         }
-        self.metrics.length(lines.jobs);
+        self.metrics.rejected();
+        job.waiter.send(Err(StoreError::Overloaded));
     }
 
-    /// Ends what kept these codes busy. `locked`: another transaction has locked them.
+    /// Returns taken jobs to the front of the queue of their code, which stays busy.
+    pub fn put_back(&self, jobs: Vec<Job>) {
+        let mut state = self.lock();
+        state.links.put_back(jobs);
+        self.metrics.length(state.links.length);
+    }
+
+    /// Ends the batch of these codes. `locked`: another transaction holds their locks.
     pub fn release<'a>(&self, codes: impl IntoIterator<Item = &'a CodeKey>, locked: bool) {
-        let mut lines = self.lock();
+        let mut state = self.lock();
         for code in codes {
-            lines.release(code, locked);
+            state.links.release(code, locked);
         }
-        drop(lines);
+        drop(state);
         self.changed.notify_one();
     }
 
-    /// No more requests come.
+    /// Ends the queue: no more requests come.
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_waiters();
@@ -150,17 +126,12 @@ impl Queue {
 
     #[cfg(test)]
     pub fn length(&self) -> usize {
-        self.lock().jobs
+        self.lock().links.length
     }
 
-    fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn overloaded() -> StoreError {
-    counter!("promolink_refusals_total", "limit" => "queue").increment(1);
-    StoreError::Overloaded
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The batcher over a repository that does as it is told.
+//! The batcher over a scripted repository.
 
 pub mod double;
 mod locks;
@@ -30,12 +30,12 @@ fn start(double: &Arc<Double>) -> (Arc<Batcher>, Workers) {
 async fn outcomes(codes: &[&str]) -> (Vec<&'static str>, Vec<usize>) {
     let double = Arc::new(Double::default());
     let requests: Vec<_> = codes.iter().map(|code| request(code, 1)).collect();
-    let mut answers = Vec::new();
-    linker(&double).link_in_parts(&requests, OnLocked::Skip, |part| answers.extend(part)).await;
-    let words = answers.iter().map(|answer| match answer {
-        Ok(Some(Err(Refusal::CodeNotFound))) => "answered",
+    let mut results = Vec::new();
+    linker(&double).link_in_parts(&requests, OnLocked::Skip, |part| results.extend(part)).await;
+    let words = results.iter().map(|result| match result {
+        Ok(Some(Err(Refusal::CodeNotFound))) => "decided",
         Err(StoreError::Failed(_)) => "failed",
-        Err(StoreError::Unavailable(_)) => "away",
+        Err(StoreError::Unavailable(_)) => "unavailable",
         other => panic!("{other:?}"),
     });
     let batches = double.batches.lock().unwrap().clone();
@@ -45,18 +45,18 @@ async fn outcomes(codes: &[&str]) -> (Vec<&'static str>, Vec<usize>) {
 #[tokio::test]
 async fn a_request_that_cannot_be_written_fails_alone() {
     for bad in ["poison", "panic"] {
-        let (answers, _) = outcomes(&["a", "b", bad, "c", "d", "e"]).await;
-        assert_eq!(answers, ["answered", "answered", "failed", "answered", "answered", "answered"]);
+        let (words, _) = outcomes(&["a", "b", bad, "c", "d", "e"]).await;
+        assert_eq!(words, ["decided", "decided", "failed", "decided", "decided", "decided"]);
     }
 }
 
 #[tokio::test]
-async fn a_batch_is_tried_again_but_not_taken_apart_when_the_database_is_away() {
-    assert_eq!(outcomes(&["a", "away", "b"]).await, (vec!["away"; 3], vec![3; 3]));
+async fn a_batch_is_retried_whole_when_the_database_is_unavailable() {
+    assert_eq!(outcomes(&["a", "unavailable", "b"]).await, (vec!["unavailable"; 3], vec![3; 3]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_waited_for_too_long_is_told_to_try_again() {
+async fn a_link_that_waited_too_long_is_rejected() {
     let double = Arc::new(Double { gate: Some(Semaphore::new(0)), ..Double::default() });
     let (batcher, workers) = start(&double);
     let open_late = async {
@@ -76,11 +76,11 @@ async fn who_has_waited_for_too_long_is_told_to_try_again() {
     assert!(matches!(late, Err(StoreError::Overloaded)), "{late:?}");
     drop(batcher);
     workers.finished().await;
-    assert_eq!(*double.batches.lock().unwrap(), [1, 1], "what came too late was not linked");
+    assert_eq!(*double.batches.lock().unwrap(), [1, 1], "the late link was not attempted");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_that_says_nothing_is_given_up() {
+async fn a_database_that_never_responds_fails_the_batch() {
     let double = Arc::new(Double { gate: Some(Semaphore::new(0)), ..Double::default() });
     let started = Instant::now();
     let linked = linker(&double).link_once(&[request("a", 1)], OnLocked::Skip).await;
@@ -90,7 +90,7 @@ async fn a_database_that_says_nothing_is_given_up() {
 }
 
 #[tokio::test]
-async fn what_waits_shares_a_batch_and_what_is_too_much_is_refused_at_once() {
+async fn waiting_links_share_a_batch_and_excess_links_are_rejected_immediately() {
     let double = Arc::new(Double { gate: Some(Semaphore::new(0)), ..Double::default() });
     let (batcher, workers) = start(&double);
     let link = |code: &'static str| {
@@ -101,7 +101,7 @@ async fn what_waits_shares_a_batch_and_what_is_too_much_is_refused_at_once() {
     while double.batches.lock().unwrap().is_empty() {
         sleep(Duration::from_millis(1)).await;
     }
-    // Three quarters are one organisation's.
+    // One organisation may use three quarters of the queue.
     let most = QUEUE_LENGTH / 4 * 3;
     let waiting: Vec<_> = (0..most).map(|_| link("waiting")).collect();
     while batcher.0.queue.length() < most {
@@ -113,8 +113,8 @@ async fn what_waits_shares_a_batch_and_what_is_too_much_is_refused_at_once() {
     assert!(first.await.unwrap().is_ok());
     drop(batcher);
     workers.finished().await;
-    for answer in waiting {
-        assert!(matches!(answer.await.unwrap(), Ok(Err(Refusal::CodeNotFound))), "accepted, so answered");
+    for link in waiting {
+        assert!(matches!(link.await.unwrap(), Ok(Err(Refusal::CodeNotFound))), "accepted links are completed");
     }
     let full = most / MAX_BATCH;
     assert_eq!(*double.batches.lock().unwrap(), [vec![1], vec![MAX_BATCH; full]].concat());

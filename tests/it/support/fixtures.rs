@@ -1,11 +1,11 @@
 //! Campaigns and codes to start from.
 
 use promolink::promotions::{
-    Campaign, CampaignId, Clock, Code, OrgId, PromotionCode, PromotionMode, SystemClock, Timestamp, demo,
+    Campaign, CampaignId, Clock, Code, OrgId, PromotionCode, PromotionMode, SystemClock, Timestamp,
 };
 
 /// The organisation of `promolink dev`.
-pub const ORG: i64 = demo::ORG;
+pub const ORG: i64 = 100_458;
 
 pub fn org() -> OrgId {
     ORG.try_into().unwrap()

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::LinkPromotionCodeInput;
 use crate::{
-    auth::{Limit, Limiter, NoRoom, Principal, Reservation, Role},
+    auth::{Limit, Limiter, Principal, Reservation, ReserveError, Role},
     graphql::{
         error::{Coded, ErrorCode, broken, name, not_usable, own_customer, rate_limited, refused},
         types::Promotion,
@@ -95,7 +95,7 @@ impl<'a> LinkAttempts<'a> {
     }
 
     fn admit(&self, position: usize, input: &LinkPromotionCodeInput) -> Result<Link> {
-        self.limiter.link(self.principal).map_err(|wait| rate_limited(wait, Limit::Links))?;
+        self.limiter.take_link(self.principal).map_err(|wait| rate_limited(wait, Limit::Links))?;
         let (mode, code, customer) = input.parse()?;
         own_customer(self.principal, customer)?;
         Ok(Link { position, mode, code, customer })
@@ -113,11 +113,11 @@ impl<'a> LinkAttempts<'a> {
             }
             match self.limiter.reserve(self.principal, link.customer) {
                 Ok(reservation) => ready.push((link, reservation)),
-                Err(NoRoom::Spent(limit, wait)) => {
+                Err(ReserveError::Spent(limit, wait)) => {
                     results.insert(link.position, Err(rate_limited(wait, limit)));
                 }
-                Err(none) => {
-                    all_wait |= none == NoRoom::Taken;
+                Err(error) => {
+                    all_wait |= error == ReserveError::BudgetReserved;
                     waiting_customers.insert(link.customer);
                     later.push(link);
                 }
@@ -156,7 +156,7 @@ impl<'a> LinkAttempts<'a> {
             Err(error) => {
                 // Only a code that exists can be locked: an untrusted caller pays for learning that.
                 if self.principal.is_trusted() || !matches!(error, StoreError::Contended(_)) {
-                    reservation.give_back();
+                    reservation.refund();
                 } else {
                     reservation.failed();
                 }

@@ -1,18 +1,18 @@
 //! The order in which links are taken.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use tokio::{sync::oneshot::Receiver, time::advance};
 
 use super::*;
 use crate::service::batcher::tests::double::request;
 
-type Answered = Receiver<Result<LinkOutcome, StoreError>>;
-
-fn add(queue: &Queue, links: &[(&str, i64)]) -> Vec<Answered> {
+fn add(queue: &Queue, links: &[(&str, i64)]) -> Vec<Receiver<LinkResult>> {
     links.iter().map(|(code, customer)| queue.add(request(code, *customer)).unwrap()).collect()
 }
 
-/// What a worker gets now.
+/// The batch that a worker would get now.
 fn take(queue: &Queue) -> Vec<Job> {
     queue.take().now_or_never().flatten().unwrap_or_default()
 }
@@ -29,7 +29,7 @@ fn release(queue: &Queue, jobs: &[Job], locked: bool) {
 async fn links_are_taken_in_their_order_of_arrival() {
     let queue = Queue::default();
     let links = [("a", 1), ("b", 1), ("a", 2), ("c", 1), ("b", 2)];
-    let _answered = add(&queue, &links);
+    let _outcomes = add(&queue, &links);
     assert_eq!(names(&take(&queue)), links);
     assert_eq!(names(&take(&queue)), []);
 }
@@ -51,9 +51,9 @@ async fn organisations_have_equal_shares_of_a_batch() {
 }
 
 #[tokio::test]
-async fn links_for_a_code_in_a_batch_wait_until_it_is_done_and_go_first() {
+async fn links_for_a_busy_code_wait_for_its_batch_and_come_first() {
     let queue = Queue::default();
-    let _answered = add(&queue, &[("a", 1), ("b", 1)]);
+    let _outcomes = add(&queue, &[("a", 1), ("b", 1)]);
     let first = take(&queue);
     let _behind = add(&queue, &[("a", 2), ("c", 1), ("a", 3), ("b", 2)]);
     let second = take(&queue);
@@ -77,9 +77,9 @@ async fn links_beyond_a_batch_wait_for_it_and_those_for_other_codes_do_not() {
 }
 
 #[tokio::test]
-async fn what_is_put_back_stays_first_of_its_code() {
+async fn jobs_that_are_put_back_come_first_for_their_code() {
     let queue = Queue::default();
-    let _answered = add(&queue, &[("a", 1), ("a", 2)]);
+    let _outcomes = add(&queue, &[("a", 1), ("a", 2)]);
     let taken = take(&queue);
     let _behind = add(&queue, &[("a", 3), ("b", 1)]);
     let code = taken[0].request.key.clone();
@@ -90,7 +90,7 @@ async fn what_is_put_back_stays_first_of_its_code() {
 }
 
 #[tokio::test]
-async fn links_that_wait_for_a_code_take_room_in_the_queue() {
+async fn links_that_wait_for_a_busy_code_count_towards_the_queue_length() {
     let queue = Queue::default();
     let _first = add(&queue, &[("a", 0)]);
     let taken = take(&queue);
@@ -99,16 +99,16 @@ async fn links_that_wait_for_a_code_take_room_in_the_queue() {
     let mut of_another = request("b", 1);
     of_another.key.org = 2.try_into().unwrap();
     let another = queue.add(of_another);
-    assert!(another.is_ok(), "an organisation never has the whole queue");
+    assert!(another.is_ok(), "one organisation can't fill the queue");
     release(&queue, &taken, false);
     assert_eq!(take(&queue).len(), MAX_BATCH);
     assert!(queue.add(request("b", 1)).is_ok());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waited_too_long_behind_a_lock_is_told_so() {
+async fn links_that_waited_too_long_for_a_locked_code_fail_as_contended() {
     let queue = Queue::default();
-    let _answered = add(&queue, &[("free", 1), ("locked", 1)]);
+    let _outcomes = add(&queue, &[("free", 1), ("locked", 1)]);
     let taken = take(&queue);
     let behind = add(&queue, &[("free", 2), ("locked", 2)]);
     advance(MAX_WAIT + Duration::from_millis(1)).await;
@@ -116,7 +116,7 @@ async fn what_waited_too_long_behind_a_lock_is_told_so() {
     release(&queue, &taken[..1], false);
     release(&queue, &taken[1..], true);
     assert_eq!(names(&take(&queue)), [("free", 3)]);
-    let [free, locked] = <[_; 2]>::try_from(behind).unwrap().map(|answered| answered.now_or_never().unwrap().unwrap());
+    let [free, locked] = <[_; 2]>::try_from(behind).unwrap().map(|outcome| outcome.now_or_never().unwrap().unwrap());
     assert!(matches!(free, Err(StoreError::Overloaded)), "{free:?}");
     assert!(matches!(locked, Err(StoreError::Contended(_))), "{locked:?}");
 }
@@ -128,7 +128,7 @@ async fn a_closed_queue_ends_when_nothing_waits() {
     let taken = take(&queue);
     let _behind = add(&queue, &[("a", 2)]);
     queue.close();
-    assert!(queue.take().now_or_never().is_none(), "one link waits for another");
+    assert!(queue.take().now_or_never().is_none(), "one link still waits");
     release(&queue, &taken, false);
     assert_eq!(names(&take(&queue)), [("a", 2)]);
     assert!(queue.take().await.is_none());

@@ -1,4 +1,4 @@
-//! A repository that does as it is told.
+//! A scripted repository.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,19 +23,19 @@ use crate::{
     service::batcher::{linker::Panicked, queue::locked},
 };
 
-/// How many batches may wait for locks.
+/// The number of batches that may wait for locks.
 pub const LOCK_WAITERS: usize = 2;
 
-/// How long the double waits for a lock.
+/// The lock timeout of the double.
 pub const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Refuses every code but `linkable` and those that break it. Another transaction has locked all that begin with
-/// `locked`, until they are unlocked.
+/// Refuses every code except `linkable`, and fails for `poison`, `panic` and `unavailable`. Codes that begin with `locked` are
+/// locked until `unlocked` is set.
 #[derive(Default)]
 pub struct Double {
-    /// How many links each batch had that did not wait for locks.
+    /// The number of links of each batch that did not wait for locks.
     pub batches: Mutex<Vec<usize>>,
-    /// How many transactions waited for the lock of a code, and how many do.
+    /// The number of transactions that have waited for the lock of each code.
     pub waits: Mutex<BTreeMap<String, usize>>,
     pub gate: Option<Semaphore>,
     pub unlocked: AtomicBool,
@@ -113,11 +113,11 @@ impl LinkRepository for Double {
             gate.acquire().await.unwrap().forget();
         }
         let is = |word: &str| requests.iter().any(|request| request.key.folded.as_str() == word);
-        assert!(!is("panic"), "as asked for");
+        assert!(!is("panic"), "requested by the test");
         if is("poison") {
             return Err(StoreError::Failed(Arc::new(Panicked)));
         }
-        if is("away") {
+        if is("unavailable") {
             return Err(StoreError::Unavailable(Arc::new(Panicked)));
         }
         Ok(decide(self.working_set(requests), requests, now).outcomes)

@@ -8,10 +8,10 @@ use super::{
     double::{LOCK_TIMEOUT, LOCK_WAITERS},
     *,
 };
-use crate::service::batcher::linker::{LONE_ATTEMPTS, LONGEST_PAUSE};
+use crate::service::batcher::linker::{LOCK_ATTEMPTS, MAX_LOCK_PAUSE};
 
 #[tokio::test(start_paused = true)]
-async fn a_locked_code_delays_no_other_and_is_linked_when_it_is_unlocked() {
+async fn a_locked_code_delays_no_other_and_is_decided_when_it_is_unlocked() {
     let double = Arc::new(Double::default());
     let (batcher, workers) = start(&double);
     let started = Instant::now();
@@ -33,7 +33,7 @@ async fn a_locked_code_delays_no_other_and_is_linked_when_it_is_unlocked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_code_that_stays_locked_is_given_up_and_so_is_all_that_waits_behind_it() {
+async fn links_of_a_code_that_stays_locked_fail_as_contended() {
     let double = Arc::new(Double::default());
     let (batcher, workers) = start(&double);
     let started = Instant::now();
@@ -46,14 +46,14 @@ async fn a_code_that_stays_locked_is_given_up_and_so_is_all_that_waits_behind_it
     let contended = |outcome: &_| matches!(outcome, Err(StoreError::Contended(_)));
     assert!(first.iter().all(contended) && contended(&behind), "{first:?} {behind:?}");
     assert!(started.elapsed() < LOCK_TIMEOUT * 3 + Duration::from_millis(100), "{:?}", started.elapsed());
-    assert_eq!(double.waits.lock().unwrap()["locked"], LONE_ATTEMPTS);
+    assert_eq!(double.waits.lock().unwrap()["locked"], LOCK_ATTEMPTS);
     assert!(batcher.link(request("other", 1)).await.is_ok());
     drop(batcher);
     workers.finished().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn locked_codes_beyond_those_that_may_wait_are_tried_again_and_then_given_up() {
+async fn locked_codes_beyond_the_limit_of_lock_waiters_are_retried_and_then_fail() {
     let double = Arc::new(Double::default());
     let (batcher, workers) = start(&double);
     let codes = ["locked-1", "locked-2", "locked-3", "locked-4"];
@@ -70,13 +70,13 @@ async fn locked_codes_beyond_those_that_may_wait_are_tried_again_and_then_given_
     };
     let (linked, ()) = tokio::join!(join_all(codes.map(|code| batcher.link(request(code, 2)))), unlock);
     assert!(linked.iter().all(Result::is_ok), "{linked:?}");
-    assert!(started.elapsed() <= Duration::from_millis(310) + LONGEST_PAUSE, "{:?}", started.elapsed());
+    assert!(started.elapsed() <= Duration::from_millis(310) + MAX_LOCK_PAUSE, "{:?}", started.elapsed());
     drop(batcher);
     workers.finished().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_lock_at_the_end_is_linked_before_the_workers_end() {
+async fn links_that_wait_for_a_lock_at_shutdown_complete_before_the_workers_end() {
     let double = Arc::new(Double::default());
     let (batcher, workers) = start(&double);
     let links: Vec<_> = (0..20)

@@ -1,4 +1,4 @@
-//! An issuer's server: it answers as it is told, and counts how often it is asked.
+//! A scripted issuer that counts its requests.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -15,9 +15,9 @@ use serde_json::json;
 
 use super::{KeyCache, Remote};
 
-/// What the server does when it is asked.
+/// How the issuer responds.
 #[derive(Clone, Copy)]
-pub enum Answer {
+pub enum Response {
     Keys(&'static [&'static str]),
     KeysAfter(Duration, &'static [&'static str]),
     NotFound,
@@ -28,16 +28,16 @@ pub enum Answer {
 
 pub struct Issuer {
     url: String,
-    answer: Mutex<Answer>,
-    asked: AtomicUsize,
+    response: Mutex<Response>,
+    requests: AtomicUsize,
 }
 
 impl Issuer {
-    /// Starts a server: threads that end with the tests.
-    pub fn start(answer: Answer) -> Arc<Self> {
+    /// Starts a server, in threads that end with the test process.
+    pub fn start(response: Response) -> Arc<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/keys", listener.local_addr().unwrap());
-        let issuer = Arc::new(Self { url, answer: Mutex::new(answer), asked: AtomicUsize::new(0) });
+        let issuer = Arc::new(Self { url, response: Mutex::new(response), requests: AtomicUsize::new(0) });
         let serving = Arc::clone(&issuer);
         thread::spawn(move || {
             for connection in listener.incoming() {
@@ -52,23 +52,23 @@ impl Issuer {
         let mut lines = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
         let Some(request) = lines.next() else { return };
         lines.find(String::is_empty);
-        let answer = *self.answer.lock().unwrap();
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        let (status, body) = match answer {
+        let response = *self.response.lock().unwrap();
+        self.requests.fetch_add(1, Ordering::SeqCst);
+        let (status, body) = match response {
             _ if request.contains("/elsewhere") => ("200 OK", set(&["1"])),
-            Answer::Keys(kids) => ("200 OK", set(kids)),
-            Answer::KeysAfter(wait, kids) => {
+            Response::Keys(kids) => ("200 OK", set(kids)),
+            Response::KeysAfter(wait, kids) => {
                 thread::sleep(wait);
                 ("200 OK", set(kids))
             }
-            Answer::NotFound => ("404 Not Found", set(&["1"])),
-            Answer::Redirect => ("302 Found\r\nlocation: /elsewhere", String::new()),
-            Answer::Large => ("200 OK", " ".repeat(1_000_001) + &set(&["1"])),
-            Answer::Never => loop {
+            Response::NotFound => ("404 Not Found", set(&["1"])),
+            Response::Redirect => ("302 Found\r\nlocation: /elsewhere", String::new()),
+            Response::Large => ("200 OK", " ".repeat(1_000_001) + &set(&["1"])),
+            Response::Never => loop {
                 thread::park();
             },
         };
-        // Who asked may have seen enough.
+        // The client may have closed the connection.
         let _ = write!(
             connection,
             "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
@@ -76,12 +76,12 @@ impl Issuer {
         );
     }
 
-    pub fn now_answers(&self, answer: Answer) {
-        *self.answer.lock().unwrap() = answer;
+    pub fn respond_with(&self, response: Response) {
+        *self.response.lock().unwrap() = response;
     }
 
-    pub fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
     }
 
     pub async fn cache(&self) -> Arc<KeyCache> {

@@ -1,20 +1,18 @@
-//! The demo data: one organisation with campaigns in both modes and free codes, for `promolink dev`.
+//! The demo data of `promolink dev`: one organisation with campaigns in both modes and unlinked codes.
 
-use super::{
-    campaign::{Campaign, PromotionMode},
-    code::{Code, InvalidCode, PromotionCode},
-    ids::{CampaignId, OrgId},
-    repository::{PromotionRepository, StoreError},
-    time::Timestamp,
+use anyhow::Context;
+
+use crate::promotions::{
+    Campaign, CampaignId, Code, InvalidCode, OrgId, PromotionCode, PromotionMode, PromotionRepository, Timestamp,
 };
 
-/// The demo organisation's number.
+/// The id of the demo organisation.
 pub const ORG: i64 = 100_458;
 
-/// A demo code that one customer can link.
+/// A code that one customer can link.
 pub const FREE_CODE: &str = "SUMMER-0001";
 
-/// A campaign of the demo and its codes, in days from the moment of seeding.
+/// A campaign and its codes. Times are in days after seeding.
 struct DemoCampaign {
     name: &'static str,
     mode: PromotionMode,
@@ -79,18 +77,18 @@ const CAMPAIGNS: [DemoCampaign; 5] = [
     },
 ];
 
-/// Adds the demo data, unless it is there already. Answers whether it did.
-pub async fn seed(repository: &dyn PromotionRepository, org: OrgId, now: Timestamp) -> Result<bool, StoreError> {
+/// Adds the demo data, unless the organisation has campaigns already. Returns whether it added them.
+pub async fn seed(repository: &dyn PromotionRepository, org: OrgId, now: Timestamp) -> anyhow::Result<bool> {
     let mut campaigns = Vec::new();
     let mut codes = Vec::new();
     for demo in &CAMPAIGNS {
         let campaign = demo.campaign(org, now);
         for text in demo.codes {
-            codes.push(demo.code(&campaign, text).map_err(|error| StoreError::Failed(std::sync::Arc::new(error)))?);
+            codes.push(demo.code(&campaign, text)?);
         }
         campaigns.push(campaign);
     }
-    repository.seed(org, &campaigns, &codes, now).await
+    repository.seed(org, &campaigns, &codes, now).await.context("cannot add the demo data")
 }
 
 impl DemoCampaign {

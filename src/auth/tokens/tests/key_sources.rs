@@ -1,27 +1,27 @@
-//! Keys that customer tokens can't be checked with.
+//! Keys that are rejected at start, and keys that are skipped.
 
 use serde_json::json;
 
 use super::*;
 
-async fn refused(keys: KeySource) -> String {
-    start(keys).await.err().expect("these keys can't be used").to_string()
+async fn start_error(keys: KeySource) -> String {
+    start(keys).await.err().expect("the start must fail").to_string()
 }
 
-async fn refused_file(document: &[u8]) -> String {
+async fn file_error(document: &[u8]) -> String {
     let file = file_with(document);
-    refused(KeySource::File(file.path().to_owned())).await
+    start_error(KeySource::File(file.path().to_owned())).await
 }
 
 #[tokio::test]
-async fn a_short_secret_is_refused() {
-    let error = refused(KeySource::Secret("x".repeat(31).into())).await;
-    assert!(error.contains("fewer than 32 bytes"), "{error}");
+async fn a_short_secret_is_rejected() {
+    let error = start_error(KeySource::Secret("x".repeat(31).into())).await;
+    assert!(error.contains("at least 32 bytes"), "{error}");
     assert!(start(KeySource::Secret("x".repeat(32).into())).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_url_that_others_could_answer_for_is_refused() {
+async fn a_url_that_can_be_intercepted_is_rejected() {
     for url in [
         "http://issuer.example/keys",
         "http://127.0.0.1.example/keys",
@@ -34,29 +34,29 @@ async fn a_url_that_others_could_answer_for_is_refused() {
         "issuer.example/keys",
         "",
     ] {
-        let error = refused(KeySource::Url(url.to_owned())).await;
+        let error = start_error(KeySource::Url(url.to_owned())).await;
         assert!(error.starts_with("the URL of the key set "), "{url}: {error}");
         assert!(!error.contains("password@"), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_key_set_is_refused() {
-    let error = refused(KeySource::File("/nowhere/keys.json".into())).await;
-    assert_eq!(error, "the key set can't be read: No such file or directory (os error 2)");
+async fn a_file_that_is_not_a_key_set_is_rejected() {
+    let error = start_error(KeySource::File("/nowhere/keys.json".into())).await;
+    assert_eq!(error, "cannot read the key set: No such file or directory (os error 2)");
     for (document, expected) in [
-        (&b"{}"[..], "this is no JSON Web Key Set (RFC 7517): line 1, column 2"),
-        (b"", "this is no JSON Web Key Set (RFC 7517): line 1, column 0"),
-        (b"{\"keys\":\"hidden\"}", "this is no JSON Web Key Set (RFC 7517): line 1, column 16"),
+        (&b"{}"[..], "the document is not a JSON Web Key Set (RFC 7517): error at line 1, column 2"),
+        (b"", "the document is not a JSON Web Key Set (RFC 7517): error at line 1, column 0"),
+        (b"{\"keys\":\"hidden\"}", "the document is not a JSON Web Key Set (RFC 7517): error at line 1, column 16"),
         (&vec![b' '; 1_000_001], "the key set has more than 1000000 bytes"),
         (json!({ "keys": vec![ED.jwk("1"); 101] }).to_string().as_bytes(), "the key set has more than 100 keys"),
     ] {
-        assert_eq!(refused_file(document).await, expected);
+        assert_eq!(file_error(document).await, expected);
     }
 }
 
 #[tokio::test]
-async fn keys_that_are_for_something_else_are_skipped() {
+async fn unusable_keys_are_skipped() {
     let weak = |bytes: usize| json!({ "kty": "RSA", "kid": "weak", "n": encode(vec![0xff; bytes]), "e": "AQAB" });
     let with = |mut jwk: Value, name: &str, value: Value| {
         jwk[name] = value;
@@ -76,7 +76,7 @@ async fn keys_that_are_for_something_else_are_skipped() {
         weak(1025),
         with(weak(256), "n", json!("not base64!")),
         with(EC.jwk("1"), "x", json!("AA")),
-        // Together they are as long as two coordinates.
+        // Together as long as two coordinates.
         with(with(EC.jwk("1"), "x", json!(encode([7; 33]))), "y", json!(encode([7; 31]))),
         with(RSA.jwk("1"), "e", json!("AAAA")),
         with(RSA.jwk("1"), "n", json!(encode(vec![0; 256]))),
@@ -90,10 +90,10 @@ async fn keys_that_are_for_something_else_are_skipped() {
         with(RSA.jwk("1"), "alg", json!("RSA-OAEP")),
     ];
     for other in &others {
-        let error = refused_file(json!({ "keys": [other] }).to_string().as_bytes()).await;
-        assert!(error.starts_with("no key of the key set can be used"), "{other}: {error}");
+        let error = file_error(json!({ "keys": [other] }).to_string().as_bytes()).await;
+        assert!(error.starts_with("the key set has no usable key"), "{other}: {error}");
     }
-    // One that can be used is enough, whatever stands beside it.
+    // One usable key suffices.
     let keys = [&others[..], &[with(ED.jwk("good"), "key_ops", json!(["verify"]))]].concat();
     let file = file_with(json!({ "keys": keys }).to_string().as_bytes());
     let tokens = start(KeySource::File(file.path().to_owned())).await.unwrap();

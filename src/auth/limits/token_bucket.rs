@@ -1,7 +1,6 @@
-//! A token bucket for each of many keys.
+//! Token buckets, one for each key.
 //!
-//! Each organisation has buckets of its own: the number of keys is bounded per organisation, so that no organisation can
-//! make the server forget what another one has spent.
+//! The number of keys is bounded per organisation, so that no organisation can evict the buckets of another one.
 
 use std::{
     collections::HashMap,
@@ -17,18 +16,19 @@ use crate::{
     promotions::{CustomerId, OrgId},
 };
 
-/// Keys of one organisation that have a bucket. Of more, those used the longest ago start anew, with a full one.
+/// The maximum number of buckets of an organisation. Beyond it the least recently used one is dropped, and its key starts
+/// again with a full bucket.
 const MAX_KEYS: usize = 16_384;
 
-/// How many tokens of one key may be reserved, though there be more: links under way wait in a queue that all callers
-/// share, and one caller must not fill it.
+/// The maximum number of reserved tokens of one key, even if the bucket holds more. Running links wait in a queue that all
+/// callers share, and one caller must not fill it.
 const MAX_RESERVED: u32 = 1024;
 
-/// Whose bucket it is: a credential's, or a credential's for one customer.
+/// The owner of a bucket: a credential, or a credential with one customer.
 pub type Key = (Credential, Option<CustomerId>);
 
-/// A number of tokens per period for each key. A bucket is full at first and holds the tokens of one period.
-pub struct Budget {
+/// Buckets with the same capacity and period. A bucket starts full, holds `capacity` tokens, and refills evenly in one period.
+pub struct TokenBuckets {
     capacity: f64,
     per_second: f64,
     buckets: Mutex<HashMap<OrgId, LruCache<Key, Bucket>>>,
@@ -36,27 +36,27 @@ pub struct Budget {
 
 /// Why no token can be reserved.
 #[derive(Debug, PartialEq, Eq)]
-pub enum NoTokens {
-    /// The others are reserved, and may come back at any moment.
+pub enum Unavailable {
+    /// The remaining tokens are reserved, and may be returned at any moment.
     Reserved,
-    /// All are spent. There will be one after this time.
+    /// All tokens are spent. The next one arrives after this time.
     Spent(Duration),
 }
 
 struct Bucket {
-    /// Below zero where an operation cost more than there was.
+    /// Below zero if an operation cost more than the bucket held.
     tokens: f64,
     updated: Instant,
     reserved: u32,
 }
 
-impl Budget {
+impl TokenBuckets {
     pub fn new(tokens: NonZeroU32, period: Duration) -> Self {
         let capacity = f64::from(tokens.get());
         Self { capacity, per_second: capacity / period.as_secs_f64(), buckets: Mutex::default() }
     }
 
-    /// Takes one token, or returns how long to wait for it.
+    /// Takes one token, or returns the time until there is one.
     pub fn take(&self, org: OrgId, key: Key) -> Result<(), Duration> {
         self.with(org, key, |bucket| {
             if bucket.tokens < 1.0 {
@@ -67,8 +67,8 @@ impl Budget {
         })
     }
 
-    /// Takes this many tokens, also more than there are: the key then has to wait until the bucket is out of debt. Takes
-    /// none and returns how long that is, if the bucket is in debt already.
+    /// Takes this number of tokens, even more than the bucket holds; the bucket is then in debt. If it is in debt already, takes
+    /// none and returns the time until it is not.
     pub fn charge(&self, org: OrgId, key: Key, tokens: u32) -> Result<(), Duration> {
         self.with(org, key, |bucket| {
             if bucket.tokens < 0.0 {
@@ -79,19 +79,19 @@ impl Budget {
         })
     }
 
-    /// Gives tokens back that were charged.
-    pub fn give_back(&self, org: OrgId, key: Key, tokens: u32) {
+    /// Returns charged tokens.
+    pub fn refund(&self, org: OrgId, key: Key, tokens: u32) {
         self.with(org, key, |bucket| bucket.tokens = (bucket.tokens + f64::from(tokens)).min(self.capacity));
     }
 
-    /// Reserves a token, which will be released.
-    pub fn reserve(&self, org: OrgId, key: Key) -> Result<(), NoTokens> {
+    /// Reserves a token, which the caller must release.
+    pub fn reserve(&self, org: OrgId, key: Key) -> Result<(), Unavailable> {
         self.with(org, key, |bucket| {
             if bucket.reserved >= MAX_RESERVED || (bucket.tokens < 1.0 && bucket.reserved > 0) {
-                return Err(NoTokens::Reserved);
+                return Err(Unavailable::Reserved);
             }
             if bucket.tokens < 1.0 {
-                return Err(NoTokens::Spent(self.time_for(1.0 - bucket.tokens)));
+                return Err(Unavailable::Spent(self.time_for(1.0 - bucket.tokens)));
             }
             bucket.tokens -= 1.0;
             bucket.reserved += 1;
@@ -99,15 +99,15 @@ impl Budget {
         })
     }
 
-    /// Releases a token that was reserved: it is spent, or comes back.
-    pub fn release(&self, org: OrgId, key: Key, comes_back: bool) {
+    /// Releases a reserved token: it is spent, or returns to the bucket.
+    pub fn release(&self, org: OrgId, key: Key, is_refunded: bool) {
         let mut orgs = self.lock();
         let Some(buckets) = orgs.get_mut(&org) else { return };
-        // It is not there if it had to make room for others.
+        // It may have been evicted.
         let Some(bucket) = buckets.get_mut(&key) else { return };
         self.refill(bucket);
         bucket.reserved = bucket.reserved.saturating_sub(1);
-        if comes_back {
+        if is_refunded {
             bucket.tokens = (bucket.tokens + 1.0).min(self.capacity);
         }
         if self.is_full(bucket) {
@@ -132,10 +132,10 @@ impl Budget {
 
     fn refill(&self, bucket: &mut Bucket) {
         let now = Instant::now();
-        // What is reserved may come back.
-        let most = self.capacity - f64::from(bucket.reserved);
+        // Reserved tokens may be returned.
+        let max = self.capacity - f64::from(bucket.reserved);
         let grown = bucket.tokens + now.duration_since(bucket.updated).as_secs_f64() * self.per_second;
-        (bucket.tokens, bucket.updated) = (grown.min(most), now);
+        (bucket.tokens, bucket.updated) = (grown.min(max), now);
     }
 
     fn is_full(&self, bucket: &Bucket) -> bool {
