@@ -22,7 +22,7 @@ pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 /// Something broke. What the rules refuse is never one of these.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// More waits than the server lets wait. Nothing was done; trying again later is safe.
+    /// A queue or limit of the server is full, or the request waited in it for too long. Nothing was done; retry later.
     #[error("too many requests are waiting")]
     Overloaded,
     /// The database can't be reached, or takes no changes. Whether something was done is unknown.

@@ -42,7 +42,7 @@ impl LookUps {
     pub async fn look_up(&self, org: OrgId, id: ApiKeyId) -> Result<Option<Arc<ApiKey>>, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.0.try_send(LookUp { key: (org, id), answer }).map_err(|_| StoreError::Overloaded)?;
-        answered.await.unwrap_or(Err(StoreError::Overloaded))
+        answered.await.unwrap_or_else(|dropped| Err(StoreError::Failed(Arc::new(dropped))))
     }
 }
 

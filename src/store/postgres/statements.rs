@@ -1,7 +1,7 @@
-//! The statements of linking that Diesel's query builder can't say: sets of keys go in as arrays (`unnest`), so that a
-//! batch of any size is one statement, prepared once per connection.
+//! The statements of linking that Diesel's query builder can't express. Sets of keys are bound as arrays (`unnest`), so
+//! that a batch of any size is one statement, which is prepared once per connection. Their text is in `store/sql`.
 //!
-//! Each is a type of its own, since that is what prepared statements are cached by.
+//! Each statement is a type of its own, by which prepared statements are cached.
 
 mod reads;
 mod transaction;
@@ -10,7 +10,7 @@ mod writes;
 use diesel::{
     pg::Pg,
     prelude::*,
-    query_builder::AstPass,
+    query_builder::{AstPass, QueryFragment},
     sql_types::{Array, BigInt, SmallInt, Text},
 };
 
@@ -24,7 +24,7 @@ use crate::{
     store::rows::mode_to_db,
 };
 
-/// Derives `QueryId`, which prepared statements are cached by, for types that borrow: the derive can't.
+/// Implements `QueryId`, by which prepared statements are cached, for types that borrow: the derive can't.
 macro_rules! query_id {
     ($($statement:ident),*) => {$(
         impl QueryId for $statement<'_> {
@@ -36,7 +36,7 @@ macro_rules! query_id {
 
 use query_id;
 
-/// The keys of codes, as three arrays.
+/// The keys of codes, bound as three arrays.
 #[derive(Debug, Default)]
 struct CodeKeys<'a> {
     orgs: Vec<i64>,
@@ -62,8 +62,8 @@ impl<'a> FromIterator<&'a CodeKey> for CodeKeys<'a> {
     }
 }
 
-impl CodeKeys<'_> {
-    fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+impl QueryFragment<Pg> for CodeKeys<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_bind_param::<Array<BigInt>, _>(&self.orgs)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<SmallInt>, _>(&self.modes)?;
