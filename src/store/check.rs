@@ -19,7 +19,7 @@ use self::{
     invariants::{INVARIANTS, Invariant},
     spellings::Spellings,
 };
-use super::{DatabaseUrl, OpenError, conditions::COUNTS, sql_log, postgres, rows::Id, schema::PublicId, sqlite};
+use super::{DatabaseUrl, OpenError, conditions::COUNTS, postgres, rows::Id, schema::PublicId, sql_log, sqlite};
 
 /// The most violations of an invariant that are listed.
 const MAX_EXAMPLES: usize = 20;
@@ -61,7 +61,9 @@ pub async fn check(url: &DatabaseUrl, found: UnboundedSender<Checked>) -> Result
             let path = path.clone();
             tokio::task::spawn_blocking(move || check_sqlite(&mut sqlite::connect_for_check(&path)?, &found)).await?
         }
-        DatabaseUrl::Postgres(url) => check_postgres(&mut *postgres::connect_for_check(url.expose()).await?, &found).await,
+        DatabaseUrl::Postgres(url) => {
+            check_postgres(&mut *postgres::connect_for_check(url.expose()).await?, &found).await
+        }
     }
 }
 

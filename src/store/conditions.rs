@@ -50,10 +50,7 @@ pub struct PassesFilter {
 
 impl From<WalletFilter> for PassesFilter {
     fn from(filter: WalletFilter) -> Self {
-        Self {
-            mode: filter.mode.map(mode_to_db),
-            active: filter.active.map(|(active, now)| (active, now.millis())),
-        }
+        Self { mode: filter.mode.map(mode_to_db), active: filter.active.map(|(active, now)| (active, now.millis())) }
     }
 }
 

@@ -127,10 +127,7 @@ fn sqlite_kind(message: &str) -> Kind {
         // SQLITE_FULL.
         "database or disk is full" => Kind::Full,
         // SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_READONLY and SQLITE_PROTOCOL: the file, its log or its locks can't be used.
-        "disk I/O error"
-        | CANNOT_OPEN
-        | READ_ONLY
-        | "locking protocol" => Kind::Unavailable,
+        "disk I/O error" | CANNOT_OPEN | READ_ONLY | "locking protocol" => Kind::Unavailable,
         _ => Kind::Failed,
     }
 }

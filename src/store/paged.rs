@@ -80,7 +80,13 @@ pub fn holds_of_codes(
 }
 
 #[auto_type]
-pub fn wallet_before(org: i64, customer: Parent<BigInt>, filter: PassesFilter, before: After<PublicId>, limit: i64) -> _ {
+pub fn wallet_before(
+    org: i64,
+    customer: Parent<BigInt>,
+    filter: PassesFilter,
+    before: After<PublicId>,
+    limit: i64,
+) -> _ {
     promotions::table
         .filter(promotions::org_id.eq(org))
         .filter(promotions::customer_id.eq(customer))

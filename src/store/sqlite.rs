@@ -24,11 +24,11 @@ use tokio::{
     time::sleep,
 };
 
+use self::{connection::Configure, writer::Writer};
 pub use self::{
     connection::{BUSY_TIMEOUT, connect, connect_for_check, connect_read_only, connect_to_migrate, write},
     file_error::FileError,
 };
-use self::{connection::Configure, writer::Writer};
 use super::{
     error::{OpenError, StoreResult},
     keyed::has_campaigns,
@@ -84,8 +84,10 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let permit =
-            Arc::clone(&self.read_permits).acquire_owned().await.map_err(|closed| StoreError::Failed(Arc::new(closed)))?;
+        let permit = Arc::clone(&self.read_permits)
+            .acquire_owned()
+            .await
+            .map_err(|closed| StoreError::Failed(Arc::new(closed)))?;
         let readers = self.readers.clone();
         blocking(move || {
             // Released after the connection, even if the caller no longer waits.

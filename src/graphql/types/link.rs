@@ -2,6 +2,8 @@
 
 mod attempts;
 
+use std::sync::Arc;
+
 use async_graphql::{Context, InputObject, Result, SimpleObject};
 
 use self::attempts::LinkAttempts;

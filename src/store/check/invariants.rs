@@ -89,9 +89,7 @@ pub const INVARIANTS: [Invariant; 12] = [
         name: "no customer holds more codes of a campaign than its maxLinksPerCustomer",
         id_of: "promotion",
         broken: include_str!("../sql/check/holds_within_max_links_per_customer.sql"),
-        excuse: Some(
-            "no error if the limit was set or lowered after they were linked: customers keep what they hold",
-        ),
+        excuse: Some("no error if the limit was set or lowered after they were linked: customers keep what they hold"),
         advice: "otherwise unlink these promotions",
     },
     Invariant {

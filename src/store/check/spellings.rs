@@ -3,7 +3,7 @@
 
 use diesel::{dsl::auto_type, prelude::*};
 
-use super::{Checked, MAX_EXAMPLES, Example, example};
+use super::{Checked, Example, MAX_EXAMPLES, example};
 use crate::{
     promotions::Code,
     store::{rows::Id, schema::promotion_codes},

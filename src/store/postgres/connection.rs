@@ -15,8 +15,8 @@ use crate::store::error::OpenError;
 ///
 /// - Each statement sees what was committed before it began: what is read after a lock is what the lock protects.
 /// - Acknowledged changes are on disk. All values of `synchronous_commit` except `off` ensure that, and are left alone.
-/// - A lock wait may take many times longer than a batch of links, but not more, and no transaction of ours stays open
-///   when its server has died.
+/// - No session waits for a row many times longer than a batch of links takes, and no transaction of ours stays open when
+///   its server has died.
 const SETTINGS: &str = "
     SET default_transaction_isolation = 'read committed';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';

@@ -44,11 +44,7 @@ impl JoinedRow for CodeRow {
 }
 
 impl JoinedRow for PromotionRow {
-    const TABLES: &'static str = "promotions \
-        CROSS JOIN LATERAL (SELECT * FROM promotion_codes c WHERE c.org_id = promotions.org_id \
-        AND c.mode = promotions.mode AND c.folded = promotions.folded LIMIT 1) AS promotion_codes \
-        CROSS JOIN LATERAL (SELECT * FROM campaigns c WHERE c.org_id = promotions.org_id \
-        AND c.id = promotions.campaign_id LIMIT 1) AS campaigns";
+    const TABLES: &'static str = include_str!("../sql/promotions_in_full.sql");
 }
 
 impl JoinedRow for RedemptionRow {

@@ -110,7 +110,11 @@ async fn get(pool: &Pool<Connector>) -> StoreResult<Pooled> {
         Err(_) => {
             static LINES: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
             if let Some(left_out) = LINES.next() {
-                tracing::warn!(left_out, "no database connection became free within {} seconds", CONNECTION_TIMEOUT.as_secs());
+                tracing::warn!(
+                    left_out,
+                    "no database connection became free within {} seconds",
+                    CONNECTION_TIMEOUT.as_secs()
+                );
             }
             Err(StoreError::Overloaded)
         }

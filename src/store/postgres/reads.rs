@@ -59,7 +59,8 @@ impl PromotionReads for PostgresStore {
         limit: u32,
     ) -> StoreResult<Vec<PromotionCode>> {
         let query = paged::codes_of_campaigns(org, starts, limit);
-        self.run(async |connection| ordering::sorted::<CodeRow, _, _>(query.load(connection).await?, ordering::by_text)).await
+        self.run(async |connection| ordering::sorted::<CodeRow, _, _>(query.load(connection).await?, ordering::by_text))
+            .await
     }
 
     async fn holds_of_codes(

@@ -53,7 +53,8 @@ where
         // Statements that wait for the session get its error as well.
         let _ = session.await;
     });
-    let diesel = AsyncPgConnection::try_from(client).await.map_err(|error| shared_sessions_or(&reported, error.into()))?;
+    let diesel =
+        AsyncPgConnection::try_from(client).await.map_err(|error| shared_sessions_or(&reported, error.into()))?;
     let mut connection = Connection::new(diesel, driver, reported);
     let required = config.get_target_session_attrs();
     if required != TargetSessionAttrs::Any {
