@@ -132,7 +132,8 @@ impl Invariant {
     /// such a plan takes minutes instead of seconds.
     fn statement(&self) -> String {
         format!(
-            "WITH counting_holds AS (SELECT * FROM promotions WHERE {COUNTS}), broken AS MATERIALIZED ({}) SELECT org_id, id, about, code, count(*) OVER () AS times FROM broken \
+            "WITH counting_holds AS (SELECT * FROM promotions WHERE {COUNTS}), broken AS MATERIALIZED ({}) \
+             SELECT org_id, id, about, code, count(*) OVER () AS times FROM broken \
              ORDER BY org_id, id LIMIT {MAX_EXAMPLES}",
             self.broken
         )

@@ -8,9 +8,9 @@ mod transaction;
 mod writes;
 
 use diesel::{
-    pg::Pg,
+    pg::{Pg, PgQueryBuilder},
     prelude::*,
-    query_builder::{AstPass, QueryFragment},
+    query_builder::{AstPass, QueryBuilder, QueryFragment},
     sql_types::{Array, BigInt, SmallInt, Text},
 };
 
@@ -35,6 +35,13 @@ macro_rules! query_id {
 }
 
 use query_id;
+
+/// The SQL of columns. Diesel would quote each of them again, in a string of its own, whenever a statement is executed.
+fn column_list(columns: &impl QueryFragment<Pg>) -> String {
+    let mut sql = PgQueryBuilder::default();
+    columns.to_sql(&mut sql, &Pg).expect("columns have no values");
+    sql.finish()
+}
 
 /// The keys of codes, bound as three arrays.
 #[derive(Debug, Default)]

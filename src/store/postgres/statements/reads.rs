@@ -1,6 +1,6 @@
 //! What linking locks and reads.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use diesel::{
     dsl::AsSelect,
@@ -11,7 +11,7 @@ use diesel::{
     sql_types::{Array, BigInt, Nullable, SmallInt, Text},
 };
 
-use super::{CodeKeys, query_id};
+use super::{CodeKeys, column_list, query_id};
 use crate::{
     promotions::{CodeKey, LinkRequest, OrgId},
     store::{
@@ -25,10 +25,8 @@ use crate::{
 query_id!(ReadHolds);
 
 /// Locks codes and reads them with their campaigns. `SKIP`: without waiting for those that are locked.
-pub struct LockCodes<'a, const SKIP: bool> {
-    codes: CodeKeys<'a>,
-    columns: (AsSelect<CodeRow, Pg>, AsSelect<CampaignRow, Pg>),
-}
+#[derive(Debug)]
+pub struct LockCodes<'a, const SKIP: bool>(CodeKeys<'a>);
 
 impl<const SKIP: bool> QueryId for LockCodes<'_, SKIP> {
     type QueryId = LockCodes<'static, SKIP>;
@@ -37,16 +35,18 @@ impl<const SKIP: bool> QueryId for LockCodes<'_, SKIP> {
 
 impl<'a, const SKIP: bool> LockCodes<'a, SKIP> {
     pub fn new(keys: BTreeSet<&'a CodeKey>) -> Self {
-        Self { codes: keys.into_iter().collect(), columns: (CodeRow::as_select(), CampaignRow::as_select()) }
+        Self(keys.into_iter().collect())
     }
 }
 
 impl<const SKIP: bool> QueryFragment<Pg> for LockCodes<'_, SKIP> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        static COLUMNS: LazyLock<String> =
+            LazyLock::new(|| column_list(&(CodeRow::as_select(), CampaignRow::as_select())));
         let or_skip = if SKIP { "SKIP LOCKED" } else { "" };
         let mut sql = SqlFile::new(include_str!("../../sql/lock_codes.sql"), out);
-        sql.insert("columns", &self.columns)?;
-        sql.insert("codes", &self.codes)?;
+        sql.insert_text("columns", &COLUMNS)?;
+        sql.insert("codes", &self.0)?;
         sql.insert_text("or_skip", or_skip)?;
         sql.insert_text("or_skip", or_skip)?;
         sql.finish()
@@ -58,8 +58,8 @@ impl<const SKIP: bool> Query for LockCodes<'_, SKIP> {
 }
 
 /// Reads the holds that the customers of a batch have on the codes that they ask for.
+#[derive(Debug)]
 pub struct ReadHolds<'a> {
-    columns: AsSelect<HoldRow, Pg>,
     codes: CodeKeys<'a>,
     customers: Vec<i64>,
 }
@@ -67,7 +67,6 @@ pub struct ReadHolds<'a> {
 impl<'a> ReadHolds<'a> {
     pub fn new(requests: &'a [LinkRequest]) -> Self {
         Self {
-            columns: HoldRow::as_select(),
             codes: requests.iter().map(|request| &request.key).collect(),
             customers: requests.iter().map(|request| request.customer_id.get()).collect(),
         }
@@ -76,8 +75,9 @@ impl<'a> ReadHolds<'a> {
 
 impl QueryFragment<Pg> for ReadHolds<'_> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        static COLUMNS: LazyLock<String> = LazyLock::new(|| column_list(&HoldRow::as_select()));
         let mut sql = SqlFile::new(include_str!("../../sql/read_holds.sql"), out);
-        sql.insert("columns", &self.columns)?;
+        sql.insert_text("columns", &COLUMNS)?;
         sql.insert("codes", &self.codes)?;
         sql.bind::<Array<BigInt>, _>("customers", &self.customers)?;
         sql.finish()
