@@ -126,7 +126,7 @@ impl TypedValueParser for UrlParser {
             Some(Ok(url)) if source == ValueSource::CommandLine && url.has_password() => Err(format!(
                 "other users of the machine can read arguments: set {variable} instead to a URL with a password"
             )),
-            Some(parsed) => parsed,
+            Some(parsed) => parsed.map_err(|error| error.to_string()),
         };
         parsed.map_err(|reason| {
             let message = format!("invalid value for '{name}': {reason}\n");

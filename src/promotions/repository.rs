@@ -22,7 +22,7 @@ pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 /// A failure of the store. Never a refusal by the rules.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The server's queue is full or too slow. Nothing was done; a later retry is safe.
+    /// A queue or limit of the server is full, or the request waited in it for too long. Nothing was done; retry later.
     #[error("too many requests are waiting")]
     Overloaded,
     /// The database can't be reached, or accepts no changes. The outcome is unknown.

@@ -1,7 +1,7 @@
-//! Looks a whole database over, as it was at one moment, for what breaks the invariants. Changes nothing.
+//! Checks a whole database, as of one moment, for violations of its invariants. Changes nothing.
 //!
-//! What is looked for is in `invariants`, as statements that both databases understand, and in `spellings`, for what no
-//! statement can tell.
+//! The invariants are in `invariants`, as statements that both databases understand, and in `spellings`, for what SQL can't
+//! compute.
 
 mod invariants;
 mod spellings;
@@ -19,65 +19,67 @@ use self::{
     invariants::{INVARIANTS, Invariant},
     spellings::Spellings,
 };
-use super::{DatabaseUrl, OpenError, log, postgres, rows::Id, schema::PublicId, sqlite};
+use super::{DatabaseUrl, OpenError, conditions::COUNTS, postgres, rows::Id, schema::PublicId, sql_log, sqlite};
 
-/// So many examples at most are told of what breaks an invariant.
-const EXAMPLES: usize = 20;
+/// The most violations of an invariant that are listed.
+const MAX_EXAMPLES: usize = 20;
 
-/// What came of looking for what breaks an invariant.
+/// The result of checking an invariant.
 #[derive(Debug)]
 pub struct Checked {
-    /// What holds in a sound database.
+    /// What holds in an intact database.
     pub invariant: &'static str,
-    /// How it may have come to be broken while all is as it should be, if it may.
+    /// Why it may be broken although nothing is wrong, if it may.
     pub excuse: Option<&'static str>,
-    /// How often it is broken.
+    /// The number of violations.
     pub broken: u64,
-    /// The first places where it is.
+    /// The first violations.
     pub examples: Vec<Example>,
-    /// What an operator can do about it.
+    /// What an operator can do.
     pub advice: &'static str,
 }
 
-/// A place where an invariant is broken.
+/// A violation of an invariant.
 #[derive(Debug)]
 pub struct Example {
-    /// What is wrong, with the organisation and an id.
+    /// What is wrong, and where: the organisation and an id.
     pub text: String,
-    /// The code that it is about, if it is about one.
+    /// The code concerned, if any.
     pub code: Option<String>,
 }
 
-/// What holds in a sound database, in the order of the checks.
+/// The invariants in words, in the order of the checks.
 pub fn invariants() -> impl Iterator<Item = &'static str> {
     INVARIANTS.iter().map(|invariant| invariant.name).chain(iter::once(spellings::INVARIANT))
 }
 
-/// Checks every invariant, and sends what came of it as soon as it is known. The tables must be up to date.
+/// Checks all invariants, and sends each result immediately. The tables must be up to date.
 pub async fn check(url: &DatabaseUrl, found: UnboundedSender<Checked>) -> Result<(), OpenError> {
-    log::install();
+    sql_log::install();
     match url {
         DatabaseUrl::Sqlite(path) => {
             let path = path.clone();
-            tokio::task::spawn_blocking(move || check_sqlite(&mut sqlite::look_over(&path)?, &found)).await?
+            tokio::task::spawn_blocking(move || check_sqlite(&mut sqlite::connect_for_check(&path)?, &found)).await?
         }
-        DatabaseUrl::Postgres(url) => check_postgres(&mut *postgres::look_over(url.expose()).await?, &found).await,
+        DatabaseUrl::Postgres(url) => {
+            check_postgres(&mut *postgres::connect_for_check(url.expose()).await?, &found).await
+        }
     }
 }
 
 fn check_sqlite(connection: &mut SqliteConnection, found: &UnboundedSender<Checked>) -> Result<(), OpenError> {
     use diesel::{Connection, RunQueryDsl, connection::DefaultLoadingMode};
 
-    // What it has read once it goes on seeing as it was, whatever others write.
+    // After its first read, a transaction does not see what others write.
     connection.transaction(|connection| {
         for invariant in &INVARIANTS {
-            tell(found, invariant.checked(diesel::sql_query(invariant.statement()).load(connection)?));
+            send(found, invariant.checked(diesel::sql_query(invariant.statement()).load(connection)?));
         }
         let mut spellings = Spellings::default();
         for code in spellings::codes().load_iter::<_, DefaultLoadingMode>(connection)? {
             spellings.check(code?);
         }
-        tell(found, spellings.checked());
+        send(found, spellings.checked());
         Ok(())
     })
 }
@@ -90,25 +92,25 @@ async fn check_postgres(connection: &mut AsyncPgConnection, found: &UnboundedSen
     transaction
         .run(async |connection| {
             for invariant in &INVARIANTS {
-                tell(found, invariant.checked(diesel::sql_query(invariant.statement()).load(connection).await?));
+                send(found, invariant.checked(diesel::sql_query(invariant.statement()).load(connection).await?));
             }
             let mut spellings = Spellings::default();
             let mut codes = spellings::codes().load_stream(connection).await?;
             while let Some(code) = codes.try_next().await? {
                 spellings.check(code);
             }
-            tell(found, spellings.checked());
+            send(found, spellings.checked());
             Ok(())
         })
         .await
 }
 
-fn tell(found: &UnboundedSender<Checked>, checked: Checked) {
-    // Whoever asked may have stopped listening.
+fn send(found: &UnboundedSender<Checked>, checked: Checked) {
+    // The receiver may have been dropped.
     let _ = found.send(checked);
 }
 
-/// Where an invariant is broken.
+/// A row of an invariant's statement, and the number of all its rows.
 #[derive(QueryableByName)]
 struct Broken {
     #[diesel(sql_type = BigInt)]
@@ -119,7 +121,6 @@ struct Broken {
     about: String,
     #[diesel(sql_type = Nullable<Text>)]
     code: Option<String>,
-    /// In how many places it is.
     #[diesel(sql_type = BigInt)]
     times: i64,
 }
@@ -127,12 +128,13 @@ struct Broken {
 impl Invariant {
     /// One statement for the number and the examples, so that the tables are read once.
     ///
-    /// Materialised, since PostgreSQL would otherwise plan for the first few rows: it takes it that there are many, and
-    /// where there are none such a plan takes many minutes instead of seconds.
+    /// Materialised, because PostgreSQL would otherwise plan for the first few rows. It expects many, and if there are none
+    /// such a plan takes minutes instead of seconds.
     fn statement(&self) -> String {
         format!(
-            "WITH broken AS MATERIALIZED ({}) SELECT org_id, id, about, code, count(*) OVER () AS times FROM broken \
-             ORDER BY org_id, id LIMIT {EXAMPLES}",
+            "WITH counting_holds AS (SELECT * FROM promotions WHERE {COUNTS}), broken AS MATERIALIZED ({}) \
+             SELECT org_id, id, about, code, count(*) OVER () AS times FROM broken \
+             ORDER BY org_id, id LIMIT {MAX_EXAMPLES}",
             self.broken
         )
     }

@@ -1,63 +1,81 @@
-//! What can go wrong in a database, sorted by whether trying again helps.
+//! Database errors, classified by whether a retry can help.
 
-use std::{iter::successors, sync::Arc};
+use std::{error::Error as StdError, iter::successors, sync::Arc};
 
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error};
 
-use super::migrations::Collisions;
+use super::{migrations::Collisions, postgres::UrlError, sqlite::FileError};
 use crate::promotions::{Cause, StoreError};
 
 /// A database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// It can't be reached, or there is no such database.
+    /// The URL of a PostgreSQL database can't be used.
+    #[error("the database URL can't be used")]
+    InvalidUrl(#[from] UrlError),
+    /// PostgreSQL can't be reached, or rejects the connection.
+    #[error("cannot connect to the database")]
+    Unreachable(#[source] Box<dyn StdError + Send + Sync>),
+    /// The connection can't be set up.
     #[error("cannot connect to the database")]
     Connect(#[from] ConnectionError),
-    /// It answered, but not as it should.
-    #[error("the database refused a statement")]
+    /// A SQLite file can't be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The database rejected a statement.
+    #[error("the database rejected a statement")]
     Query(#[from] Error),
-    /// A pooler stands between that shares sessions among its clients.
+    /// A pooler shares sessions among its clients.
     #[error(
-        "a pooler stands before PostgreSQL that shares sessions, such as PgBouncer in transaction mode: let Promolink \
-         connect to PostgreSQL itself, or to a pool in session mode (each process opens 13 connections at most)"
+        "the pooler in front of PostgreSQL shares sessions, as PgBouncer in transaction mode does: connect to PostgreSQL \
+         directly, or to a pool in session mode (a process opens at most 13 connections)"
     )]
     SharedSessions,
-    /// The pool of connections could not be filled.
+    /// The connections for reading a SQLite file could not be opened.
     #[error("cannot connect to the database")]
     Readers(#[from] diesel::r2d2::PoolError),
-    /// The pool of connections could not be made.
+    /// The connection pool could not be built.
     #[error("cannot make a connection pool")]
     Pool(#[from] deadpool::managed::BuildError),
-    /// It can be reached, and a connection that takes changes is required.
+    /// PostgreSQL stores text in an encoding that lacks characters.
+    #[error(
+        "the database's encoding is {0}, and UTF8 is required: create one with CREATE DATABASE promolink ENCODING 'UTF8' \
+         TEMPLATE template0"
+    )]
+    Encoding(String),
+    /// The database takes no changes, and the connection requires one that does.
     #[error("the database takes no changes: it is a standby, or read-only")]
     ReadOnly,
-    /// A migration failed. It has left no trace.
+    /// The database takes changes, and its URL requires one that does not.
+    #[error("the database takes changes, but its URL says target_session_attrs=read-only")]
+    NotReadOnly,
+    /// A migration failed and was rolled back.
     #[error("a migration failed: {0}")]
-    Migration(Box<dyn std::error::Error + Send + Sync>),
-    /// A migration would make codes that differ into one. It has left no trace.
+    Migration(Box<dyn StdError + Send + Sync>),
+    /// A migration would give different codes the same folded text. It was rolled back.
     #[error(transparent)]
     Collisions(Box<Collisions>),
-    /// A background task of the program's own died.
+    /// A background task panicked.
     #[error("the work on the database was interrupted")]
     Interrupted(#[from] tokio::task::JoinError),
 }
 
-impl From<Box<dyn std::error::Error + Send + Sync>> for OpenError {
-    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+impl From<Box<dyn StdError + Send + Sync>> for OpenError {
+    fn from(error: Box<dyn StdError + Send + Sync>) -> Self {
         error.downcast().map_or_else(Self::Migration, Self::Collisions)
     }
 }
 
-/// The result of work inside a store.
+/// The result of an operation of a store.
 pub type StoreResult<T> = Result<T, StoreError>;
 
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
-        kind(&error).of(Arc::new(error))
+        kind(&error).with_cause(Arc::new(error))
     }
 }
 
-/// What kind of error a cause makes.
+/// The kind of a [`StoreError`] that has a cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Unavailable,
@@ -67,7 +85,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub fn of(self, cause: Cause) -> StoreError {
+    pub fn with_cause(self, cause: Cause) -> StoreError {
         match self {
             Self::Unavailable => StoreError::Unavailable(cause),
             Self::Contended => StoreError::Contended(cause),
@@ -77,7 +95,7 @@ impl Kind {
     }
 }
 
-/// The kind of an error, as far as Diesel knows it. PostgreSQL's are then sorted further, by what it reported.
+/// The kind of an error, as far as Diesel knows it. PostgreSQL's errors are then classified by their SQLSTATE.
 fn kind(error: &Error) -> Kind {
     match error {
         Error::BrokenTransactionManager
@@ -94,8 +112,14 @@ fn kind(error: &Error) -> Kind {
     }
 }
 
-/// The kind of an error of SQLite's. Diesel passes none of these codes on, but SQLite has one text for each, which is
-/// compiled in with it and in no other language.
+/// SQLite's message for SQLITE_CANTOPEN.
+pub const CANNOT_OPEN: &str = "unable to open database file";
+
+/// SQLite's message for SQLITE_READONLY.
+pub const READ_ONLY: &str = "attempt to write a readonly database";
+
+/// The kind of an error of SQLite. Diesel does not pass on its codes, but SQLite has one message for each, which is
+/// compiled in and never translated.
 fn sqlite_kind(message: &str) -> Kind {
     match message {
         // SQLITE_BUSY and SQLITE_LOCKED.
@@ -103,16 +127,13 @@ fn sqlite_kind(message: &str) -> Kind {
         // SQLITE_FULL.
         "database or disk is full" => Kind::Full,
         // SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_READONLY and SQLITE_PROTOCOL: the file, its log or its locks can't be used.
-        "disk I/O error"
-        | "unable to open database file"
-        | "attempt to write a readonly database"
-        | "locking protocol" => Kind::Unavailable,
+        "disk I/O error" | CANNOT_OPEN | READ_ONLY | "locking protocol" => Kind::Unavailable,
         _ => Kind::Failed,
     }
 }
 
-/// Whether another transaction was there first, so that the same statement may succeed when it is done.
-pub fn is_in_the_way(error: &Error) -> bool {
+/// Whether another transaction holds a lock, so that the same statement may succeed later.
+pub fn is_locked_out(error: &Error) -> bool {
     matches!(kind(error), Kind::Contended)
 }
 
@@ -124,12 +145,12 @@ impl From<diesel::r2d2::PoolError> for StoreError {
 
 impl From<OpenError> for StoreError {
     fn from(error: OpenError) -> Self {
-        Self::Unavailable(Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(in_full(&error))))
+        Self::Unavailable(Arc::from(Box::<dyn StdError + Send + Sync>::from(in_full(&error))))
     }
 }
 
-/// An error with all its causes.
-pub fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
+/// The message of an error and those of its causes.
+pub fn in_full(error: &(dyn StdError + 'static)) -> String {
     successors(Some(error), |&error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
@@ -154,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_of_sqlite_are_known_by_what_it_says_of_their_codes() {
+    fn errors_of_sqlite_are_classified_by_their_messages() {
         let (_folder, [mut first, mut second]) = connections();
         let insert = "INSERT INTO rows VALUES (zeroblob(100000))";
         first.batch_execute("BEGIN IMMEDIATE").unwrap();

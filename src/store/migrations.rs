@@ -1,4 +1,4 @@
-//! Migrations: built into the binary, applied on demand, safe to start twice at once.
+//! Migrations: built into the program, applied on demand, safe to start concurrently.
 
 mod fold_codes;
 
@@ -29,66 +29,66 @@ use super::{
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// The advisory lock under which PostgreSQL is migrated. Any number does that nothing else uses.
+/// The advisory lock for migrating PostgreSQL: an arbitrary number that nothing else uses.
 const LOCK: i64 = 0x7072_6f6d_6f6c_696e;
 
-/// A migration that this version of the program knows, or that the database has.
+/// A migration of this version of the program, or of the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
-    /// Its name: the moment of its making, then what it is about. Of one that this version does not know, the moment only.
+    /// Its name: its creation time and topic. Only the time if this version does not know the migration.
     pub name: String,
-    /// Which of the two has it.
+    /// Whether it is applied.
     pub state: MigrationState,
 }
 
-/// Whether the program and the database have a migration.
+/// Whether a migration is known to the program and applied to the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MigrationState {
-    /// Both have it.
+    /// Known and applied.
     Applied,
-    /// The database does not have it yet.
+    /// Known, but not applied yet.
     Pending,
-    /// A newer version of the program has applied it. Its migrations leave the tables usable for the version before, so
-    /// that servers can be replaced one after the other.
+    /// Applied by a newer version of the program. Migrations keep the tables usable for the version before, so that servers
+    /// can be replaced one by one.
     Unknown,
 }
 
-/// All migrations of a database: statements, and what statements can't say.
-struct All<C> {
-    statements: EmbeddedMigrations,
-    codes: PhantomData<C>,
+/// All migrations of a database: those in SQL, and those in Rust.
+struct Migrations<C> {
+    in_sql: EmbeddedMigrations,
+    connection: PhantomData<C>,
 }
 
-const ALL_OF_SQLITE: All<SqliteConnection> = All { statements: SQLITE, codes: PhantomData };
-const ALL_OF_POSTGRES: All<PgConnection> = All { statements: POSTGRES, codes: PhantomData };
+const ALL_OF_SQLITE: Migrations<SqliteConnection> = Migrations { in_sql: SQLITE, connection: PhantomData };
+const ALL_OF_POSTGRES: Migrations<PgConnection> = Migrations { in_sql: POSTGRES, connection: PhantomData };
 
-impl<DB: Backend, C> MigrationSource<DB> for All<C>
+impl<DB: Backend, C> MigrationSource<DB> for Migrations<C>
 where
     FoldCodes<C>: DieselMigration<DB> + 'static,
 {
     fn migrations(&self) -> migration::Result<Vec<Box<dyn DieselMigration<DB>>>> {
-        let mut all = MigrationSource::<DB>::migrations(&self.statements)?;
+        let mut all = MigrationSource::<DB>::migrations(&self.in_sql)?;
         all.push(Box::new(FoldCodes::<C>(PhantomData)));
         Ok(all)
     }
 }
 
-/// Applies what is pending, and names it.
+/// Applies pending migrations. Returns their names.
 pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => {
             let path = path.clone();
-            // One transaction around all: a second process waits, and finds nothing left to do.
+            // One transaction for all of them: a second process waits, and then finds nothing to do.
             let apply = move || {
                 let mut connection = sqlite::connect_to_migrate(&path)?;
-                sqlite::write(&mut connection, lock_by(), |it| apply(it, ALL_OF_SQLITE))
+                sqlite::write(&mut connection, lock_deadline(), |it| apply(it, ALL_OF_SQLITE))
             };
             tokio::task::spawn_blocking(apply).await?
         }
         DatabaseUrl::Postgres(url) => {
             postgres::ensure_own_sessions(url.expose()).await?;
             let mut connection = postgres::establish(url.expose(), Writes::Required).await?;
-            // To begin creates a table, which a role may not be permitted where there is nothing left to do.
+            // Applying starts by creating a table, which the role may not be permitted to do, nor need if nothing is pending.
             let migrations = status_of_postgres(&mut connection).await?;
             if migrations.iter().all(|migration| migration.state != MigrationState::Pending) {
                 return Ok(Vec::new());
@@ -99,15 +99,15 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     }
 }
 
-/// Folds all codes again, of a database that is up to date: a server of an earlier version may have added some since.
-/// Returns how many have changed.
+/// Folds all codes again in a database that is up to date: a server of an earlier version may have added some since the
+/// migration. Returns the number of changed codes.
 pub async fn fold_again(url: &DatabaseUrl) -> Result<usize, OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => {
             let path = path.clone();
             let fold = move || {
                 let mut connection = sqlite::connect_to_migrate(&path)?;
-                sqlite::write(&mut connection, lock_by(), |it| fold_codes(it).map_err(OpenError::from))
+                sqlite::write(&mut connection, lock_deadline(), |it| fold_codes(it).map_err(OpenError::from))
             };
             tokio::task::spawn_blocking(fold).await?
         }
@@ -122,28 +122,28 @@ pub async fn fold_again(url: &DatabaseUrl) -> Result<usize, OpenError> {
     }
 }
 
-/// How long a migration waits for another process that migrates a SQLite file: as long as that may take.
+/// How long a migration waits for another process that migrates the same SQLite file: as long as that may take.
 const MIGRATION_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// When a migration must have locked a SQLite file.
-fn lock_by() -> Instant {
+/// The deadline for locking a SQLite file.
+fn lock_deadline() -> Instant {
     Instant::now() + MIGRATION_TIMEOUT
 }
 
-/// Locks out other migrations until the connection closes.
+/// Excludes other migrations until the connection closes.
 async fn lock(connection: &mut AsyncPgConnection) -> Result<(), OpenError> {
     Ok(connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})")).await?)
 }
 
-/// All migrations that this version knows or the database has, oldest first. Changes nothing.
+/// The migrations of this version and of the database, oldest first. Changes nothing.
 pub async fn status(url: &DatabaseUrl) -> Result<Vec<Migration>, OpenError> {
     match url {
-        // Opening it would make it.
+        // Opening the file would create it.
         DatabaseUrl::Sqlite(path) if !path.exists() => list::<Sqlite>(&ALL_OF_SQLITE, &[]),
         DatabaseUrl::Sqlite(path) => {
             let path = path.clone();
             tokio::task::spawn_blocking(move || {
-                let applied = applied_to_sqlite(&mut sqlite::look(&path)?)?;
+                let applied = applied_to_sqlite(&mut sqlite::connect_read_only(&path)?)?;
                 list::<Sqlite>(&ALL_OF_SQLITE, &applied)
             })
             .await?
@@ -154,7 +154,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<Vec<Migration>, OpenError> {
     }
 }
 
-/// The same over a connection to PostgreSQL.
+/// The same on a connection to PostgreSQL.
 pub async fn status_of_postgres(connection: &mut AsyncPgConnection) -> Result<Vec<Migration>, OpenError> {
     list::<Pg>(&ALL_OF_POSTGRES, &applied_to_postgres(connection).await?)
 }
@@ -178,7 +178,7 @@ async fn applied_to_postgres(connection: &mut AsyncPgConnection) -> QueryResult<
     journal::table.select(journal::version).load(connection).await
 }
 
-/// Where Diesel notes what was applied.
+/// The table in which Diesel records applied migrations.
 const JOURNAL: &str = "__diesel_schema_migrations";
 
 diesel::table! {
@@ -197,7 +197,7 @@ diesel::table! {
 
 #[diesel::declare_sql_function]
 extern "SQL" {
-    /// The table of this name, or null. Cast to text by who reads it.
+    /// The table of this name, or null.
     fn to_regclass(name: diesel::sql_types::Text) -> diesel::sql_types::Nullable<diesel::sql_types::Oid>;
 }
 

@@ -1,21 +1,25 @@
 //! PostgreSQL, the production store: any number of server processes on one database.
 
 mod api_keys;
-mod changes;
 mod connection;
-mod dial;
+mod external_pooler;
+mod for_each;
+mod hosts;
 mod import;
-mod lease;
+mod keyed;
 mod link;
-mod look_ups;
+mod paged;
 mod pool;
 mod pool_metrics;
-mod pooler;
 mod reads;
+mod session;
+mod socket;
 mod sqlstate;
 mod statements;
 mod tls;
+mod transaction_guard;
 mod url;
+mod writes;
 
 use std::sync::Arc;
 
@@ -24,17 +28,17 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncC
 
 use self::{
     connection::{Connection, connect_for_requests},
-    lease::Lease,
     pool::{Connections, Pooled},
+    transaction_guard::TransactionGuard,
 };
 pub use self::{
-    connection::{Writes, establish, look_over},
-    pooler::ensure_own_sessions,
-    url::parse as parse_url,
+    connection::{Writes, connect_for_check, establish},
+    external_pooler::ensure_own_sessions,
+    url::{UrlError, parse as parse_url},
 };
 use super::{
     error::{OpenError, StoreResult},
-    queries,
+    keyed::has_campaigns,
     readiness::Space,
     rows::{CampaignRow, CodeRow, OrganisationRow},
     schema::{campaigns, organisations, promotion_codes},
@@ -48,9 +52,13 @@ use crate::{
     },
 };
 
-/// How often a redemption is tried when another one takes its transaction id at the same moment. The second time, the
-/// other one is there to be read.
+/// How often a redemption is tried if another one takes its transaction id concurrently. The second attempt finds the
+/// other one, unless that was rolled back.
 const REDEEM_ATTEMPTS: u32 = 3;
+
+#[derive(Debug, thiserror::Error)]
+#[error("other redemptions took the transaction id, {REDEEM_ATTEMPTS} times")]
+struct TransactionIdTaken;
 
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {
@@ -60,44 +68,44 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens the database with this URL, and makes sure that it answers. One that takes no changes may take some later.
+    /// Opens the database at a URL, after a test connection. The database may be read-only for now.
     pub async fn open(url: &Secret) -> Result<Self, OpenError> {
         connect_for_requests(url.expose(), Writes::Optional).await?;
-        Self::to(url, Writes::Required)
+        Self::new(url, Writes::Required)
     }
 
-    /// A store in a database that may take no changes, and need not be there yet.
+    /// A store for reading, in a database that may be read-only, or unavailable for now.
     pub fn replica(url: &Secret) -> Result<Self, OpenError> {
-        Self::to(url, Writes::Optional)
+        Self::new(url, Writes::Optional)
     }
 
-    fn to(url: &Secret, writes: Writes) -> Result<Self, OpenError> {
-        Ok(Self { url: url.clone(), connections: Connections::to(url, writes)?, space: Arc::default() })
+    fn new(url: &Secret, writes: Writes) -> Result<Self, OpenError> {
+        Ok(Self { url: url.clone(), connections: Connections::new(url, writes)?, space: Arc::default() })
     }
 
-    /// Whether the database has space left.
+    /// When the database was last full.
     pub fn space(&self) -> Arc<Space> {
         Arc::clone(&self.space)
     }
 
-    /// Whether the database answers.
-    pub async fn answers(&self) -> StoreResult<()> {
+    /// Succeeds if the database responds.
+    pub async fn ping(&self) -> StoreResult<()> {
         self.run(async |connection| Ok(connection.batch_execute("SELECT 1").await?)).await
     }
 
-    /// Does work on a connection, and sorts its errors. One that leads nowhere, or to a server that has become a standby,
-    /// is closed.
+    /// Runs a closure on a connection, and classifies its errors. Closes the connection if it is broken, or leads to a
+    /// server that has become a standby.
     async fn run<T>(&self, work: impl AsyncFnOnce(&mut AsyncPgConnection) -> StoreResult<T>) -> StoreResult<T> {
         let mut connection = self.connections.get().await?;
-        let done = work(&mut connection).await.map_err(|error| self.sort(&connection, error));
+        let done = work(&mut connection).await.map_err(|error| self.classify(&connection, error));
         if matches!(done, Err(StoreError::Unavailable(_))) {
             drop(Pooled::take(connection));
         }
         done
     }
 
-    fn sort(&self, connection: &Connection, error: StoreError) -> StoreError {
-        let error = connection.reported.sort(error);
+    fn classify(&self, connection: &Connection, error: StoreError) -> StoreError {
+        let error = connection.reported.classify(error);
         self.space.note(&error);
         error
     }
@@ -111,17 +119,17 @@ impl LinkRepository for PostgresStore {
         on_locked: OnLocked,
         now: Timestamp,
     ) -> StoreResult<Vec<Option<LinkOutcome>>> {
-        let lease = Lease::new(self.connections.for_links().await?);
-        let connection = lease.connection();
+        let guard = TransactionGuard::new(self.connections.for_links().await?);
+        let connection = guard.connection();
         let linked = link::link(connection, requests, on_locked, now).await;
-        let linked = linked.map_err(|error| self.sort(connection, error));
+        let linked = linked.map_err(|error| self.classify(connection, error));
         let reusable = match linked {
             Ok(_) => true,
             Err(StoreError::Unavailable(_)) => false,
             Err(_) => (&mut &**connection).batch_execute("ROLLBACK").await.is_ok(),
         };
         if reusable {
-            lease.give_back();
+            guard.release();
         }
         linked
     }
@@ -141,33 +149,33 @@ impl PromotionRepository for PostgresStore {
         for _ in 0..REDEEM_ATTEMPTS {
             let outcome = self
                 .run(async |connection| {
-                    connection.transaction(async |connection| changes::redeem(connection, request, now).await).await
+                    connection.transaction(async |connection| writes::redeem(connection, request, now).await).await
                 })
                 .await?;
             if let Some(outcome) = outcome {
                 return Ok(outcome);
             }
         }
-        Err(StoreError::Overloaded)
+        Err(StoreError::Contended(Arc::new(TransactionIdTaken)))
     }
 
     async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> StoreResult<Option<Redemption>> {
         self.run(async |connection| {
-            connection.transaction(async |connection| changes::reverse(connection, org, id, now).await).await
+            connection.transaction(async |connection| writes::reverse(connection, org, id, now).await).await
         })
         .await
     }
 
     async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> StoreResult<Option<Promotion>> {
         self.run(async |connection| {
-            connection.transaction(async |connection| changes::unlink(connection, org, id, now).await).await
+            connection.transaction(async |connection| writes::unlink(connection, org, id, now).await).await
         })
         .await
     }
 
     async fn revoke(&self, key: &CodeKey, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
         self.run(async |connection| {
-            connection.transaction(async |connection| changes::revoke(connection, key, now).await).await
+            connection.transaction(async |connection| writes::revoke(connection, key, now).await).await
         })
         .await
     }
@@ -188,7 +196,7 @@ impl PromotionRepository for PostgresStore {
         change: &CampaignChange,
     ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
         self.run(async |connection| {
-            connection.transaction(async |connection| changes::update_campaign(connection, org, id, change).await).await
+            connection.transaction(async |connection| writes::update_campaign(connection, org, id, change).await).await
         })
         .await
     }
@@ -214,9 +222,9 @@ impl PromotionRepository for PostgresStore {
         self.run(async |connection| {
             connection
                 .transaction(async |connection| {
-                    // Two processes may start at once.
+                    // Several processes may start concurrently.
                     statements::AdvisoryLocks::organisation(org).execute(connection).await?;
-                    if diesel::select(queries::has_campaigns(org.get())).get_result(connection).await? {
+                    if diesel::select(has_campaigns(org.get())).get_result(connection).await? {
                         return Ok(false);
                     }
                     diesel::insert_into(organisations::table)

@@ -1,4 +1,4 @@
-//! Whether a database can be used, and if not, why.
+//! Readiness: whether the database can be used, and if not, why.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -12,16 +12,16 @@ use super::{
 };
 use crate::promotions::StoreError;
 
-/// How long a database counts as full after a change has failed for that. Only a change can tell whether it still is, and
-/// none may come as long as balancers are told that the server is not ready.
+/// How long a database counts as full after a change has failed for lack of space. Only another change can find out
+/// whether it still is, and load balancers send none while the server is not ready.
 const FULL_FOR: Duration = Duration::from_secs(10);
 
-/// Whether a database has space left.
+/// When a change last failed because the database was full.
 #[derive(Debug, Default)]
 pub struct Space(Mutex<Option<Instant>>);
 
 impl Space {
-    /// Notes an error, if it is that there was no space left.
+    /// Records an error that says that the database is full, and ignores others.
     pub fn note(&self, error: &StoreError) {
         if matches!(error, StoreError::Full(_)) {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
@@ -34,23 +34,23 @@ impl Space {
     }
 }
 
-/// Whether a store's database can be used.
+/// Checks whether a store's database can be used.
 #[derive(Debug, Clone)]
 pub struct Readiness {
     url: DatabaseUrl,
     space: Arc<Space>,
 }
 
-/// Why a database can't be used, in words that anyone may read.
+/// Why a database can't be used, in words that unauthenticated callers may read.
 #[derive(Debug, thiserror::Error)]
 pub enum NotReady {
-    /// It does not answer.
+    /// It does not respond.
     #[error("the database can't be reached")]
     Unreachable(#[source] OpenError),
-    /// It answers, and takes no changes.
+    /// It takes no changes.
     #[error("the database takes no changes: it is a standby, or read-only")]
     ReadOnly,
-    /// It has not the tables of this version.
+    /// Migrations of this version are pending.
     #[error("the database's tables are out of date")]
     OutOfDate,
     /// It has run out of space.
@@ -63,8 +63,8 @@ impl Readiness {
         Self { url, space }
     }
 
-    /// Looks whether the database answers, takes changes and has the tables of this version. Those of a later one will
-    /// do, while its servers take over.
+    /// Checks that the database responds, takes changes, and has the tables of this version or a later one, whose servers
+    /// may be taking over.
     pub async fn check(&self) -> Result<(), NotReady> {
         let migrations = match &self.url {
             DatabaseUrl::Sqlite(_) => status(&self.url).await,

@@ -1,4 +1,4 @@
-//! Reads from a replica, and from the database itself while the replica is away.
+//! Reads from a replica, and from the primary while the replica is unavailable.
 
 use std::{
     sync::{
@@ -9,7 +9,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use diesel::ConnectionError;
 use futures_util::future::BoxFuture;
 use metrics::{Gauge, gauge};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -23,17 +22,17 @@ use crate::{
     },
 };
 
-/// How long a read from the replica may take. One that says nothing for longer, not even that it is gone, is away.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a read from the replica may take. A replica that is silent for longer counts as unavailable.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a replica that is away is asked whether it is back.
-const ASKED_EVERY: Duration = Duration::from_secs(1);
+/// Time between two checks of an unavailable replica.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
-#[error("the replica did not answer within {} seconds", PATIENCE.as_secs())]
-struct Silent;
+#[error("the replica did not answer within {} seconds", READ_TIMEOUT.as_secs())]
+struct TimedOut;
 
-/// Opens the replica behind a URL for reading, which need not be there yet.
+/// Opens the replica at a URL for reading. It may still be unavailable.
 pub async fn open_replica(
     url: &Secret,
     primary: Arc<dyn PromotionReads>,
@@ -41,13 +40,11 @@ pub async fn open_replica(
     let store = PostgresStore::replica(url)?;
     let shown = DatabaseUrl::Postgres(url.clone()).to_string();
     let available = gauge!("promolink_replica_available");
-    let replica = Arc::new(Replica { store, url: shown, away: AtomicBool::new(false), available });
+    let replica = Arc::new(Replica { store, url: shown, is_away: AtomicBool::new(false), available });
     match postgres::ensure_own_sessions(url.expose()).await {
         Ok(()) => replica.available.set(1),
-        // These get no better by waiting.
-        Err(error @ (OpenError::SharedSessions | OpenError::Connect(ConnectionError::InvalidConnectionUrl(_)))) => {
-            return Err(error);
-        }
+        // Waiting can't resolve these.
+        Err(error @ (OpenError::SharedSessions | OpenError::InvalidUrl(_))) => return Err(error),
         Err(error) => replica.lost(&error.into()),
     }
     tokio::spawn(watch(Arc::downgrade(&replica)));
@@ -57,37 +54,37 @@ pub async fn open_replica(
 struct Replica {
     store: PostgresStore,
     url: String,
-    away: AtomicBool,
+    is_away: AtomicBool,
     available: Gauge,
 }
 
 impl Replica {
     fn is_away(&self) -> bool {
-        self.away.load(Ordering::Relaxed)
+        self.is_away.load(Ordering::Relaxed)
     }
 
     fn lost(&self, error: &StoreError) {
-        if !self.away.swap(true, Ordering::Relaxed) {
+        if !self.is_away.swap(true, Ordering::Relaxed) {
             self.available.set(0);
-            tracing::warn!(url = self.url, %error, "the replica is away: queries read from the database itself");
+            tracing::warn!(url = self.url, %error, "the replica is unavailable: queries read from the primary");
         }
     }
 
     fn found(&self) {
         self.available.set(1);
-        self.away.store(false, Ordering::Relaxed);
-        tracing::info!(url = self.url, "the replica is back");
+        self.is_away.store(false, Ordering::Relaxed);
+        tracing::info!(url = self.url, "the replica is available again");
     }
 }
 
-/// Asks a replica that is away whether it is back, for as long as it is read from.
+/// Checks an unavailable replica until it responds. Ends when the replica is dropped.
 async fn watch(replica: Weak<Replica>) {
-    let mut turns = interval(ASKED_EVERY);
-    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut checks = interval(CHECK_INTERVAL);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        turns.tick().await;
+        checks.tick().await;
         let Some(replica) = replica.upgrade() else { break };
-        if replica.is_away() && matches!(timeout(PATIENCE, replica.store.answers()).await, Ok(Ok(()))) {
+        if replica.is_away() && matches!(timeout(READ_TIMEOUT, replica.store.ping()).await, Ok(Ok(()))) {
             replica.found();
         }
     }
@@ -104,13 +101,13 @@ impl ReplicaReads {
         read: impl Fn(&'a dyn PromotionReads) -> BoxFuture<'a, StoreResult<T>>,
     ) -> StoreResult<T> {
         if !self.replica.is_away() {
-            let found = timeout(PATIENCE, read(&self.replica.store)).await;
-            match found.unwrap_or_else(|_| Err(StoreError::Unavailable(Arc::new(Silent)))) {
+            let found = timeout(READ_TIMEOUT, read(&self.replica.store)).await;
+            match found.unwrap_or_else(|_| Err(StoreError::Unavailable(Arc::new(TimedOut)))) {
                 Ok(found) => return Ok(found),
                 Err(error @ StoreError::Unavailable(_)) => self.replica.lost(&error),
-                // It is there, and has too much to do: so would the primary.
+                // The replica responds but is overloaded. The primary would be too.
                 Err(StoreError::Overloaded) if !self.replica.is_away() => return Err(StoreError::Overloaded),
-                // A replica breaks off what keeps it from following, and may not have heard of a new table yet.
+                // A replica cancels queries that delay replication, and may not have a new table yet.
                 Err(_) => {}
             }
         }

@@ -1,4 +1,4 @@
-//! Rows as the tables hold them, and their way to and from the domain. The same for both databases.
+//! Rows of the tables, and their conversion to and from domain types. The same for both databases.
 
 mod api_keys;
 mod campaigns;
@@ -23,7 +23,7 @@ pub use self::{
     api_keys::{ApiKeyRow, OrganisationRow},
     campaigns::{CampaignChanges, CampaignRow},
     codes::{CodeRow, NewCodeRow, code_key, key_columns},
-    promotions::{HeldKey, HoldColumns, HoldRow, NewPromotionRow, PromotionRow},
+    promotions::{HeldKey, HoldRow, NewPromotionRow, PromotionRow},
     redemptions::RedemptionRow,
 };
 use super::schema::PublicId;
@@ -60,12 +60,12 @@ impl FromSql<PublicId, Sqlite> for Id {
     }
 }
 
-/// The database holds a value that the domain does not know: someone wrote to it by hand, or it is damaged.
+/// The database contains a value that the domain does not have: it was edited by hand, or is damaged.
 #[derive(Debug, thiserror::Error)]
-#[error("the database holds what it should not: {0}")]
+#[error("the database contains an invalid value: {0}")]
 struct Corrupt(&'static str);
 
-/// The error for a value that should not be there.
+/// The error for an invalid value in the database.
 pub fn corrupt(what: &'static str) -> StoreError {
     StoreError::Failed(Arc::new(Corrupt(what)))
 }
@@ -82,7 +82,7 @@ impl From<std::num::TryFromIntError> for StoreError {
     }
 }
 
-/// How a mode is stored.
+/// The stored form of a mode.
 pub const fn mode_to_db(mode: PromotionMode) -> i16 {
     match mode {
         PromotionMode::Discount => 1,
@@ -98,12 +98,12 @@ fn mode_from_db(mode: i16) -> Result<PromotionMode, StoreError> {
     }
 }
 
-/// How a count or limit is stored. Those beyond what the column holds are stored as the largest that it does.
+/// The stored form of a count or limit. Larger values than the column can hold are stored as its maximum.
 pub fn count_to_db(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-/// Turns rows into what the domain knows.
+/// Converts rows to domain values.
 pub fn into_domain<Row, Thing>(rows: Vec<Row>) -> Result<Vec<Thing>, StoreError>
 where
     Thing: TryFrom<Row, Error = StoreError>,

@@ -1,5 +1,5 @@
-//! The tables, as both databases have them. Written by hand: the migrations are the truth, and the tests that run
-//! against both databases hold this to them.
+//! The tables, as both databases have them. Written by hand from the migrations; the tests that run on both databases
+//! compare the two.
 
 /// The SQL type of public ids: `uuid` in PostgreSQL, a blob of 16 bytes in SQLite.
 #[derive(Debug, Clone, Copy, diesel::sql_types::SqlType, diesel::query_builder::QueryId)]

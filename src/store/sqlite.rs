@@ -1,14 +1,16 @@
-//! SQLite, the embedded store: one connection that writes, a few that read, all of it off the async threads.
+//! SQLite, the embedded store: one connection that writes and a few that read, all on blocking threads.
 
 mod api_keys;
-mod changes;
 mod connection;
+mod file_error;
 mod import;
+mod json_sets;
+mod keyed;
 mod link;
-mod look_ups;
-mod pages;
+mod paged;
 mod reads;
 mod writer;
+mod writes;
 
 use std::{path::Path, sync::Arc};
 
@@ -22,11 +24,14 @@ use tokio::{
     time::sleep,
 };
 
-pub use self::connection::{BUSY_TIMEOUT, connect, connect_to_migrate, look, look_over, write};
 use self::{connection::Configure, writer::Writer};
+pub use self::{
+    connection::{BUSY_TIMEOUT, connect, connect_for_check, connect_read_only, connect_to_migrate, write},
+    file_error::FileError,
+};
 use super::{
     error::{OpenError, StoreResult},
-    queries,
+    keyed::has_campaigns,
     readiness::Space,
     rows::{CampaignRow, CodeRow, OrganisationRow},
     schema::{campaigns, organisations, promotion_codes},
@@ -37,60 +42,62 @@ use crate::promotions::{
     RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
 };
 
-/// Connections for reading. They wait for the disk at most, so a few serve many.
+/// Connections for reading. They wait for nothing but the disk, so a few serve many requests.
 const READERS: u32 = 4;
 
 /// A store in one SQLite file.
 ///
-/// Work waits for its connection before it goes to a thread where it may block: however many requests wait, they take no
-/// more threads than there are connections.
+/// Work waits for a connection before it goes to a blocking thread, so that it takes no more threads than there are
+/// connections, however many requests wait.
 pub struct SqliteStore {
     writer: Writer,
-    /// Held while codes are added: links wait for one batch of them at most, however many callers add some.
+    /// Held while codes are added, so that links wait for at most one batch of codes, however many callers add some.
     adding: Mutex<()>,
     readers: Pool<ConnectionManager<SqliteConnection>>,
-    /// A permit for each of the readers.
-    reads: Arc<Semaphore>,
+    /// One permit per reader.
+    read_permits: Arc<Semaphore>,
 }
 
 impl SqliteStore {
-    /// Opens the file, which is made if it isn't there.
+    /// Opens the file, or creates it.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let writer = Writer::open(path)?;
         let readers = Pool::builder()
             .max_size(READERS)
             .min_idle(Some(1))
             .connection_timeout(BUSY_TIMEOUT)
-            // A file does not go away between two statements.
+            // A connection to a file does not break.
             .test_on_check_out(false)
             .connection_customizer(Box::new(Configure))
             .build(ConnectionManager::new(path.to_string_lossy()))?;
-        let reads = Arc::new(Semaphore::new(READERS as usize));
-        Ok(Self { writer, adding: Mutex::default(), readers, reads })
+        let read_permits = Arc::new(Semaphore::new(READERS as usize));
+        Ok(Self { writer, adding: Mutex::default(), readers, read_permits })
     }
 
-    /// Whether the database has space left.
+    /// When the database was last full.
     pub fn space(&self) -> Arc<Space> {
         Arc::clone(&self.writer.space)
     }
 
-    /// Runs a reading closure where it may block.
+    /// Runs a closure that reads on a blocking thread.
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let permit =
-            Arc::clone(&self.reads).acquire_owned().await.map_err(|closed| StoreError::Failed(Arc::new(closed)))?;
+        let permit = Arc::clone(&self.read_permits)
+            .acquire_owned()
+            .await
+            .map_err(|closed| StoreError::Failed(Arc::new(closed)))?;
         let readers = self.readers.clone();
         blocking(move || {
-            // Goes after the connection, also where nobody waits for the result any more.
+            // Released after the connection, even if the caller no longer waits.
             let _permit = permit;
             work(&mut *readers.get()?)
         })
         .await
     }
 
-    /// Runs a closure in a transaction that may write from its first statement on.
+    /// Runs a closure in a transaction that holds the write lock from the beginning.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
@@ -111,7 +118,7 @@ impl LinkRepository for SqliteStore {
     async fn link(
         &self,
         requests: &[LinkRequest],
-        // A transaction that writes locks the whole file: no single code is ever locked.
+        // A transaction that writes locks the whole file, never a single code.
         _: OnLocked,
         now: Timestamp,
     ) -> StoreResult<Vec<Option<LinkOutcome>>> {
@@ -120,12 +127,12 @@ impl LinkRepository for SqliteStore {
     }
 
     fn link_workers(&self) -> usize {
-        // Its writer is alone.
+        // There is one writer.
         1
     }
 
     fn lock_waiters(&self) -> usize {
-        // Another process locks the whole file, which the writer waits for.
+        // The writer itself waits for another process that has locked the file.
         0
     }
 }
@@ -134,20 +141,20 @@ impl LinkRepository for SqliteStore {
 impl PromotionRepository for SqliteStore {
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> StoreResult<RedeemOutcome> {
         let request = request.clone();
-        self.write(move |connection| changes::redeem(connection, &request, now)).await
+        self.write(move |connection| writes::redeem(connection, &request, now)).await
     }
 
     async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> StoreResult<Option<Redemption>> {
-        self.write(move |connection| changes::reverse(connection, org, id, now)).await
+        self.write(move |connection| writes::reverse(connection, org, id, now)).await
     }
 
     async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> StoreResult<Option<Promotion>> {
-        self.write(move |connection| changes::unlink(connection, org, id, now)).await
+        self.write(move |connection| writes::unlink(connection, org, id, now)).await
     }
 
     async fn revoke(&self, key: &CodeKey, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
         let key = key.clone();
-        self.write(move |connection| changes::revoke(connection, &key, now)).await
+        self.write(move |connection| writes::revoke(connection, &key, now)).await
     }
 
     async fn create_campaign(&self, campaign: &Campaign) -> StoreResult<()> {
@@ -166,17 +173,17 @@ impl PromotionRepository for SqliteStore {
         change: &CampaignChange,
     ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
         let change = change.clone();
-        self.write(move |connection| changes::update_campaign(connection, org, id, &change)).await
+        self.write(move |connection| writes::update_campaign(connection, org, id, &change)).await
     }
 
     async fn add_codes(&self, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
-        let _turn = self.adding.lock().await;
+        let _adding = self.adding.lock().await;
         let full = codes.codes.len() == CODE_BATCH;
         let codes = codes.clone();
         let added = self.write(move |connection| import::add_codes(connection, &codes)).await?;
         if full {
-            // More may follow, from a command beside the server.
-            sleep(import::PAUSE).await;
+            // More may follow, from a command that runs beside the server.
+            sleep(import::BATCH_PAUSE).await;
         }
         Ok(added)
     }
@@ -197,7 +204,7 @@ impl PromotionRepository for SqliteStore {
         let code_rows: Vec<CodeRow> = codes.iter().map(Into::into).collect();
         let organisation = OrganisationRow::new(org, now);
         self.write(move |connection| {
-            if diesel::select(queries::has_campaigns(org.get())).get_result(connection)? {
+            if diesel::select(has_campaigns(org.get())).get_result(connection)? {
                 return Ok(false);
             }
             diesel::insert_into(organisations::table)
@@ -219,13 +226,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_store_whose_disk_was_full_goes_on_when_there_is_room() {
+    async fn a_store_recovers_when_its_full_disk_has_space_again() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("test.db")).unwrap();
         let run =
             async |statements: &'static str| store.write(|connection| Ok(connection.batch_execute(statements)?)).await;
         run("CREATE TABLE rows (row BLOB)").await.unwrap();
-        // As good as a full disk, until the connection is opened anew.
+        // Acts like a full disk, until the connection is opened again.
         let full = run("PRAGMA max_page_count = 100; INSERT INTO rows VALUES (zeroblob(1000000))").await;
         assert!(matches!(full, Err(StoreError::Full(_))), "{full:?}");
         run("INSERT INTO rows VALUES (zeroblob(1000000))").await.unwrap();

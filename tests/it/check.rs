@@ -58,13 +58,13 @@ const BREAKS: [Break; 18] = [
         "UPDATE promotion_codes SET campaign_id = (SELECT id FROM campaigns WHERE name = 'Autumn') \
          WHERE folded = 'untouched-0001'",
         "every code belongs to a campaign of its mode",
-        "organisation 100458, campaign ID: it is not there in mode 1, and has codes: 1",
+        "organisation 100458, campaign ID: it does not exist in mode 1, but has codes: 1",
     ),
     (
         "UPDATE promotion_codes SET mode = 2 WHERE folded = 'untouched-0001'",
         "UPDATE promotion_codes SET mode = 1 WHERE folded = 'untouched-0001'",
         "every code belongs to a campaign of its mode",
-        "organisation 100458, campaign ID: it is not there in mode 2, and has codes: 1",
+        "organisation 100458, campaign ID: it does not exist in mode 2, but has codes: 1",
     ),
     (
         "UPDATE promotions SET folded = 'nowhere' WHERE customer_id = 2",
@@ -108,14 +108,14 @@ const BREAKS: [Break; 18] = [
         "UPDATE promotion_codes SET max_links = 1 WHERE folded = 'double-0001'",
         "UPDATE promotion_codes SET max_links = 2 WHERE folded = 'double-0001'",
         "no code has more holds than its maxLinks",
-        "organisation 100458, promotion ID: it is hold 2 of a code for 1",
+        "organisation 100458, promotion ID: it is hold 2 of a code with maxLinks 1",
     ),
     (
         // One of the two holds is given up, but used up.
         "UPDATE promotion_codes SET max_links = 1 WHERE folded = 'endless-0001'",
         "UPDATE promotion_codes SET max_links = NULL WHERE folded = 'endless-0001'",
         "no code has more holds than its maxLinks",
-        "organisation 100458, promotion ID: it is hold 2 of a code for 1",
+        "organisation 100458, promotion ID: it is hold 2 of a code with maxLinks 1",
     ),
     (
         "UPDATE promotions SET customer_id = 1 WHERE customer_id = 3 AND folded = 'double-0001'",
@@ -202,7 +202,7 @@ on_both_databases! {
         // Of the two codes of one of them, one is given up, but used up.
         let above = "          organisation 100458, promotion ID: it is hold 2 of its customer, who may have 1";
         assert_eq!(lines[..3], [format!("2 noted   {CUSTOMER_LIMIT}"), above.to_owned(), above.to_owned()]);
-        assert!(lines[3].contains("what customers hold they keep"), "{lines:#?}");
+        assert!(lines[3].contains("customers keep what they hold"), "{lines:#?}");
         assert!(lines[4].contains("What to do: ") && lines.len() == 5, "{lines:#?}");
     }
 

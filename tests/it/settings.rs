@@ -98,7 +98,7 @@ fn what_is_wrong_before_the_first_connection_ends_with_exit_code_2() {
         ("PROMOLINK_METRICS_LISTEN", "9464", "'--metrics-listen <ADDRESS>'"),
         ("PROMOLINK_SHUTDOWN_GRACE", "soon", "a time is required"),
         ("READ_DATABASE_URL", "sqlite:replica.db", "--read-database-url takes the URL of a PostgreSQL database"),
-        ("READ_DATABASE_URL", "postgres://h/d?sslmode=prefer", "sslmode is one of"),
+        ("READ_DATABASE_URL", "postgres://h/d?sslmode=prefer", "sslmode must be one of"),
         ("DATABASE_URL", "foo", "neither sqlite:PATH nor postgres://"),
         ("DATABASE_URL", "sqlite:d.db?mode=rwc", "use sqlite:d.db"),
         ("DATABASE_URL", "sqlite:file:f.db", "use sqlite:f.db"),

@@ -1,4 +1,4 @@
-//! How links end their transactions on PostgreSQL, and what those of others do to them.
+//! How links end their transactions on PostgreSQL, and the effect of other transactions on them.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{Caller, Database, ORG, Server, campaign, code_of};
 
-/// A COMMIT waits for the disk where a row was locked, and so would tell codes that exist from those that do not.
+/// After a row was locked, a COMMIT waits for the disk, and its duration would reveal which codes exist.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_that_links_nothing_is_rolled_back() {
     let database = Database::postgres();
@@ -30,7 +30,7 @@ async fn a_transaction_that_links_nothing_is_rolled_back() {
     for (customer, code, outcome) in links {
         assert_eq!(code_of(&server.link(customer, code).await), outcome);
     }
-    // Sessions report what they did when they end.
+    // Sessions report statistics when they end.
     server.stop();
     let asked = Instant::now();
     while session.number(rolled_back).await < before + i64::try_from(links.len()).unwrap() {

@@ -45,7 +45,7 @@ impl Lookups {
     pub async fn find(&self, org: OrgId, id: ApiKeyId) -> Result<Option<Arc<ApiKey>>, StoreError> {
         let (result, receiver) = oneshot::channel();
         self.0.try_send(Lookup { key: (org, id), result }).map_err(|_| StoreError::Overloaded)?;
-        receiver.await.unwrap_or(Err(StoreError::Overloaded))
+        receiver.await.unwrap_or_else(|dropped| Err(StoreError::Failed(Arc::new(dropped))))
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod attempts;
 
+use std::sync::Arc;
+
 use async_graphql::{Context, InputObject, Result, SimpleObject};
 
 use self::attempts::LinkAttempts;
@@ -32,10 +34,14 @@ pub struct LinkPromotionCodeInput {
     mode: PromotionMode,
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("a link has no result")]
+struct NoResult;
+
 /// Links one code.
 pub async fn link_promotion_code(ctx: &Context<'_>, input: LinkPromotionCodeInput) -> Result<Promotion> {
     let mut results = LinkAttempts::new(ctx)?.link(std::slice::from_ref(&input)).await;
-    results.pop().unwrap_or_else(|| Err(broken(&StoreError::Overloaded)))
+    results.pop().unwrap_or_else(|| Err(broken(&StoreError::Failed(Arc::new(NoResult)))))
 }
 
 /// What came of one of several links: a promotion or an error.

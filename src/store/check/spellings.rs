@@ -1,9 +1,9 @@
-//! Whether the folded texts of codes are what this version of the program makes of the codes: callers' spellings are
-//! folded by it, and would not find a code that another version has folded in another way.
+//! Checks that the folded texts of codes are those that this version computes. Callers' spellings are folded by this
+//! version, and would not find a code that another version has folded differently.
 
 use diesel::{dsl::auto_type, prelude::*};
 
-use super::{Checked, EXAMPLES, Example, example};
+use super::{Checked, Example, MAX_EXAMPLES, example};
 use crate::{
     promotions::Code,
     store::{rows::Id, schema::promotion_codes},
@@ -13,7 +13,7 @@ pub const INVARIANT: &str = "every code is found by its own spelling";
 
 const ADVICE: &str = "run `promolink migrate --fold-codes`; a code without any visible character stays as it is";
 
-/// The codes of all organisations, to be read one by one: there may be more than memory holds.
+/// The codes of all organisations. Read them one by one: there may be more than fit in memory.
 #[auto_type]
 pub fn codes() -> _ {
     promotion_codes::table.select((
@@ -24,7 +24,7 @@ pub fn codes() -> _ {
     ))
 }
 
-/// What was found of the codes so far.
+/// The violations so far.
 #[derive(Default)]
 pub struct Spellings {
     broken: u64,
@@ -32,13 +32,13 @@ pub struct Spellings {
 }
 
 impl Spellings {
-    /// Looks at a code.
+    /// Checks a code.
     pub fn check(&mut self, (org, campaign, code, folded): (i64, Id, String, String)) {
         if Code::parse(&code).is_ok_and(|code| code.folded().as_str() == folded) {
             return;
         }
         self.broken += 1;
-        if self.examples.len() < EXAMPLES {
+        if self.examples.len() < MAX_EXAMPLES {
             let about = "it is stored under another text";
             self.examples.push(example(org, "code of campaign", campaign, about, Some(code)));
         }

@@ -1,8 +1,8 @@
 //! The migration that folds stored codes again, by the rules of this version of the program.
 //!
-//! Codes are looked at page by page, and what changes is noted in a temporary table: any number of codes takes little
-//! memory, and nothing else is locked meanwhile. Only if no two codes would become one are codes and promotions changed,
-//! all in the migration's transaction.
+//! It reads codes page by page, and collects changes in a temporary table, so that any number of codes takes little memory
+//! and nothing is locked meanwhile. It changes codes and promotions only if no two codes would become one, all in the
+//! migration's transaction.
 
 mod statements;
 
@@ -23,23 +23,23 @@ pub use self::statements::PgConnection;
 use self::statements::{CHANGES, Collision, FoldingConnection, NOTES, Refolded, Stored};
 use crate::promotions::Code;
 
-/// The migration's name. Where what folding returns changes, add another one of the same kind.
+/// The migration's name. When the result of folding changes, add another migration of this kind.
 const NAME: &str = "2026-11-27-000000_fold_codes";
 
-/// Codes that are looked at together: few enough for one statement that notes all of them.
+/// Codes per page: few enough for one statement to insert all of them. `codes_after.sql` has the same number.
 const PAGE: usize = 10_000;
 
-/// How often the log tells how far it is.
-const TOLD_EVERY: Duration = Duration::from_secs(5);
+/// Time between two log lines about progress.
+const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The most collisions that are listed.
+/// The most collisions that are listed. `collisions.sql` has the same number.
 const MAX_LISTED: usize = 1_000;
 
-/// Codes that would become one, so that nothing was changed.
+/// Pairs of codes would become one, so nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{all} pairs of codes that differ for earlier versions would become one, so nothing was changed: `promolink migrate` \
-     lists them"
+    "{all} pairs of codes that were different for earlier versions would become one, so nothing was changed: `promolink \
+     migrate` lists them"
 )]
 pub struct Collisions {
     listed: Vec<Collision>,
@@ -47,14 +47,14 @@ pub struct Collisions {
 }
 
 impl Collisions {
-    /// A line for each of the first pairs, with the codes in full.
+    /// One line for each of the first pairs, with the codes in full.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         let beyond = (self.all.unsigned_abs() > MAX_LISTED as u64).then(|| format!("of {} pairs", self.all));
         self.listed.iter().map(ToString::to_string).chain(beyond)
     }
 }
 
-/// Folds all codes again, in the transaction that is open. Returns how many have changed.
+/// Folds all codes again, within an open transaction. Returns the number of changed codes.
 pub fn fold_codes<C: FoldingConnection>(connection: &mut C) -> migration::Result<usize> {
     connection.batch_execute(NOTES)?;
     let changed = note_changes(connection)?;
@@ -64,18 +64,18 @@ pub fn fold_codes<C: FoldingConnection>(connection: &mut C) -> migration::Result
         if let Some(all) = listed.first().map(|collision| collision.times) {
             return Err(Collisions { listed, all }.into());
         }
-        connection.batch_execute(C::UNBIND)?;
+        connection.batch_execute(C::DROP_FOREIGN_KEY)?;
         connection.batch_execute(CHANGES)?;
-        connection.batch_execute(C::BIND)?;
+        connection.batch_execute(C::ADD_FOREIGN_KEY)?;
     }
     connection.batch_execute("DROP TABLE refolded;")?;
     Ok(changed)
 }
 
-/// Looks at all codes, and notes those whose folded text changes. Returns how many there are.
+/// Reads all codes, and collects those whose folded text changes. Returns their number.
 fn note_changes(connection: &mut impl FoldingConnection) -> QueryResult<usize> {
-    let (mut seen, mut changed, mut unspoken, mut told) = (0, 0, 0, Instant::now());
-    // Before all others: no organisation has a number below 0.
+    let (mut seen, mut changed, mut invisible, mut logged) = (0, 0, 0, Instant::now());
+    // Before all codes: organisations have no negative numbers.
     let mut last = Stored { org_id: -1, mode: 0, folded: String::new(), code: String::new() };
     loop {
         let page = connection.codes_after(&last)?;
@@ -92,27 +92,27 @@ fn note_changes(connection: &mut impl FoldingConnection) -> QueryResult<usize> {
                     new: code.into_folded().into_text(),
                 }),
                 Ok(_) => {}
-                // Nothing of it can be seen. What it is found by so far is as good as anything else.
-                Err(_) => unspoken += 1,
+                // It has no visible character. Its present folded text is as good as any other.
+                Err(_) => invisible += 1,
             }
             last = stored;
         }
         changed += connection.note(&notes)?;
-        if told.elapsed() >= TOLD_EVERY {
+        if logged.elapsed() >= LOG_INTERVAL {
             tracing::info!(codes = seen, changed, "folding codes");
-            told = Instant::now();
+            logged = Instant::now();
         }
         if is_last {
             break;
         }
     }
-    if unspoken > 0 {
-        tracing::warn!(codes = unspoken, "codes without a visible character can't be found by any spelling");
+    if invisible > 0 {
+        tracing::warn!(codes = invisible, "codes without a visible character can't be found by any spelling");
     }
     Ok(changed)
 }
 
-/// The migration, by a connection of this type.
+/// The migration, on a connection of this type.
 pub struct FoldCodes<C>(pub PhantomData<C>);
 
 impl<DB, C> Migration<DB> for FoldCodes<C>
@@ -123,12 +123,12 @@ where
     fn run(&self, connection: &mut dyn BoxableConnection<DB>) -> migration::Result<()> {
         let connection = connection.downcast_mut::<C>().ok_or("the connection is of another type")?;
         let changed = fold_codes(connection)?;
-        tracing::info!(changed, "codes are folded as this version folds what callers spell");
+        tracing::info!(changed, "codes are folded as this version folds the spellings of callers");
         Ok(())
     }
 
     fn revert(&self, _: &mut dyn BoxableConnection<DB>) -> migration::Result<()> {
-        Err("how codes were folded before is not known any more".into())
+        Err("the earlier folded texts of codes are not stored".into())
     }
 
     fn metadata(&self) -> &dyn MigrationMetadata {

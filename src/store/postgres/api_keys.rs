@@ -19,9 +19,10 @@ use crate::{
     promotions::{OrgId, Timestamp},
     store::{
         error::StoreResult,
-        queries,
+        keyed,
         rows::{ApiKeyRow, Id, OrganisationRow, into_domain},
         schema::{PublicId, api_keys, organisations},
+        sql::SqlFile,
     },
 };
 
@@ -52,7 +53,7 @@ impl ApiKeyRepository for PostgresStore {
     }
 
     async fn keys(&self, org: OrgId) -> StoreResult<Vec<ApiKey>> {
-        let query = queries::api_keys_of(org.get());
+        let query = keyed::api_keys_of(org.get());
         let query = query.select(ApiKeyRow::as_select());
         self.run(async |connection| into_domain(query.load(connection).await?)).await
     }
@@ -62,12 +63,12 @@ impl ApiKeyRepository for PostgresStore {
         self.run(async |connection| {
             connection
                 .transaction(async |connection| {
-                    diesel::update(queries::api_key(org, id).filter(api_keys::revoked_on.is_null()))
+                    diesel::update(keyed::api_key(org, id).filter(api_keys::revoked_on.is_null()))
                         .set(api_keys::revoked_on.eq(now.millis()))
                         .execute(connection)
                         .await?;
                     let row =
-                        queries::api_key(org, id).select(ApiKeyRow::as_select()).first(connection).await.optional()?;
+                        keyed::api_key(org, id).select(ApiKeyRow::as_select()).first(connection).await.optional()?;
                     row.map(TryInto::try_into).transpose()
                 })
                 .await
@@ -76,7 +77,7 @@ impl ApiKeyRepository for PostgresStore {
     }
 
     async fn key_used(&self, org: OrgId, id: ApiKeyId, now: Timestamp) -> StoreResult<()> {
-        let query = queries::api_key(org.get(), Id(id.get()));
+        let query = keyed::api_key(org.get(), Id(id.get()));
         self.run(async |connection| {
             diesel::update(query).set(api_keys::last_used_on.eq(now.millis())).execute(connection).await?;
             Ok(())
@@ -85,8 +86,7 @@ impl ApiKeyRepository for PostgresStore {
     }
 }
 
-/// Reads keys of any organisations. A lateral query with a limit looks for each by its whole key, where a planner without
-/// statistics might read all keys of an organisation.
+/// Reads keys of any organisations.
 #[derive(QueryId)]
 struct ReadKeys {
     columns: AsSelect<ApiKeyRow, Pg>,
@@ -95,18 +95,12 @@ struct ReadKeys {
 }
 
 impl QueryFragment<Pg> for ReadKeys {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT ");
-        self.columns.walk_ast(out.reborrow())?;
-        out.push_sql(" FROM unnest(");
-        out.push_bind_param::<Array<BigInt>, _>(&self.orgs)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<PublicId>, _>(&self.ids)?;
-        out.push_sql(
-            ") AS wanted (org_id, id) CROSS JOIN LATERAL (SELECT * FROM api_keys k WHERE k.org_id = wanted.org_id \
-             AND k.id = wanted.id LIMIT 1) AS api_keys",
-        );
-        Ok(())
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut sql = SqlFile::new(include_str!("../sql/read_api_keys.sql"), out);
+        sql.insert("columns", &self.columns)?;
+        sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
+        sql.bind::<Array<PublicId>, _>("ids", &self.ids)?;
+        sql.finish()
     }
 }
 

@@ -1,4 +1,4 @@
-//! How connections to PostgreSQL are set, whatever the server's or the database's defaults are.
+//! Connections to PostgreSQL and their settings, which override the defaults of server and database.
 
 use std::ops::{Deref, DerefMut};
 
@@ -8,15 +8,15 @@ use tokio::task::JoinSet;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{dial::dial, sqlstate::Reported, url};
-use crate::store::error::{OpenError, in_full};
+use super::{hosts::connect_to_first, sqlstate::Reported, url};
+use crate::store::error::OpenError;
 
-/// What the promises rest on, and bounds on what one session can do to another.
+/// Settings of all connections on which the guarantees rest, and which limit how long sessions block each other.
 ///
-/// - Each statement sees what was committed before it: what is read after a lock is what the lock protects.
-/// - What was acknowledged is on disk. All settings but `off` see to that, and are left alone.
-/// - Nobody waits for a row many times longer than a batch of links takes, and no transaction of ours can be left open
-///   by a server that is gone.
+/// - Each statement sees what was committed before it began: what is read after a lock is what the lock protects.
+/// - Acknowledged changes are on disk. All values of `synchronous_commit` except `off` ensure that, and are left alone.
+/// - No session waits for a row many times longer than a batch of links takes, and no transaction of ours stays open when
+///   its server has died.
 const SETTINGS: &str = "
     SET default_transaction_isolation = 'read committed';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
@@ -25,11 +25,11 @@ const SETTINGS: &str = "
     SET idle_in_transaction_session_timeout = '30s';
 ";
 
-/// How requests are planned: once per statement and connection, and by index, one key after the other. The planner goes
-/// by statistics that may be minutes old: those of an empty table make it choose to read all of one that a campaign has
-/// filled since. Where nothing else is possible they read one all the same, at a cost so large by its estimate that
-/// PostgreSQL would compile the statement, at each execution, which takes longer than what it saves.
-const PLANS: &str = "
+/// How statements of requests are planned: once per connection, and by index, key by key. The planner's statistics may be
+/// minutes old: for a table that was empty then, it would choose to read the whole table, which a campaign may have filled
+/// since. A scan that can't be avoided gets so high a cost estimate that PostgreSQL would compile the statement at each
+/// execution, which takes longer than it saves: so `jit` is off.
+const PLANNER_SETTINGS: &str = "
     SET plan_cache_mode = force_generic_plan;
     SET enable_seqscan = off;
     SET enable_hashjoin = off;
@@ -37,24 +37,24 @@ const PLANS: &str = "
     SET jit = off;
 ";
 
-/// A slow read from a replica ends before its caller stops waiting for it. It would otherwise go on in a connection that
-/// the next caller gets.
-const ENDS_SLOW_READS: &str = "SET statement_timeout = '4s'";
+/// Ends a slow read from a replica before its caller stops waiting (after 5 s). It would otherwise go on in a connection
+/// that the next caller gets.
+const REPLICA_SETTINGS: &str = "SET statement_timeout = '4s'";
 
-/// How the whole database is looked over: for as long as it takes, and each table as a whole. By statistics that are out
-/// of date, the planner would look into one of millions of rows again and again.
-const LOOKING_OVER: &str = "
+/// How the whole database is checked: without a time limit, and reading each table once. With outdated statistics, the
+/// planner would search a table of millions of rows once per row of another.
+const CHECK_SETTINGS: &str = "
     SET statement_timeout = 0;
     SET enable_nestloop = off;
     SET enable_mergejoin = off;
 ";
 
-/// A connection to PostgreSQL. It closes when it is dropped, whatever is under way on it.
+/// A connection to PostgreSQL. Dropping it closes it immediately, even during a statement.
 pub struct Connection {
     diesel: AsyncPgConnection,
     /// The task that sends and receives. It ends when the connection closes.
     driver: JoinSet<()>,
-    /// What kind of error PostgreSQL reported first since the connection was taken from its pool.
+    /// The first error that PostgreSQL reported since the connection was taken from its pool.
     pub reported: Reported,
 }
 
@@ -63,7 +63,7 @@ impl Connection {
         Self { diesel, driver, reported }
     }
 
-    /// Whether the next one can't use it: it is closed, or a transaction was left open on it.
+    /// Whether the connection can't be used again: it is closed, or has an open transaction.
     pub fn is_broken(&mut self) -> bool {
         self.driver.try_join_next().is_some()
             || <AsyncPgConnection as AsyncConnection>::TransactionManager::is_broken_transaction_manager(
@@ -71,7 +71,7 @@ impl Connection {
             )
     }
 
-    /// Gives the connection away. From then on it closes when what is under way is done.
+    /// Unwraps the connection. When it is dropped, it then completes its statements before it closes.
     pub fn into_diesel(mut self) -> AsyncPgConnection {
         self.driver.detach_all();
         self.diesel
@@ -92,52 +92,53 @@ impl DerefMut for Connection {
     }
 }
 
-/// Whether a connection must lead to a database that takes changes.
+/// Whether the database at the other end of a connection must take changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writes {
     /// It must.
     Required,
-    /// It need not: a standby will do.
+    /// It need not: it may be a standby.
     Optional,
 }
 
-/// Connects, to serve requests.
+/// Connects to serve requests.
 pub async fn connect_for_requests(url: &str, writes: Writes) -> Result<Connection, OpenError> {
     let mut connection = connect(url, writes).await?;
-    connection.batch_execute(PLANS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    connection.batch_execute(PLANNER_SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     if writes == Writes::Optional {
-        connection.batch_execute(ENDS_SLOW_READS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+        connection.batch_execute(REPLICA_SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     }
     Ok(connection)
 }
 
-/// Connects.
+/// Connects with the settings of all connections.
 pub async fn connect(url: &str, writes: Writes) -> Result<Connection, OpenError> {
     let mut connection = establish(url, writes).await?;
     connection.batch_execute(SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
-/// Connects, to look the whole database over.
-pub async fn look_over(url: &str) -> Result<Connection, OpenError> {
+/// Connects to check the whole database.
+pub async fn connect_for_check(url: &str) -> Result<Connection, OpenError> {
     let mut connection = establish(url, Writes::Optional).await?;
-    connection.batch_execute(LOOKING_OVER).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    connection.batch_execute(CHECK_SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
-/// Opens a connection, and sets nothing. Its errors say what was at the bottom of them, which Diesel's don't.
+/// Opens a connection without any settings.
 pub async fn establish(url: &str, writes: Writes) -> Result<Connection, OpenError> {
-    let (mut config, encrypted) = url::parse(url).map_err(ConnectionError::InvalidConnectionUrl)?;
+    let (mut config, roots) = url::parse(url)?;
     if writes == Writes::Required {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
-    if let Some(authorities) = encrypted {
-        // From a thread that may wait for files.
-        let tls = tokio::task::spawn_blocking(move || authorities.config().map_err(|error| in_full(&*error)));
-        let tls = tls.await.unwrap_or_else(|broken| Err(broken.to_string())).map_err(ConnectionError::BadConnection)?;
-        config.ssl_mode(SslMode::Require);
-        dial(&config, Some(&MakeRustlsConnect::new(tls))).await
-    } else {
-        dial(&config, None).await
-    }
+    let tls = match roots {
+        None => None,
+        Some(roots) => {
+            // Reads files, which can block.
+            let tls = tokio::task::spawn_blocking(move || roots.client_config()).await?;
+            config.ssl_mode(SslMode::Require);
+            Some(MakeRustlsConnect::new(tls.map_err(|error| OpenError::Unreachable(error.into()))?))
+        }
+    };
+    connect_to_first(&config, tls.as_ref()).await
 }

@@ -1,4 +1,4 @@
-//! Adding codes to PostgreSQL, and imports over a connection of their own.
+//! Adding codes to PostgreSQL, and imports, each on a connection of its own.
 
 use std::collections::HashSet;
 
@@ -7,8 +7,9 @@ use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, Simpl
 
 use super::{
     connection::{Connection, Writes, connect},
+    keyed::codes_by_text,
     link::link_in_transaction,
-    look_ups, statements,
+    statements,
 };
 use crate::{
     promotions::{CodeImport, CustomerId, FoldedCode, NewCodes, RowOutcome},
@@ -18,16 +19,16 @@ use crate::{
     },
 };
 
-/// Adds codes. Answers with what was added.
+/// Adds codes. Returns the new ones.
 pub async fn add_codes(connection: &mut AsyncPgConnection, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
     let added: Vec<String> = statements::InsertCodes::new(codes).load(connection).await?;
     Ok(added.into_iter().map(FoldedCode::from_stored).collect())
 }
 
-/// Nobody waits for an answer, and the file may come slowly.
-const PATIENCE: &str = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '5min'";
+/// No request waits for an import, and its file may arrive slowly.
+const IMPORT_SETTINGS: &str = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '5min'";
 
-/// An import, whose connection closes with it, and with the connection what was not committed.
+/// An import. Dropping it closes its connection, which rolls back what was not committed.
 pub struct Import {
     connection: Connection,
     in_transaction: bool,
@@ -36,7 +37,7 @@ pub struct Import {
 impl Import {
     pub async fn begin(url: &str) -> Result<Self, OpenError> {
         let mut connection = connect(url, Writes::Required).await?;
-        connection.batch_execute(PATIENCE).await?;
+        connection.batch_execute(IMPORT_SETTINGS).await?;
         Ok(Self { connection, in_transaction: false })
     }
 }
@@ -46,13 +47,13 @@ impl CodeImport for Import {
     async fn add(&mut self, codes: &NewCodes, customers: &[Option<CustomerId>]) -> StoreResult<Vec<RowOutcome>> {
         let begins = !std::mem::replace(&mut self.in_transaction, true);
         let added = add_rows(&mut self.connection, begins, codes, customers).await;
-        added.map_err(|error| self.connection.reported.sort(error))
+        added.map_err(|error| self.connection.reported.classify(error))
     }
 
     async fn commit(&mut self) -> StoreResult<()> {
         if std::mem::take(&mut self.in_transaction) {
             let committed = AnsiTransactionManager::commit_transaction(&mut *self.connection).await;
-            committed.map_err(|error| self.connection.reported.sort(error.into()))?;
+            committed.map_err(|error| self.connection.reported.classify(error.into()))?;
         }
         Ok(())
     }
@@ -72,7 +73,7 @@ async fn add_rows(
     let present = if present.is_empty() {
         Vec::new()
     } else {
-        into_domain::<CodeRow, _>(look_ups::codes_by_text(codes.org, codes.mode, &present).load(connection).await?)?
+        into_domain::<CodeRow, _>(codes_by_text(codes.org, codes.mode, &present).load(connection).await?)?
     };
     let elsewhere = codes.elsewhere(present);
     let requests = codes.link_requests(customers, &elsewhere);

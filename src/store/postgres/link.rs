@@ -1,10 +1,10 @@
-//! Linking in PostgreSQL: locks first, then reads, each statement over all that the batch asks for.
+//! Linking in PostgreSQL: locks first, then reads, each in one statement for the whole batch.
 //!
-//! A transaction that has nothing to write ends by ROLLBACK. To lock a row takes a transaction id, and the COMMIT of a
-//! transaction that has one waits for the disk: it would tell a code that exists from one that does not.
+//! A transaction without writes ends with ROLLBACK. Locking a row takes a transaction id, and the COMMIT of a transaction
+//! that has one waits for the disk: its duration would reveal which codes exist.
 //!
-//! What need not wait for an answer is sent together: a batch costs two round trips, or three, where campaigns limit
-//! what customers may hold.
+//! Statements that don't depend on each other's results are pipelined. A batch costs two round trips, or three if
+//! campaigns limit what customers hold.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map::Entry},
@@ -26,10 +26,10 @@ use crate::{
     },
 };
 
-/// Links a batch, in a transaction of its own. After an error that transaction may still be open.
+/// Links a batch in a transaction of its own. After an error the transaction may still be open.
 ///
-/// All statements go through the connection's cache of prepared ones, which lets them pass in the order in which they
-/// are joined, prepared or not: so the transaction surely begins and ends where it should.
+/// All statements use the connection's cache of prepared statements, which sends them in the order in which they are
+/// joined, whether they are prepared or not. So the transaction begins and ends where it must.
 pub async fn link(
     connection: &AsyncPgConnection,
     requests: &[LinkRequest],
@@ -46,14 +46,14 @@ pub async fn link(
     } else {
         let commit = statements::Commit.execute(&mut &*connection);
         let (written, committed) = join(write(connection, &new), commit).await;
-        // A commit after a failure is none, and says so to nobody: the failure comes first.
+        // A COMMIT after a failed statement rolls back and reports success: the failure must come first.
         written?;
         committed?;
     }
     Ok(decisions.outcomes)
 }
 
-/// Links a batch, in the transaction that is open. Waits for locks.
+/// Links a batch within an open transaction. Waits for locks.
 pub async fn link_in_transaction(
     connection: &AsyncPgConnection,
     requests: &[LinkRequest],
@@ -77,8 +77,8 @@ async fn write(connection: &AsyncPgConnection, new: &[&Promotion]) -> QueryResul
     inserted.and(counted).map(drop)
 }
 
-/// Locks the codes of a batch and reads what the rules look at. Each statement sees what was committed before it, so
-/// the holds are read in statements of their own, after the locks: nobody can add one any more.
+/// Locks the codes of a batch and reads what the rules look at. Each statement sees what was committed before it began, so
+/// the holds are read by a statement of their own after the locks are taken: no other transaction can add one then.
 async fn read_working_set(
     connection: &AsyncPgConnection,
     requests: &[LinkRequest],
@@ -99,7 +99,7 @@ async fn read_working_set(
         let code: PromotionCode = code.try_into()?;
         let campaign = match campaigns.entry((code.org, code.campaign_id)) {
             Entry::Occupied(known) => Arc::clone(known.get()),
-            Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(campaign.try_into()?))),
+            Entry::Vacant(entry) => Arc::clone(entry.insert(Arc::new(campaign.try_into()?))),
         };
         set.codes.insert(code.key(), CodeState { code, campaign, holds: HashMap::new() });
     }
@@ -114,7 +114,7 @@ async fn read_working_set(
     Ok(set)
 }
 
-/// A code asked for that exists, and what could be locked of it and its campaign.
+/// The key of an existing code, and the code and its campaign if they could be locked.
 type LockedRow = (i64, i16, String, Option<CodeRow>, Option<CampaignRow>);
 
 async fn lock_codes(
@@ -129,8 +129,8 @@ async fn lock_codes(
     }
 }
 
-/// After the codes, locks the customers whose holds are limited, and counts these: all processes lock in this order, so
-/// none waits in a ring.
+/// Locks the customers whose holds are limited, and counts these. All processes lock them after the codes, so that there
+/// are no deadlocks.
 async fn count_held(connection: &AsyncPgConnection, requests: &[LinkRequest], set: &mut WorkingSet) -> StoreResult<()> {
     let limited: BTreeSet<HeldKey> = requests
         .iter()

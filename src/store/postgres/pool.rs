@@ -22,53 +22,53 @@ use crate::{
     telemetry::LogThrottle,
 };
 
-/// Batches of links that are worked on concurrently: one is decided while the other commits.
+/// Concurrent batches of links: one is decided while the other commits.
 pub const LINK_WORKERS: usize = 2;
 
-/// Links that may wait for locks of other transactions meanwhile.
+/// Batches of links that may wait for other transactions' locks at the same time.
 pub const LOCK_WAITERS: usize = 4;
 
-/// Connections for links, one for each of these: links never wait for reads.
-const FOR_LINKS: usize = LINK_WORKERS + LOCK_WAITERS;
+/// Connections for links, one for each of these, so that links never wait for reads.
+const LINK_CONNECTIONS: usize = LINK_WORKERS + LOCK_WAITERS;
 
-/// Connections for everything else: all together 12 for each process and database. PostgreSQL permits 100 by default,
-/// for all processes.
-const FOR_THE_REST: usize = 6;
+/// Connections for everything else. With those for links, a process opens 12 per database; PostgreSQL permits 100 by
+/// default, for all processes.
+const OTHER_CONNECTIONS: usize = 6;
 
 /// How long a request waits for a connection.
-const WAIT: Duration = Duration::from_secs(2);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a connection keeps its plans. PostgreSQL makes them by how large the tables are, and makes new ones only
-/// after autovacuum has been there. Where a campaign goes out to a new database, a table of some rows, in which any index
-/// will do, is one of a million by then.
-const PLANS_LAST: Duration = Duration::from_secs(5);
+/// How long a connection keeps its query plans. PostgreSQL chooses them by the size of the tables, and replaces them only
+/// after autovacuum has run. By then, when a campaign goes out from a new database, a table of a few rows, for which any
+/// index will do, has a million.
+const PLAN_LIFETIME: Duration = Duration::from_secs(5);
 
-/// A connection that goes back to its pool when it is dropped.
+/// A connection that returns to its pool when it is dropped.
 pub type Pooled = Object<Connector>;
 
 /// Connections to one database.
 pub struct Connections {
     links: Pool<Connector>,
-    rest: Pool<Connector>,
+    others: Pool<Connector>,
 }
 
 impl Connections {
-    /// Connections to the database with this URL, made when they are needed.
-    pub fn to(url: &Secret, writes: Writes) -> Result<Self, BuildError> {
+    /// Connections to the database at a URL, opened on demand.
+    pub fn new(url: &Secret, writes: Writes) -> Result<Self, BuildError> {
         let pool = |size| Pool::builder(Connector { url: url.clone(), writes }).max_size(size).build();
-        let connections = Self { links: pool(FOR_LINKS)?, rest: pool(FOR_THE_REST)? };
-        pool_metrics::watch([&connections.links, &connections.rest], &DatabaseUrl::Postgres(url.clone()).to_string());
+        let connections = Self { links: pool(LINK_CONNECTIONS)?, others: pool(OTHER_CONNECTIONS)? };
+        pool_metrics::watch([&connections.links, &connections.others], &DatabaseUrl::Postgres(url.clone()).to_string());
         Ok(connections)
     }
 
-    /// One of those for links, for as long as it is held.
+    /// A connection for a batch of links.
     pub async fn for_links(&self) -> StoreResult<Pooled> {
         get(&self.links).await
     }
 
-    /// One of the others, for as long as it is held.
+    /// A connection for anything else.
     pub async fn get(&self) -> StoreResult<Pooled> {
-        get(&self.rest).await
+        get(&self.others).await
     }
 }
 
@@ -86,13 +86,13 @@ impl Manager for Connector {
         connect_for_requests(self.url.expose(), self.writes).await
     }
 
-    /// Asks only whether the connection is closed, which costs no round trip, but for when its plans are too old.
+    /// Checks that the connection is open, without a round trip, and discards its plans when they are too old.
     async fn recycle(&self, connection: &mut Connection, uses: &Metrics) -> RecycleResult<OpenError> {
         if connection.is_broken() {
             return Err(RecycleError::message("the connection is closed"));
         }
         let last_use = uses.recycled.map_or(Duration::ZERO, |last| last - uses.created);
-        if spans(uses.age()) > spans(last_use) {
+        if plan_lifetimes(uses.age()) > plan_lifetimes(last_use) {
             connection.batch_execute("DISCARD PLANS").await.map_err(OpenError::from)?;
         }
         Ok(())
@@ -100,9 +100,9 @@ impl Manager for Connector {
 }
 
 async fn get(pool: &Pool<Connector>) -> StoreResult<Pooled> {
-    match tokio::time::timeout(WAIT, pool.get()).await {
+    match tokio::time::timeout(CONNECTION_TIMEOUT, pool.get()).await {
         Ok(Ok(connection)) => {
-            connection.reported.forget();
+            connection.reported.reset();
             Ok(connection)
         }
         Ok(Err(PoolError::Backend(error))) => Err(error.into()),
@@ -110,14 +110,18 @@ async fn get(pool: &Pool<Connector>) -> StoreResult<Pooled> {
         Err(_) => {
             static LINES: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
             if let Some(left_out) = LINES.next() {
-                tracing::warn!(left_out, "no database connection became free in {} seconds", WAIT.as_secs());
+                tracing::warn!(
+                    left_out,
+                    "no database connection became free within {} seconds",
+                    CONNECTION_TIMEOUT.as_secs()
+                );
             }
             Err(StoreError::Overloaded)
         }
     }
 }
 
-/// How many times over the plans of a connection of this age have been too old.
-const fn spans(age: Duration) -> u128 {
-    age.as_millis() / PLANS_LAST.as_millis()
+/// The number of plan lifetimes within a connection's age.
+const fn plan_lifetimes(age: Duration) -> u128 {
+    age.as_millis() / PLAN_LIFETIME.as_millis()
 }

@@ -1,4 +1,4 @@
-//! What operators see of the connections to a database.
+//! Metrics of the connections to a database.
 
 use std::time::Duration;
 
@@ -8,25 +8,25 @@ use tokio::time::interval;
 
 use super::pool::Connector;
 
-/// How often it is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Time between two samples.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where a database's metrics are kept.
-struct PoolFigures {
+/// The gauges of a database.
+struct PoolMetrics {
     used: Gauge,
     idle: Gauge,
     awaited: Gauge,
 }
 
-/// Publishes the connections of these pools to a database, together, for as long as the pools exist.
+/// Publishes the total number of connections of these pools, until the pools are dropped.
 pub fn watch<const N: usize>(pools: [&Pool<Connector>; N], database: &str) {
     let state = |state| gauge!("promolink_database_connections", "database" => database.to_owned(), "state" => state);
-    let figures = PoolFigures { used: state("used"), idle: state("idle"), awaited: state("awaited") };
+    let metrics = PoolMetrics { used: state("used"), idle: state("idle"), awaited: state("awaited") };
     let pools = pools.map(Pool::weak);
     tokio::spawn(async move {
-        let mut looks = interval(LOOK_EVERY);
+        let mut samples = interval(SAMPLE_INTERVAL);
         loop {
-            looks.tick().await;
+            samples.tick().await;
             let mut open = Vec::with_capacity(N);
             for pool in &pools {
                 open.extend(pool.upgrade());
@@ -34,13 +34,13 @@ pub fn watch<const N: usize>(pools: [&Pool<Connector>; N], database: &str) {
             if open.is_empty() {
                 break;
             }
-            figures.tell(&open);
+            metrics.record(&open);
         }
     });
 }
 
-impl PoolFigures {
-    fn tell(&self, pools: &[Pool<Connector>]) {
+impl PoolMetrics {
+    fn record(&self, pools: &[Pool<Connector>]) {
         let (mut used, mut idle, mut awaited) = (0, 0, 0);
         for pool in pools {
             let status = pool.status();

@@ -1,9 +1,9 @@
-//! What is read from PostgreSQL, each by one statement.
+//! Reads from PostgreSQL: one statement each.
 
 use async_trait::async_trait;
 use diesel_async::RunQueryDsl;
 
-use super::{PostgresStore, look_ups};
+use super::{PostgresStore, keyed, paged};
 use crate::{
     promotions::{
         Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
@@ -11,7 +11,8 @@ use crate::{
     },
     store::{
         error::StoreResult,
-        lists, queries,
+        keyed::count_codes,
+        ordering,
         rows::{CampaignRow, CodeRow, PromotionRow, RedemptionRow, into_domain},
     },
 };
@@ -19,22 +20,22 @@ use crate::{
 #[async_trait]
 impl PromotionReads for PostgresStore {
     async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::promotions_by_id(org, ids);
+        let query = keyed::promotions_by_id(org, ids);
         self.run(async |connection| into_domain::<PromotionRow, _>(query.load(connection).await?)).await
     }
 
     async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
-        let query = look_ups::codes_by_text(org, mode, folded);
+        let query = keyed::codes_by_text(org, mode, folded);
         self.run(async |connection| into_domain::<CodeRow, _>(query.load(connection).await?)).await
     }
 
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
-        let query = look_ups::campaigns_by_id(org, ids);
+        let query = keyed::campaigns_by_id(org, ids);
         self.run(async |connection| into_domain::<CampaignRow, _>(query.load(connection).await?)).await
     }
 
     async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {
-        let query = queries::count_codes(org, mode, beginning, at_most);
+        let query = count_codes(org, mode, beginning, at_most);
         self.run(async |connection| Ok(u64::try_from(query.get_result::<i64>(connection).await?)?)).await
     }
 
@@ -44,9 +45,9 @@ impl PromotionReads for PostgresStore {
         afters: &[Option<CampaignId>],
         limit: u32,
     ) -> StoreResult<Vec<Campaign>> {
-        let query = look_ups::campaign_pages(org, afters, limit);
+        let query = paged::campaign_pages(org, afters, limit);
         self.run(async |connection| {
-            lists::sorted::<CampaignRow, _, _>(query.load(connection).await?, lists::newest_first)
+            ordering::sorted::<CampaignRow, _, _>(query.load(connection).await?, ordering::newest_campaign)
         })
         .await
     }
@@ -57,8 +58,9 @@ impl PromotionReads for PostgresStore {
         starts: &[Start<CampaignId, FoldedCode>],
         limit: u32,
     ) -> StoreResult<Vec<PromotionCode>> {
-        let query = look_ups::codes_of_campaigns(org, starts, limit);
-        self.run(async |connection| lists::sorted::<CodeRow, _, _>(query.load(connection).await?, lists::by_text)).await
+        let query = paged::codes_of_campaigns(org, starts, limit);
+        self.run(async |connection| ordering::sorted::<CodeRow, _, _>(query.load(connection).await?, ordering::by_text))
+            .await
     }
 
     async fn holds_of_codes(
@@ -68,9 +70,9 @@ impl PromotionReads for PostgresStore {
         starts: &[Start<FoldedCode, CustomerId>],
         limit: u32,
     ) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::holds_of_codes(org, mode, starts, limit);
+        let query = paged::holds_of_codes(org, mode, starts, limit);
         self.run(async |connection| {
-            lists::sorted::<PromotionRow, _, _>(query.load(connection).await?, lists::by_customer)
+            ordering::sorted::<PromotionRow, _, _>(query.load(connection).await?, ordering::by_customer)
         })
         .await
     }
@@ -82,9 +84,9 @@ impl PromotionReads for PostgresStore {
         filter: WalletFilter,
         limit: u32,
     ) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::wallets(org, starts, filter, limit);
+        let query = paged::wallets(org, starts, filter, limit);
         self.run(async |connection| {
-            lists::sorted::<PromotionRow, _, _>(query.load(connection).await?, lists::latest_first)
+            ordering::sorted::<PromotionRow, _, _>(query.load(connection).await?, ordering::newest_promotion)
         })
         .await
     }
@@ -95,9 +97,9 @@ impl PromotionReads for PostgresStore {
         starts: &[Start<PromotionId, RedemptionId>],
         limit: u32,
     ) -> StoreResult<Vec<Redemption>> {
-        let query = look_ups::redemptions_of_promotions(org, starts, limit);
+        let query = paged::redemptions_of_promotions(org, starts, limit);
         self.run(async |connection| {
-            lists::sorted::<RedemptionRow, _, _>(query.load(connection).await?, lists::oldest_first)
+            ordering::sorted::<RedemptionRow, _, _>(query.load(connection).await?, ordering::oldest_redemption)
         })
         .await
     }

@@ -1,7 +1,7 @@
-//! What kind of error PostgreSQL reported, by its SQLSTATE.
+//! Classifies PostgreSQL's errors by their SQLSTATE.
 //!
-//! Messages are in the language of the server, which only its administrator can set, and Diesel passes few codes on. So
-//! each connection is watched as its messages arrive, before the driver reads them.
+//! Messages are in the server's language, which only its administrator can change, and Diesel passes on few of the codes.
+//! So the bytes of each connection are inspected on their way to the driver.
 
 use std::{
     io,
@@ -22,20 +22,20 @@ use crate::{
     store::error::Kind,
 };
 
-/// The first error that PostgreSQL reported on a connection since it was asked to forget. Those after it follow from it:
-/// a transaction that has failed takes no more statements.
+/// The SQLSTATE of the first error on a connection since the last reset. Later ones are consequences: a failed transaction
+/// rejects all further statements.
 #[derive(Debug, Clone, Default)]
 pub struct Reported(Arc<Mutex<Option<SqlState>>>);
 
 #[derive(Debug, thiserror::Error)]
 #[error("{cause} (SQLSTATE {})", state.code())]
-struct Stated {
+struct WithState {
     state: SqlState,
     cause: Cause,
 }
 
 impl Reported {
-    pub fn forget(&self) {
+    pub fn reset(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -47,10 +47,10 @@ impl Reported {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(state);
     }
 
-    /// Sorts an error of the connection by what PostgreSQL reported.
-    pub fn sort(&self, error: StoreError) -> StoreError {
+    /// Classifies an error of the connection by the SQLSTATE.
+    pub fn classify(&self, error: StoreError) -> StoreError {
         match (error, self.state()) {
-            (StoreError::Failed(cause), Some(state)) => kind(&state).of(Arc::new(Stated { state, cause })),
+            (StoreError::Failed(cause), Some(state)) => kind(&state).with_cause(Arc::new(WithState { state, cause })),
             (error, _) => error,
         }
     }
@@ -66,27 +66,27 @@ fn kind(state: &SqlState) -> Kind {
         SqlState::DISK_FULL => Kind::Full,
         SqlState::READ_ONLY_SQL_TRANSACTION | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Kind::Unavailable,
         _ => match &state.code()[..2] {
-            // The connection failed, resources are used up, or an operator stepped in: the server shuts down, or starts.
+            // Connection failure, insufficient resources, operator intervention (the server shuts down or starts).
             "08" | "53" | "57" => Kind::Unavailable,
             _ => Kind::Failed,
         },
     }
 }
 
-/// A stream of PostgreSQL's messages in plain text, whose errors are noted.
-pub struct Watched<S> {
+/// A stream of PostgreSQL's messages, decrypted, whose errors are recorded.
+pub struct Inspected<S> {
     stream: S,
     messages: Messages,
     reported: Reported,
 }
 
-impl<S> Watched<S> {
+impl<S> Inspected<S> {
     pub fn new(stream: S, reported: Reported) -> Self {
         Self { stream, messages: Messages::default(), reported }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Inspected<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buf.filled().len();
@@ -96,7 +96,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Inspected<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -110,41 +110,41 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 }
 
-impl<S: TlsStream + Unpin> TlsStream for Watched<S> {
+impl<S: TlsStream + Unpin> TlsStream for Inspected<S> {
     fn channel_binding(&self) -> ChannelBinding {
         self.stream.channel_binding()
     }
 }
 
-/// Makes streams that are encrypted, and watched inside.
-pub struct WatchedTls<T> {
+/// Makes encrypted streams that are inspected after decryption.
+pub struct InspectedTls<T> {
     pub tls: T,
     pub reported: Reported,
 }
 
-impl<S, T: TlsConnect<S>> TlsConnect<S> for WatchedTls<T>
+impl<S, T: TlsConnect<S>> TlsConnect<S> for InspectedTls<T>
 where
     T::Future: Send + 'static,
 {
-    type Stream = Watched<T::Stream>;
+    type Stream = Inspected<T::Stream>;
     type Error = T::Error;
     type Future = BoxFuture<'static, Result<Self::Stream, Self::Error>>;
 
     fn connect(self, stream: S) -> Self::Future {
         let reported = self.reported;
-        self.tls.connect(stream).map_ok(|stream| Watched::new(stream, reported)).boxed()
+        self.tls.connect(stream).map_ok(|stream| Inspected::new(stream, reported)).boxed()
     }
 }
 
-/// What a message begins with: a byte for its type, then its length, which counts itself.
+/// Length of a message's header: one byte for the type, then four for the length of the rest, including these four.
 const HEADER: usize = 5;
 
-/// Finds the errors in a stream of messages, whatever pieces it arrives in.
+/// Finds the errors in a stream of messages, however it is split into reads.
 #[derive(Debug, Default)]
 struct Messages {
-    /// The header of the message so far, and the body if it is an error.
+    /// The current message as far as it was read: its header, and the body of an error.
     message: Vec<u8>,
-    /// How much of a body is still to be skipped.
+    /// Bytes of the current body that are still to be skipped.
     skip: usize,
 }
 
@@ -177,7 +177,7 @@ impl Messages {
     }
 }
 
-/// The code in the body of an error: fields that each begin with their type and end with a zero byte.
+/// The SQLSTATE in the body of an error, whose fields begin with a type byte and end with a zero byte.
 fn code(body: &[u8]) -> SqlState {
     let code = body.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(b"C")).unwrap_or_default();
     SqlState::from_code(&String::from_utf8_lossy(code))
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_found_in_whatever_pieces_they_arrive() {
+    fn errors_are_found_however_the_stream_is_split() {
         let stream = [
             message(b'D', b"\0\x01E\0\0\0\x05CE"),
             message(b'Z', b"I"),

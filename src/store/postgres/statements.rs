@@ -1,16 +1,16 @@
-//! The statements of linking that Diesel's query builder can't say: sets of keys go in as arrays (`unnest`), so that a
-//! batch of any size is one statement, prepared once per connection.
+//! The statements of linking that Diesel's query builder can't express. Sets of keys are bound as arrays (`unnest`), so
+//! that a batch of any size is one statement, which is prepared once per connection. Their text is in `store/sql`.
 //!
-//! Each is a type of its own, since that is what prepared statements are cached by.
+//! Each statement is a type of its own, by which prepared statements are cached.
 
 mod reads;
 mod transaction;
 mod writes;
 
 use diesel::{
-    pg::Pg,
+    pg::{Pg, PgQueryBuilder},
     prelude::*,
-    query_builder::AstPass,
+    query_builder::{AstPass, QueryBuilder, QueryFragment},
     sql_types::{Array, BigInt, SmallInt, Text},
 };
 
@@ -24,7 +24,7 @@ use crate::{
     store::rows::mode_to_db,
 };
 
-/// Derives `QueryId`, which prepared statements are cached by, for types that borrow: the derive can't.
+/// Implements `QueryId`, by which prepared statements are cached, for types that borrow: the derive can't.
 macro_rules! query_id {
     ($($statement:ident),*) => {$(
         impl QueryId for $statement<'_> {
@@ -36,7 +36,14 @@ macro_rules! query_id {
 
 use query_id;
 
-/// The keys of codes, as three arrays.
+/// The SQL of columns. Diesel would quote each of them again, in a string of its own, whenever a statement is executed.
+fn column_list(columns: &impl QueryFragment<Pg>) -> String {
+    let mut sql = PgQueryBuilder::default();
+    columns.to_sql(&mut sql, &Pg).expect("columns have no values");
+    sql.finish()
+}
+
+/// The keys of codes, bound as three arrays.
 #[derive(Debug, Default)]
 struct CodeKeys<'a> {
     orgs: Vec<i64>,
@@ -62,8 +69,8 @@ impl<'a> FromIterator<&'a CodeKey> for CodeKeys<'a> {
     }
 }
 
-impl CodeKeys<'_> {
-    fn bind<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+impl QueryFragment<Pg> for CodeKeys<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_bind_param::<Array<BigInt>, _>(&self.orgs)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<SmallInt>, _>(&self.modes)?;

@@ -18,7 +18,7 @@ pub struct OrganisationRow {
 }
 
 impl OrganisationRow {
-    /// An organisation that comes into being now.
+    /// An organisation that is created now.
     pub const fn new(org: OrgId, now: Timestamp) -> Self {
         Self { org_id: org.get(), created_on: now.millis() }
     }

@@ -63,7 +63,7 @@ impl TryFrom<CampaignRow> for Campaign {
     }
 }
 
-/// What may change of a campaign.
+/// The columns of a campaign that can change.
 #[derive(Debug, AsChangeset)]
 #[diesel(table_name = campaigns, treat_none_as_null = true)]
 pub struct CampaignChanges {

@@ -56,7 +56,7 @@ impl TryFrom<CodeRow> for PromotionCode {
     }
 }
 
-/// A row of `promotion_codes` as it is written: nobody holds it.
+/// A new row of `promotion_codes`, without holds.
 #[derive(Debug, Insertable)]
 #[diesel(table_name = promotion_codes)]
 pub struct NewCodeRow<'a> {
@@ -85,12 +85,12 @@ impl<'a> NewCodeRow<'a> {
     }
 }
 
-/// A key as the three columns that it is stored in.
+/// The three columns of a code's key.
 pub fn key_columns(key: &CodeKey) -> (i64, i16, String) {
     (key.org.get(), mode_to_db(key.mode), key.folded.as_str().to_owned())
 }
 
-/// The key of a code from its three columns.
+/// A code's key from its three columns.
 pub fn code_key(org_id: i64, mode: i16, folded: String) -> Result<CodeKey, StoreError> {
     Ok(CodeKey { org: org_id.try_into()?, mode: mode_from_db(mode)?, folded: FoldedCode::from_stored(folded) })
 }

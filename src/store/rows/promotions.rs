@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use diesel::{
-    prelude::*,
-    sql_types::{BigInt, Integer, SmallInt, Text},
-};
+use diesel::prelude::*;
 
 use super::{CampaignRow, Id, mode_to_db};
 use crate::{
     promotions::{Campaign, CampaignId, Code, CustomerId, OrgId, Promotion, PromotionCode, StoreError, Timestamp},
-    store::schema::{PublicId, promotion_codes, promotions},
+    store::schema::{promotion_codes, promotions},
 };
 
-/// A row of `promotions` as it is written.
+/// A new row of `promotions`.
 #[derive(Debug, Insertable)]
 #[diesel(table_name = promotions)]
 pub struct NewPromotionRow {
@@ -40,7 +37,7 @@ impl From<&Promotion> for NewPromotionRow {
     }
 }
 
-/// A standing hold, as the link rules look at it. Its code and campaign are known already.
+/// A standing hold, as the link rules need it. Its code and campaign were read before.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = promotions)]
 pub struct HoldRow {
@@ -53,11 +50,8 @@ pub struct HoldRow {
     pub redemption_count: i32,
 }
 
-/// The columns of [`HoldRow`].
-pub type HoldColumns = (BigInt, SmallInt, Text, BigInt, PublicId, BigInt, Integer);
-
 impl HoldRow {
-    /// The hold as a promotion of this code.
+    /// The hold as a promotion of this code and campaign.
     pub fn into_promotion(self, code: &PromotionCode, campaign: &Arc<Campaign>) -> Result<Promotion, StoreError> {
         Ok(Promotion {
             id: self.id.0.into(),
@@ -72,7 +66,7 @@ impl HoldRow {
     }
 }
 
-/// A promotion with what its code and its campaign say of it.
+/// A promotion with the columns of its code and campaign.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = promotions)]
 pub struct PromotionRow {
@@ -107,5 +101,5 @@ impl TryFrom<PromotionRow> for Promotion {
     }
 }
 
-/// Who holds how many codes of a campaign: organisation, campaign, customer.
+/// The key of the number of codes that a customer holds of a campaign: organisation, campaign, customer.
 pub type HeldKey = (OrgId, CampaignId, CustomerId);

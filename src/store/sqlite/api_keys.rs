@@ -11,7 +11,7 @@ use crate::{
     promotions::{OrgId, Timestamp},
     store::{
         error::StoreResult,
-        queries,
+        keyed,
         rows::{ApiKeyRow, Id, OrganisationRow, into_domain},
         schema::{api_keys, organisations},
     },
@@ -35,9 +35,9 @@ impl ApiKeyRepository for SqliteStore {
     async fn keys_by_id(&self, keys: &BTreeSet<(OrgId, ApiKeyId)>) -> StoreResult<Vec<ApiKey>> {
         let keys: Vec<_> = keys.iter().map(|(org, id)| (org.get(), Id(id.get()))).collect();
         self.read(move |connection| {
-            // In one statement for each organisation: the keys are in their order.
+            // One statement per organisation: the keys are sorted by organisation.
             let organisations = keys.chunk_by(|(one, _), (other, _)| one == other).map(|keys| {
-                let query = queries::api_keys_by_id(keys[0].0, keys.iter().map(|(_, id)| *id).collect());
+                let query = keyed::api_keys_by_id(keys[0].0, keys.iter().map(|(_, id)| *id).collect());
                 query.select(ApiKeyRow::as_select()).load(connection)
             });
             into_domain(organisations.collect::<QueryResult<Vec<Vec<ApiKeyRow>>>>()?.concat())
@@ -46,24 +46,24 @@ impl ApiKeyRepository for SqliteStore {
     }
 
     async fn keys(&self, org: OrgId) -> StoreResult<Vec<ApiKey>> {
-        let query = queries::api_keys_of(org.get());
+        let query = keyed::api_keys_of(org.get());
         self.read(move |connection| into_domain(query.select(ApiKeyRow::as_select()).load(connection)?)).await
     }
 
     async fn revoke_key(&self, org: OrgId, id: ApiKeyId, now: Timestamp) -> StoreResult<Option<ApiKey>> {
         let (org, id) = (org.get(), Id(id.get()));
         self.write(move |connection| {
-            diesel::update(queries::api_key(org, id).filter(api_keys::revoked_on.is_null()))
+            diesel::update(keyed::api_key(org, id).filter(api_keys::revoked_on.is_null()))
                 .set(api_keys::revoked_on.eq(now.millis()))
                 .execute(connection)?;
-            let row = queries::api_key(org, id).select(ApiKeyRow::as_select()).get_result(connection).optional()?;
+            let row = keyed::api_key(org, id).select(ApiKeyRow::as_select()).get_result(connection).optional()?;
             row.map(TryInto::try_into).transpose()
         })
         .await
     }
 
     async fn key_used(&self, org: OrgId, id: ApiKeyId, now: Timestamp) -> StoreResult<()> {
-        let query = queries::api_key(org.get(), Id(id.get()));
+        let query = keyed::api_key(org.get(), Id(id.get()));
         self.write(move |connection| {
             diesel::update(query).set(api_keys::last_used_on.eq(now.millis())).execute(connection)?;
             Ok(())

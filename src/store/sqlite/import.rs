@@ -1,4 +1,4 @@
-//! Adding codes to SQLite, and imports over a connection of their own.
+//! Adding codes to SQLite, and imports, each on a connection of its own.
 
 use std::{
     collections::HashSet,
@@ -12,10 +12,9 @@ use diesel::{
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     prelude::*,
 };
-
 use tokio::time::sleep;
 
-use super::{blocking, connect, connection::begin, link::link, look_ups};
+use super::{blocking, connect, connection::begin, keyed::codes_by_text, link::link};
 use crate::{
     promotions::{CodeImport, CustomerId, FoldedCode, NewCode, NewCodes, RowOutcome, StoreError},
     store::{
@@ -25,10 +24,10 @@ use crate::{
     },
 };
 
-/// Adds codes, in the transaction that is open. Answers with what was added.
+/// Adds codes within an open transaction. Returns the new ones.
 pub fn add_codes(connection: &mut SqliteConnection, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
     let mut added = Vec::with_capacity(codes.codes.len());
-    // In the order of the tables, so that neighbours are written while their page is at hand.
+    // In the order of the table, so that neighbours are written while their page is in memory.
     let mut sorted: Vec<&NewCode> = codes.codes.iter().collect();
     sorted.sort_by_key(|new| new.code.folded());
     for new in sorted {
@@ -43,32 +42,32 @@ pub fn add_codes(connection: &mut SqliteConnection, codes: &NewCodes) -> StoreRe
     Ok(added)
 }
 
-/// Random codes touch all of the tables' pages again and again: 64 MiB of them stay in memory (the default is 2). An import
-/// copies its log into the file when that has half as many pages as for a link, so that no link has to.
-const BULK: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 2000;";
+/// Random codes touch all pages of the tables again and again: 64 MiB of them stay in memory (the default is 2). An import
+/// copies its log into the file at half as many pages as a link does, so that no link has to.
+const IMPORT_SETTINGS: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 2000;";
 
-/// Nobody waits for an answer, so an import waits longer for the file than requests do.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an import waits for the file's lock. Longer than requests do, since no caller waits for it.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long codes by the million leave the file to others between two batches: several times as long as a process that
-/// waits to write pauses between two tries.
-pub const PAUSE: Duration = Duration::from_millis(5);
+/// How long a bulk operation leaves the file to others between two batches: several times as long as the pause of a
+/// process that waits to write.
+pub const BATCH_PAUSE: Duration = Duration::from_millis(5);
 
-/// An import, whose connection closes with it.
+/// An import. Dropping it closes its connection, which rolls back what was not committed.
 pub struct Import {
-    /// Taken while a statement runs where it may block.
+    /// `None` while a statement runs on a blocking thread, and after a failure.
     connection: Option<SqliteConnection>,
     in_transaction: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the import failed before")]
+#[error("the import has failed before")]
 struct FailedBefore;
 
 impl Import {
     pub fn begin(path: &Path) -> Result<Self, OpenError> {
         let mut connection = connect(path)?;
-        connection.batch_execute(BULK)?;
+        connection.batch_execute(IMPORT_SETTINGS)?;
         Ok(Self { connection: Some(connection), in_transaction: false })
     }
 
@@ -76,7 +75,6 @@ impl Import {
         &mut self,
         work: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
-        // After a failure the connection is gone, and what was not committed with it.
         let Some(mut connection) = self.connection.take() else {
             return Err(StoreError::Failed(Arc::new(FailedBefore)));
         };
@@ -98,7 +96,7 @@ impl CodeImport for Import {
         let (codes, customers) = (codes.clone(), customers.to_vec());
         self.run(move |connection| {
             if begins {
-                begin(connection, Instant::now() + PATIENCE)?;
+                begin(connection, Instant::now() + LOCK_TIMEOUT)?;
             }
             add_rows(connection, &codes, &customers)
         })
@@ -108,7 +106,7 @@ impl CodeImport for Import {
     async fn commit(&mut self) -> StoreResult<()> {
         if std::mem::take(&mut self.in_transaction) {
             self.run(|connection| Ok(AnsiTransactionManager::commit_transaction(connection)?)).await?;
-            sleep(PAUSE).await;
+            sleep(BATCH_PAUSE).await;
         }
         Ok(())
     }
@@ -124,7 +122,7 @@ fn add_rows(
     let present = if present.is_empty() {
         Vec::new()
     } else {
-        let query = look_ups::codes_by_text(codes.org, codes.mode, &present);
+        let query = codes_by_text(codes.org, codes.mode, &present);
         into_domain(query.select(CodeRow::as_select()).load(connection)?)?
     };
     let elsewhere = codes.elsewhere(present);

@@ -1,7 +1,7 @@
-//! Linking in SQLite: point look-ups by prepared statements, which cost microseconds in-process.
+//! Linking in SQLite: lookups of single rows by prepared statements, which take microseconds in-process.
 //!
-//! They find one row at most, and ask for it without a limit: Diesel would bind that to the statement, which SQLite then
-//! prepares anew each time, since it plans by the limit's value.
+//! They return at most one row, and have no limit: Diesel would bind it as a value, and SQLite plans by the value of a
+//! limit, so that it would prepare the statement again each time.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -21,14 +21,15 @@ use crate::{
         Campaign, CodeKey, CodeState, LinkOutcome, LinkRequest, Promotion, PromotionCode, Timestamp, WorkingSet, decide,
     },
     store::{
+        conditions::Counts,
         error::StoreResult,
-        queries,
+        keyed,
         rows::{CampaignRow, CodeRow, HoldRow, Id, NewPromotionRow, key_columns},
         schema::promotions,
     },
 };
 
-/// Links a batch, in the transaction that is open.
+/// Links a batch within an open transaction.
 pub fn link(
     connection: &mut SqliteConnection,
     requests: &[LinkRequest],
@@ -64,7 +65,7 @@ fn read_working_set(connection: &mut SqliteConnection, requests: &[LinkRequest])
                 .filter(promotions::org_id.eq(request.key.org.get()))
                 .filter(promotions::customer_id.eq(request.customer_id.get()))
                 .filter(promotions::campaign_id.eq(Id(state.campaign.id.get())))
-                .filter(queries::counts())
+                .filter(Counts)
                 .select(count_star())
                 .get_result(connection)?;
             set.held.insert(held_key, u32::try_from(held)?);
@@ -76,12 +77,12 @@ fn read_working_set(connection: &mut SqliteConnection, requests: &[LinkRequest])
 fn read_code(connection: &mut SqliteConnection, key: &CodeKey) -> StoreResult<Option<PromotionCode>> {
     let (org, mode, folded) = key_columns(key);
     let row: Option<CodeRow> =
-        queries::code(org, mode, folded).select(CodeRow::as_select()).get_result(connection).optional()?;
+        keyed::code(org, mode, folded).select(CodeRow::as_select()).get_result(connection).optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
 fn read_campaign(connection: &mut SqliteConnection, code: &PromotionCode) -> StoreResult<Campaign> {
-    let row: CampaignRow = queries::campaign(code.org.get(), Id(code.campaign_id.get()))
+    let row: CampaignRow = keyed::campaign(code.org.get(), Id(code.campaign_id.get()))
         .select(CampaignRow::as_select())
         .get_result(connection)?;
     row.try_into()
@@ -89,13 +90,13 @@ fn read_campaign(connection: &mut SqliteConnection, code: &PromotionCode) -> Sto
 
 fn read_hold(connection: &mut SqliteConnection, request: &LinkRequest) -> StoreResult<Option<HoldRow>> {
     let (org, mode, folded) = key_columns(&request.key);
-    Ok(queries::standing_hold(org, mode, folded, request.customer_id.get())
+    Ok(keyed::standing_hold(org, mode, folded, request.customer_id.get())
         .select(HoldRow::as_select())
         .get_result(connection)
         .optional()?)
 }
 
-/// Writes a new hold and counts it on its code; the tables' constraints have the last word.
+/// Inserts a hold and adds it to its code's link count. The table's constraint rejects more than `max_links`.
 fn insert_hold(connection: &mut SqliteConnection, promotion: &Promotion) -> StoreResult<()> {
     let row = NewPromotionRow::from(promotion);
     CountLink(&row).execute(connection)?;
@@ -103,8 +104,8 @@ fn insert_hold(connection: &mut SqliteConnection, promotion: &Promotion) -> Stor
     Ok(())
 }
 
-/// Counts a hold on its code. Diesel's own updates are not kept prepared, and to parse this one would take longer than
-/// all else that a link needs of the database.
+/// Adds a hold to its code's link count. Diesel does not keep updates of its own prepared, and parsing this one would take
+/// longer than everything else that a link does in the database.
 struct CountLink<'a>(&'a NewPromotionRow);
 
 impl QueryId for CountLink<'_> {

@@ -1,9 +1,9 @@
-//! What is read from SQLite, each by one statement.
+//! Reads from SQLite: one statement each.
 
 use async_trait::async_trait;
 use diesel::prelude::*;
 
-use super::{SqliteStore, look_ups};
+use super::{SqliteStore, keyed, paged};
 use crate::{
     promotions::{
         Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
@@ -11,7 +11,8 @@ use crate::{
     },
     store::{
         error::StoreResult,
-        lists, queries,
+        keyed::count_codes,
+        ordering,
         rows::{CampaignRow, CodeRow, PromotionRow, RedemptionRow, into_domain},
     },
 };
@@ -19,22 +20,22 @@ use crate::{
 #[async_trait]
 impl PromotionReads for SqliteStore {
     async fn promotions(&self, org: OrgId, ids: &[PromotionId]) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::promotions_by_id(org, ids);
+        let query = keyed::promotions_by_id(org, ids);
         self.read(move |connection| into_domain(query.select(PromotionRow::as_select()).load(connection)?)).await
     }
 
     async fn codes(&self, org: OrgId, mode: PromotionMode, folded: &[FoldedCode]) -> StoreResult<Vec<PromotionCode>> {
-        let query = look_ups::codes_by_text(org, mode, folded);
+        let query = keyed::codes_by_text(org, mode, folded);
         self.read(move |connection| into_domain(query.select(CodeRow::as_select()).load(connection)?)).await
     }
 
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
-        let query = look_ups::campaigns_by_id(org, ids);
+        let query = keyed::campaigns_by_id(org, ids);
         self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
     }
 
     async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {
-        let query = queries::count_codes(org, mode, beginning, at_most);
+        let query = count_codes(org, mode, beginning, at_most);
         self.read(move |connection| Ok(u64::try_from(query.get_result::<i64>(connection)?)?)).await
     }
 
@@ -44,8 +45,8 @@ impl PromotionReads for SqliteStore {
         afters: &[Option<CampaignId>],
         limit: u32,
     ) -> StoreResult<Vec<Campaign>> {
-        let query = look_ups::campaign_pages(org, afters, limit).select(CampaignRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::newest_first)).await
+        let query = paged::campaign_pages(org, afters, limit).select(CampaignRow::as_select());
+        self.read(move |connection| ordering::sorted(query.load(connection)?, ordering::newest_campaign)).await
     }
 
     async fn codes_of_campaigns(
@@ -54,8 +55,8 @@ impl PromotionReads for SqliteStore {
         starts: &[Start<CampaignId, FoldedCode>],
         limit: u32,
     ) -> StoreResult<Vec<PromotionCode>> {
-        let query = look_ups::codes_of_campaigns(org, starts, limit).select(CodeRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::by_text)).await
+        let query = paged::codes_of_campaigns(org, starts, limit).select(CodeRow::as_select());
+        self.read(move |connection| ordering::sorted(query.load(connection)?, ordering::by_text)).await
     }
 
     async fn holds_of_codes(
@@ -65,8 +66,8 @@ impl PromotionReads for SqliteStore {
         starts: &[Start<FoldedCode, CustomerId>],
         limit: u32,
     ) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::holds_of_codes(org, mode, starts, limit).select(PromotionRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::by_customer)).await
+        let query = paged::holds_of_codes(org, mode, starts, limit).select(PromotionRow::as_select());
+        self.read(move |connection| ordering::sorted(query.load(connection)?, ordering::by_customer)).await
     }
 
     async fn wallets(
@@ -76,8 +77,8 @@ impl PromotionReads for SqliteStore {
         filter: WalletFilter,
         limit: u32,
     ) -> StoreResult<Vec<Promotion>> {
-        let query = look_ups::wallets(org, starts, filter, limit).select(PromotionRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::latest_first)).await
+        let query = paged::wallets(org, starts, filter, limit).select(PromotionRow::as_select());
+        self.read(move |connection| ordering::sorted(query.load(connection)?, ordering::newest_promotion)).await
     }
 
     async fn redemptions_of_promotions(
@@ -86,7 +87,7 @@ impl PromotionReads for SqliteStore {
         starts: &[Start<PromotionId, RedemptionId>],
         limit: u32,
     ) -> StoreResult<Vec<Redemption>> {
-        let query = look_ups::redemptions_of_promotions(org, starts, limit).select(RedemptionRow::as_select());
-        self.read(move |connection| lists::sorted(query.load(connection)?, lists::oldest_first)).await
+        let query = paged::redemptions_of_promotions(org, starts, limit).select(RedemptionRow::as_select());
+        self.read(move |connection| ordering::sorted(query.load(connection)?, ordering::oldest_redemption)).await
     }
 }

@@ -1,4 +1,4 @@
-//! The connection that writes for all requests, one after the other.
+//! The connection that writes for all requests, one at a time.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,26 +21,26 @@ use crate::{
     },
 };
 
-/// How long a change waits for its turn and for other processes that have locked the file, as on PostgreSQL for a lock.
-/// What waits behind a change that waits for the file has waited as well, and then tries it only once.
+/// How long a change waits for the connection and for other processes that have locked the file: as long as for a lock on
+/// PostgreSQL. A change that has waited this long for the connection tries once to lock the file.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The connection, and the file that it is to.
+/// The connection, and its file.
 pub struct Writer {
     pub path: PathBuf,
     connection: Arc<Mutex<Option<SqliteConnection>>>,
-    /// Whether the database has space left.
+    /// When the database was last full.
     pub space: Arc<Space>,
 }
 
 impl Writer {
-    /// Opens the file, which is made if it isn't there.
+    /// Opens the file, or creates it.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let connection = connect_to_write(path)?;
         Ok(Self { path: path.to_owned(), connection: Arc::new(Mutex::new(Some(connection))), space: Arc::default() })
     }
 
-    /// Runs a closure in a transaction that may write from its first statement on.
+    /// Runs a closure in a transaction that holds the write lock from the beginning.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
@@ -49,7 +49,7 @@ impl Writer {
         let mut slot = Arc::clone(&self.connection).lock_owned().await;
         let (path, space) = (self.path.clone(), Arc::clone(&self.space));
         blocking(move || {
-            // Taken out while it works: should it panic or fail, the connection goes, and its transaction with it.
+            // Taken out while it works: a panic or failure closes the connection, which ends its transaction.
             let mut connection = match slot.take() {
                 Some(connection) => connection,
                 None => connect_to_write(&path)?,

@@ -141,8 +141,8 @@ async fn queries_read_from_the_database_itself_while_the_replica_is_away() {
     availability(&server, 0).await;
     assert_eq!(reqwest::get(server.url("/ready")).await.unwrap().status(), 200);
     let log = server.log();
-    assert_eq!(log.matches("the replica is away").count(), 2, "once at the start, once since: {log}");
-    assert_eq!(log.matches("the replica is back").count(), 1, "{log}");
+    assert_eq!(log.matches("the replica is unavailable").count(), 2, "once at the start, once since: {log}");
+    assert_eq!(log.matches("the replica is available again").count(), 1, "{log}");
 }
 
 async fn reads(caller: &Caller) {

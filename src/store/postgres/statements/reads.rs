@@ -1,30 +1,30 @@
 //! What linking locks and reads.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use diesel::{
+    dsl::AsSelect,
+    expression::Expression,
     pg::Pg,
     prelude::*,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
     sql_types::{Array, BigInt, Nullable, SmallInt, Text},
 };
 
-use super::{CodeKeys, query_id};
+use super::{CodeKeys, column_list, query_id};
 use crate::{
     promotions::{CodeKey, LinkRequest, OrgId},
     store::{
-        rows::{HeldKey, HoldColumns, Id},
+        conditions::COUNTS,
+        rows::{CampaignRow, CodeRow, HeldKey, HoldRow, Id},
         schema::{PublicId, campaigns, promotion_codes},
+        sql::SqlFile,
     },
 };
 
 query_id!(ReadHolds);
 
-/// Locks codes against other links and reads them, as they are under the lock, with their campaigns. One row per code
-/// that exists. If another transaction has locked a code, or its campaign, `SKIP` leaves the columns of that one NULL;
-/// otherwise the statement waits, for the codes in the order of their keys.
-///
-/// The campaigns are kept as they are: a limit that is set while links are under way waits for them, and counts them.
+/// Locks codes and reads them with their campaigns. `SKIP`: without waiting for those that are locked.
 #[derive(Debug)]
 pub struct LockCodes<'a, const SKIP: bool>(CodeKeys<'a>);
 
@@ -40,33 +40,16 @@ impl<'a, const SKIP: bool> LockCodes<'a, SKIP> {
 }
 
 impl<const SKIP: bool> QueryFragment<Pg> for LockCodes<'_, SKIP> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let or_skip = if SKIP { " SKIP LOCKED" } else { "" };
-        out.push_sql(
-            "SELECT k.org_id, k.mode, k.folded, c.org_id, c.mode, c.folded, c.code, c.campaign_id, c.created_on, \
-             c.revoked_on, c.max_links, c.link_count, p.org_id, p.id, p.name, p.mode, p.active, p.created_on, \
-             p.redeemable_from, p.valid_till, p.valid_for_days, p.max_links_per_customer, p.max_redemptions_per_link \
-             FROM unnest(",
-        );
-        self.0.bind(&mut out)?;
-        // Once without a lock: a code that is locked exists. A lateral query that locks, or has a limit, runs once for
-        // each key, in their order. Not FOR UPDATE: no key changes, so rows that refer to the code need not wait.
-        out.push_sql(
-            ") AS wanted (org_id, mode, folded) \
-             CROSS JOIN LATERAL (SELECT k.org_id, k.mode, k.folded FROM promotion_codes k WHERE k.org_id = wanted.org_id \
-             AND k.mode = wanted.mode AND k.folded = wanted.folded LIMIT 1) k \
-             LEFT JOIN LATERAL (SELECT * FROM promotion_codes c WHERE c.org_id = k.org_id AND c.mode = k.mode \
-             AND c.folded = k.folded FOR NO KEY UPDATE",
-        );
-        out.push_sql(or_skip);
-        out.push_sql(
-            ") c ON true \
-             LEFT JOIN LATERAL (SELECT * FROM campaigns p WHERE p.org_id = c.org_id AND p.id = c.campaign_id \
-             FOR KEY SHARE",
-        );
-        out.push_sql(or_skip);
-        out.push_sql(") p ON true");
-        Ok(())
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        static COLUMNS: LazyLock<String> =
+            LazyLock::new(|| column_list(&(CodeRow::as_select(), CampaignRow::as_select())));
+        let or_skip = if SKIP { "SKIP LOCKED" } else { "" };
+        let mut sql = SqlFile::new(include_str!("../../sql/lock_codes.sql"), out);
+        sql.insert_text("columns", &COLUMNS)?;
+        sql.insert("codes", &self.0)?;
+        sql.insert_text("or_skip", or_skip)?;
+        sql.insert_text("or_skip", or_skip)?;
+        sql.finish()
     }
 }
 
@@ -74,7 +57,7 @@ impl<const SKIP: bool> Query for LockCodes<'_, SKIP> {
     type SqlType = (BigInt, SmallInt, Text, Nullable<promotion_codes::SqlType>, Nullable<campaigns::SqlType>);
 }
 
-/// Reads the holds that the asking customers have on the codes they ask for.
+/// Reads the holds that the customers of a batch have on the codes that they ask for.
 #[derive(Debug)]
 pub struct ReadHolds<'a> {
     codes: CodeKeys<'a>,
@@ -91,28 +74,22 @@ impl<'a> ReadHolds<'a> {
 }
 
 impl QueryFragment<Pg> for ReadHolds<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT p.org_id, p.mode, p.folded, p.customer_id, p.id, p.created_on, p.redemption_count FROM unnest(",
-        );
-        self.codes.bind(&mut out)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.customers)?;
-        out.push_sql(
-            ") AS asked (org_id, mode, folded, customer_id) \
-             CROSS JOIN LATERAL (SELECT * FROM promotions p WHERE p.org_id = asked.org_id AND p.mode = asked.mode \
-             AND p.folded = asked.folded AND p.customer_id = asked.customer_id AND p.unlinked_on IS NULL LIMIT 1) p",
-        );
-        Ok(())
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        static COLUMNS: LazyLock<String> = LazyLock::new(|| column_list(&HoldRow::as_select()));
+        let mut sql = SqlFile::new(include_str!("../../sql/read_holds.sql"), out);
+        sql.insert_text("columns", &COLUMNS)?;
+        sql.insert("codes", &self.codes)?;
+        sql.bind::<Array<BigInt>, _>("customers", &self.customers)?;
+        sql.finish()
     }
 }
 
 impl Query for ReadHolds<'_> {
-    type SqlType = HoldColumns;
+    type SqlType = <AsSelect<HoldRow, Pg> as Expression>::SqlType;
 }
 
-/// Takes advisory locks, in one order, until the end of the transaction: for what may have no row to lock yet. Two
-/// things that share a number only wait for each other.
+/// Takes advisory locks, in ascending order, until the end of the transaction: for what may not have a row to lock yet.
+/// Two things that share a number wait for each other, and nothing worse.
 #[derive(Debug, QueryId)]
 pub struct AdvisoryLocks(Vec<i64>);
 
@@ -129,18 +106,18 @@ impl AdvisoryLocks {
     }
 }
 
-/// So many locks at most does one transaction take, of the some thousands that the server has room for.
-const LOCKS: u64 = 2048;
+/// The most locks that one transaction takes. PostgreSQL has room for several thousands.
+const MAX_LOCKS: u64 = 2048;
 
-/// The same in every process and version, as it must be. Customers that share a number only wait for each other.
+/// The lock number of a customer and campaign. Must be the same in every process and version.
 fn lock_number((org, campaign, customer): &HeldKey) -> i64 {
     // Multiplying by the golden ratio's bits spreads neighbouring ids (Knuth, TAOCP 6.4).
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
     let (high, low) = campaign.get().as_u64_pair();
     let of_campaign = (high ^ low ^ org.get().cast_unsigned()).wrapping_mul(SPREAD);
     let mixed = (of_campaign ^ customer.get().cast_unsigned()).wrapping_mul(SPREAD);
-    // Below zero, where no organisation's number is.
-    -1 - (mixed >> 32).wrapping_rem(LOCKS).cast_signed()
+    // Negative, unlike the numbers of organisations.
+    -1 - (mixed >> 32).wrapping_rem(MAX_LOCKS).cast_signed()
 }
 
 impl QueryFragment<Pg> for AdvisoryLocks {
@@ -152,7 +129,7 @@ impl QueryFragment<Pg> for AdvisoryLocks {
     }
 }
 
-/// Counts how many codes of a campaign customers hold, or have used up.
+/// Counts the codes of a campaign that customers hold or have used.
 #[derive(Debug, QueryId)]
 pub struct CountHeld {
     orgs: Vec<i64>,
@@ -171,20 +148,13 @@ impl CountHeld {
 }
 
 impl QueryFragment<Pg> for CountHeld {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT asked.org_id, asked.campaign_id, asked.customer_id, p.held FROM unnest(");
-        out.push_bind_param::<Array<BigInt>, _>(&self.orgs)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<PublicId>, _>(&self.campaigns)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.customers)?;
-        out.push_sql(
-            ") AS asked (org_id, campaign_id, customer_id) \
-             CROSS JOIN LATERAL (SELECT count(*) AS held FROM promotions p WHERE p.org_id = asked.org_id \
-             AND p.customer_id = asked.customer_id AND p.campaign_id = asked.campaign_id \
-             AND (p.unlinked_on IS NULL OR p.redemption_count > 0)) p",
-        );
-        Ok(())
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut sql = SqlFile::new(include_str!("../../sql/count_held.sql"), out);
+        sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
+        sql.bind::<Array<PublicId>, _>("campaigns", &self.campaigns)?;
+        sql.bind::<Array<BigInt>, _>("customers", &self.customers)?;
+        sql.insert_text("counts", COUNTS)?;
+        sql.finish()
     }
 }
 

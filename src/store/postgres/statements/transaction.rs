@@ -1,4 +1,4 @@
-//! The ends of a transaction, as statements like all others, so that they can be sent with them in one go.
+//! The beginning and end of a transaction as prepared statements, so that they can be pipelined with others.
 
 use diesel::{
     pg::Pg,
@@ -17,7 +17,7 @@ impl QueryFragment<Pg> for Begin {
     }
 }
 
-/// Commits a transaction, or rolls it back, if a statement in it has failed.
+/// Commits a transaction. PostgreSQL rolls it back instead if a statement in it has failed.
 #[derive(Debug, QueryId)]
 pub struct Commit;
 

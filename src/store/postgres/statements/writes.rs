@@ -15,12 +15,13 @@ use crate::{
     store::{
         rows::{Id, count_to_db, mode_to_db},
         schema::PublicId,
+        sql::SqlFile,
     },
 };
 
 query_id!(InsertPromotions, CountLinks, InsertCodes);
 
-/// Writes new promotions.
+/// Inserts the promotions of a batch.
 #[derive(Debug)]
 pub struct InsertPromotions<'a> {
     codes: CodeKeys<'a>,
@@ -47,26 +48,18 @@ fn code_of(promotion: &Promotion) -> (OrgId, PromotionMode, &FoldedCode) {
 }
 
 impl QueryFragment<Pg> for InsertPromotions<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "INSERT INTO promotions (org_id, mode, folded, id, campaign_id, customer_id, created_on) \
-             SELECT * FROM unnest(",
-        );
-        self.codes.bind(&mut out)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<PublicId>, _>(&self.ids)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<PublicId>, _>(&self.campaigns)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.created_on)?;
-        out.push_sql(")");
-        Ok(())
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut sql = SqlFile::new(include_str!("../../sql/insert_promotions.sql"), out);
+        sql.insert("codes", &self.codes)?;
+        sql.bind::<Array<PublicId>, _>("ids", &self.ids)?;
+        sql.bind::<Array<PublicId>, _>("campaigns", &self.campaigns)?;
+        sql.bind::<Array<BigInt>, _>("customers", &self.customers)?;
+        sql.bind::<Array<BigInt>, _>("created_on", &self.created_on)?;
+        sql.finish()
     }
 }
 
-/// Counts new promotions on their codes; the tables' constraints have the last word.
+/// Adds new promotions to the link counts of their codes.
 #[derive(Debug)]
 pub struct CountLinks<'a> {
     codes: CodeKeys<'a>,
@@ -85,27 +78,22 @@ impl<'a> CountLinks<'a> {
 }
 
 impl QueryFragment<Pg> for CountLinks<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("UPDATE promotion_codes c SET link_count = c.link_count + linked.times FROM unnest(");
-        self.codes.bind(&mut out)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Integer>, _>(&self.times)?;
-        out.push_sql(
-            ") AS linked (org_id, mode, folded, times) \
-             WHERE c.org_id = linked.org_id AND c.mode = linked.mode AND c.folded = linked.folded",
-        );
-        Ok(())
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut sql = SqlFile::new(include_str!("../../sql/count_links.sql"), out);
+        sql.insert("codes", &self.codes)?;
+        sql.bind::<Array<Integer>, _>("times", &self.times)?;
+        sql.finish()
     }
 }
 
-/// Adds codes to a campaign, but those that are there. Answers with the folded texts of the new ones.
+/// Adds codes to a campaign, except existing ones. Returns the folded texts of the new ones.
 #[derive(Debug)]
 pub struct InsertCodes<'a> {
     org: i64,
     created_on: i64,
     campaign: Id,
     mode: i16,
-    /// In order, so that two imports of the same codes wait for each other in one direction.
+    /// In ascending order, so that two imports of the same codes can't deadlock.
     folded: Vec<&'a str>,
     texts: Vec<&'a str>,
     max_links: Vec<Option<i32>>,
@@ -115,7 +103,7 @@ pub struct InsertCodes<'a> {
 impl<'a> InsertCodes<'a> {
     pub fn new(codes: &'a NewCodes) -> Self {
         let mut sorted: Vec<&NewCode> = codes.codes.iter().collect();
-        // Of two spellings of one code the first is kept, as on SQLite.
+        // A stable sort: of two spellings of one code the first is kept, as on SQLite.
         sorted.sort_by_key(|new| new.code.folded());
         Self {
             org: codes.org.get(),
@@ -131,28 +119,17 @@ impl<'a> InsertCodes<'a> {
 }
 
 impl QueryFragment<Pg> for InsertCodes<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "INSERT INTO promotion_codes (org_id, mode, campaign_id, created_on, folded, code, max_links, revoked_on) \
-             SELECT ",
-        );
-        out.push_bind_param::<BigInt, _>(&self.org)?;
-        out.push_sql(", ");
-        out.push_bind_param::<SmallInt, _>(&self.mode)?;
-        out.push_sql(", ");
-        out.push_bind_param::<PublicId, _>(&self.campaign)?;
-        out.push_sql(", ");
-        out.push_bind_param::<BigInt, _>(&self.created_on)?;
-        out.push_sql(", new.* FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.folded)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.texts)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<Integer>>, _>(&self.max_links)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.revoked_on)?;
-        out.push_sql(") AS new (folded, code, max_links, revoked_on) ON CONFLICT DO NOTHING RETURNING folded");
-        Ok(())
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut sql = SqlFile::new(include_str!("../../sql/insert_codes.sql"), out);
+        sql.bind::<BigInt, _>("org", &self.org)?;
+        sql.bind::<SmallInt, _>("mode", &self.mode)?;
+        sql.bind::<PublicId, _>("campaign", &self.campaign)?;
+        sql.bind::<BigInt, _>("created_on", &self.created_on)?;
+        sql.bind::<Array<Text>, _>("folded", &self.folded)?;
+        sql.bind::<Array<Text>, _>("texts", &self.texts)?;
+        sql.bind::<Array<Nullable<Integer>>, _>("max_links", &self.max_links)?;
+        sql.bind::<Array<Nullable<BigInt>>, _>("revoked_on", &self.revoked_on)?;
+        sql.finish()
     }
 }
 

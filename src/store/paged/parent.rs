@@ -1,4 +1,4 @@
-//! Where the pages of several lists begin, and how a page's query refers to it.
+//! The parents and cursors of several pages, and placeholders for them in the query of a page.
 
 use std::marker::PhantomData;
 
@@ -12,7 +12,7 @@ use diesel::{
 
 use crate::promotions::Start;
 
-/// Where pages begin, as the database has it: a parent each, and the cursor behind which its page begins.
+/// Where pages begin, as database values: for each page its parent, and the cursor after which it begins.
 #[derive(Debug, Clone)]
 pub struct Starts<Value, Cursor> {
     pub parents: Vec<Value>,
@@ -20,7 +20,7 @@ pub struct Starts<Value, Cursor> {
 }
 
 impl<Value, Cursor> Starts<Value, Cursor> {
-    /// Converts what the domain has. The first page of a list begins behind `beginning`, before which no row comes.
+    /// Converts starts of the domain. A list's first page begins after `beginning`, which no row precedes.
     pub fn new<P, C>(
         starts: &[Start<P, C>],
         parent: impl Fn(&P) -> Value,
@@ -34,17 +34,16 @@ impl<Value, Cursor> Starts<Value, Cursor> {
     }
 }
 
-/// Stands for each of several parents in turn, or for each of several keys: the query around it names them, as
-/// `parent.value`.
+/// Placeholder for the current parent, or the current key of a set. The outer query names it `parent.value`.
 #[derive(Debug, Clone, Copy)]
 pub struct Parent<ST>(PhantomData<ST>);
 
-/// Stands for the cursor that comes with each of several parents: the query around it names it, as `parent.after`.
+/// Placeholder for the cursor of the current parent. The outer query names it `parent.after`.
 #[derive(Debug, Clone, Copy)]
 pub struct After<ST>(PhantomData<ST>);
 
-/// Makes an expression of a type that stands for a value of the query around it.
-macro_rules! outer_value {
+/// Makes an expression of a placeholder type.
+macro_rules! placeholder {
     ($name:ident, $postgres:literal) => {
         impl<ST> $name<ST> {
             pub const fn new() -> Self {
@@ -76,5 +75,5 @@ macro_rules! outer_value {
     };
 }
 
-outer_value!(Parent, "parent.value");
-outer_value!(After, "parent.after");
+placeholder!(Parent, "parent.value");
+placeholder!(After, "parent.after");

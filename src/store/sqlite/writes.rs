@@ -1,8 +1,8 @@
-//! Changes in SQLite, each in the transaction that is open: its writer is alone, so nothing need be locked.
+//! Changes in SQLite, within an open transaction. There is one writer, so nothing needs a lock.
 
 use diesel::prelude::*;
 
-use super::look_ups;
+use super::keyed::promotions_by_id;
 use crate::{
     promotions::{
         Campaign, CampaignChange, CampaignId, CodeKey, InvalidCampaign, OrgId, Promotion, PromotionCode, PromotionId,
@@ -11,13 +11,13 @@ use crate::{
     },
     store::{
         error::StoreResult,
-        queries,
+        keyed,
         rows::{CampaignChanges, CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, key_columns},
-        schema::{campaigns, promotion_codes, promotions, redemptions},
+        schema::{promotion_codes, promotions, redemptions},
     },
 };
 
-/// Uses a promotion.
+/// Redeems a promotion.
 pub fn redeem(
     connection: &mut SqliteConnection,
     request: &RedeemRequest,
@@ -30,7 +30,7 @@ pub fn redeem(
         Ok(RedeemDecision::New(redemption)) => redemption,
     };
     diesel::insert_into(redemptions::table).values(RedemptionRow::from(&redemption)).execute(connection)?;
-    diesel::update(queries::promotion(redemption.org.get(), Id(redemption.promotion_id.get())))
+    diesel::update(keyed::promotion(redemption.org.get(), Id(redemption.promotion_id.get())))
         .set(promotions::redemption_count.eq(promotions::redemption_count + 1))
         .execute(connection)?;
     Ok(Ok(redemption))
@@ -39,8 +39,8 @@ pub fn redeem(
 fn read_redeem_state(connection: &mut SqliteConnection, request: &RedeemRequest) -> StoreResult<RedeemState> {
     let (org, mode, folded) = key_columns(&request.key);
     let code_exists =
-        diesel::select(diesel::dsl::exists(queries::code(org, mode, folded.clone()))).get_result(connection)?;
-    let hold: Option<Id> = queries::standing_hold(org, mode, folded, request.customer_id.get())
+        diesel::select(diesel::dsl::exists(keyed::code(org, mode, folded.clone()))).get_result(connection)?;
+    let hold: Option<Id> = keyed::standing_hold(org, mode, folded, request.customer_id.get())
         .select(promotions::id)
         .get_result(connection)
         .optional()?;
@@ -48,7 +48,7 @@ fn read_redeem_state(connection: &mut SqliteConnection, request: &RedeemRequest)
         Some(Id(id)) => read_promotion(connection, request.key.org, id.into())?,
         None => None,
     };
-    let query = queries::redemption_of_transaction(org, request.transaction_id.as_str().to_owned());
+    let query = keyed::redemption_of_transaction(org, request.transaction_id.as_str().to_owned());
     let earlier: Option<RedemptionRow> = query.select(RedemptionRow::as_select()).get_result(connection).optional()?;
     let earlier = match earlier {
         Some(row) => {
@@ -61,14 +61,14 @@ fn read_redeem_state(connection: &mut SqliteConnection, request: &RedeemRequest)
     Ok(RedeemState { code_exists, earlier, hold })
 }
 
-/// Gives a use back.
+/// Reverses a redemption.
 pub fn reverse(
     connection: &mut SqliteConnection,
     org: OrgId,
     id: RedemptionId,
     now: Timestamp,
 ) -> StoreResult<Option<Redemption>> {
-    let row: Option<RedemptionRow> = queries::redemption(org.get(), Id(id.get()))
+    let row: Option<RedemptionRow> = keyed::redemption(org.get(), Id(id.get()))
         .select(RedemptionRow::as_select())
         .get_result(connection)
         .optional()?;
@@ -76,10 +76,10 @@ pub fn reverse(
     let mut redemption = Redemption::try_from(row)?;
     let Some(promotion) = read_promotion(connection, org, redemption.promotion_id)? else { return Ok(None) };
     if let Some(release) = decide_reverse(&mut redemption, &promotion, now) {
-        diesel::update(queries::redemption(org.get(), Id(id.get())))
+        diesel::update(keyed::redemption(org.get(), Id(id.get())))
             .set(redemptions::reversed_on.eq(now.millis()))
             .execute(connection)?;
-        diesel::update(queries::promotion(org.get(), Id(promotion.id.get())))
+        diesel::update(keyed::promotion(org.get(), Id(promotion.id.get())))
             .set(promotions::redemption_count.eq(promotions::redemption_count - 1))
             .execute(connection)?;
         if release.frees_code {
@@ -89,7 +89,7 @@ pub fn reverse(
     Ok(Some(redemption))
 }
 
-/// Gives a hold up.
+/// Unlinks a promotion.
 pub fn unlink(
     connection: &mut SqliteConnection,
     org: OrgId,
@@ -98,7 +98,7 @@ pub fn unlink(
 ) -> StoreResult<Option<Promotion>> {
     let Some(mut promotion) = read_promotion(connection, org, id)? else { return Ok(None) };
     if let Some(release) = decide_unlink(&mut promotion, now) {
-        diesel::update(queries::promotion(org.get(), Id(id.get())))
+        diesel::update(keyed::promotion(org.get(), Id(id.get())))
             .set(promotions::unlinked_on.eq(now.millis()))
             .execute(connection)?;
         if release.frees_code {
@@ -110,13 +110,13 @@ pub fn unlink(
 
 fn read_promotion(connection: &mut SqliteConnection, org: OrgId, id: PromotionId) -> StoreResult<Option<Promotion>> {
     let row: Option<PromotionRow> =
-        look_ups::promotions_by_id(org, &[id]).select(PromotionRow::as_select()).get_result(connection).optional()?;
+        promotions_by_id(org, &[id]).select(PromotionRow::as_select()).get_result(connection).optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
 fn free_code(connection: &mut SqliteConnection, promotion: &Promotion) -> StoreResult<()> {
     let (org, mode, folded) = key_columns(&promotion.key());
-    diesel::update(queries::code(org, mode, folded))
+    diesel::update(keyed::code(org, mode, folded))
         .set(promotion_codes::link_count.eq(promotion_codes::link_count - 1))
         .execute(connection)?;
     Ok(())
@@ -125,11 +125,11 @@ fn free_code(connection: &mut SqliteConnection, promotion: &Promotion) -> StoreR
 /// Revokes a code.
 pub fn revoke(connection: &mut SqliteConnection, key: &CodeKey, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
     let (org, mode, folded) = key_columns(key);
-    diesel::update(queries::code(org, mode, folded.clone()).filter(promotion_codes::revoked_on.is_null()))
+    diesel::update(keyed::code(org, mode, folded.clone()).filter(promotion_codes::revoked_on.is_null()))
         .set(promotion_codes::revoked_on.eq(now.millis()))
         .execute(connection)?;
     let row: Option<CodeRow> =
-        queries::code(org, mode, folded).select(CodeRow::as_select()).get_result(connection).optional()?;
+        keyed::code(org, mode, folded).select(CodeRow::as_select()).get_result(connection).optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
@@ -140,14 +140,14 @@ pub fn update_campaign(
     id: CampaignId,
     change: &CampaignChange,
 ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
-    let query = queries::campaign(org.get(), Id(id.get()));
+    let query = keyed::campaign(org.get(), Id(id.get()));
     let row: Option<CampaignRow> = query.select(CampaignRow::as_select()).get_result(connection).optional()?;
     let Some(row) = row else { return Ok(None) };
     let changed = match change.apply(row.try_into()?) {
         Ok(changed) => changed,
         Err(invalid) => return Ok(Some(Err(invalid))),
     };
-    diesel::update(campaigns::table.find((org.get(), Id(id.get()))))
+    diesel::update(keyed::campaign(org.get(), Id(id.get())))
         .set(CampaignChanges::from(&changed))
         .execute(connection)?;
     Ok(Some(Ok(changed)))

@@ -1,4 +1,4 @@
-//! Queries as values, the same for both databases; each store runs them in its own way.
+//! Queries by key, as values: the same for both databases. Each store executes them in its own way.
 
 use diesel::{
     backend::Backend,
@@ -26,7 +26,7 @@ pub fn promotion(org: i64, id: Id) -> _ {
     promotions::table.filter(promotions::org_id.eq(org)).filter(promotions::id.eq(id))
 }
 
-/// The standing hold of a customer on a code.
+/// The hold that a customer has on a code.
 #[auto_type]
 pub fn standing_hold(org: i64, mode: i16, folded: String, customer: i64) -> _ {
     promotions::table
@@ -64,7 +64,7 @@ pub fn api_keys_by_id(org: i64, ids: Vec<Id>) -> _ {
     api_keys::table.filter(api_keys::org_id.eq(org)).filter(api_keys::id.eq_any(ids))
 }
 
-/// The API keys of an organisation, oldest first: their ids begin with the moment of their making.
+/// The API keys of an organisation, oldest first: ids begin with the time of creation.
 #[auto_type]
 pub fn api_keys_of(org: i64) -> _ {
     api_keys::table.filter(api_keys::org_id.eq(org)).order(api_keys::id)
@@ -82,7 +82,7 @@ pub fn redemption_of_transaction(org: i64, transaction: String) -> _ {
     redemptions::table.filter(redemptions::org_id.eq(org)).filter(redemptions::transaction_id.eq(transaction))
 }
 
-/// How many rows a query has. With a limit in it, the counting ends there.
+/// The number of rows of a query. Counting ends at the query's limit.
 #[derive(Debug, Clone, Copy, QueryId)]
 pub struct Counted<Q>(Q);
 
@@ -101,16 +101,16 @@ impl<Q> Query for Counted<Q> {
 
 impl<Q, Connection> RunQueryDsl<Connection> for Counted<Q> {}
 
-/// How many codes of a mode begin with a folded text, counted no further than so many.
-pub fn count_codes(org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> Counted<some_codes> {
-    // Texts are compared byte by byte, and no character comes after this one.
+/// The number of codes of a mode that begin with a folded text, at most `at_most`.
+pub fn count_codes(org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> Counted<codes_between> {
+    // Texts are compared byte by byte, and this is the last character.
     let end = format!("{beginning}{}", char::MAX);
     let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
-    Counted(some_codes(org.get(), mode_to_db(mode), beginning.to_owned(), end, at_most))
+    Counted(codes_between(org.get(), mode_to_db(mode), beginning.to_owned(), end, at_most))
 }
 
 #[auto_type]
-fn some_codes(org: i64, mode: i16, beginning: String, end: String, at_most: i64) -> _ {
+fn codes_between(org: i64, mode: i16, beginning: String, end: String, at_most: i64) -> _ {
     promotion_codes::table
         .filter(promotion_codes::org_id.eq(org))
         .filter(promotion_codes::mode.eq(mode))
@@ -118,10 +118,4 @@ fn some_codes(org: i64, mode: i16, beginning: String, end: String, at_most: i64)
         .filter(promotion_codes::folded.le(end))
         .limit(at_most)
         .select(promotion_codes::folded)
-}
-
-/// Whether a hold counts: while it stands, and after that while it has uses.
-#[auto_type]
-pub fn counts() -> _ {
-    promotions::unlinked_on.is_null().or(promotions::redemption_count.gt(0_i32))
 }

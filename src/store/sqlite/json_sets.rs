@@ -1,11 +1,11 @@
-//! Sets of keys, and pages of many parents' children, each in one statement, whose cost is that of the rows it returns.
+//! Sets of keys, and pages of many parents' children, each in one statement that costs no more than the rows it returns.
 //!
 //! `children.filter(key.among(keys))` keeps those with one of the keys. `children.filter(key.in_pages(starts, page))` keeps
-//! the children whose key is on the page of their parent: the page is a query over [`Parent`] and [`After`], which stand for
-//! each of the starts in turn, a correlated table function.
+//! those on the page of their parent. The page is a query with the placeholders [`Parent`] and [`After`], which take the
+//! values of each start in turn, through a correlated table function.
 //!
-//! Keys and starts travel as one value, JSON: SQLite takes 32,766 values for a statement, and prepares a statement anew for
-//! each number of them.
+//! Keys and starts are bound as one JSON value: SQLite permits 32,766 values per statement, and a statement would be
+//! prepared again for each number of values.
 
 use diesel::{
     expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate},
@@ -16,30 +16,30 @@ use diesel::{
 };
 
 use crate::store::{
-    parent::{After, Parent, Starts},
+    paged::{After, Parent, Starts},
     rows::Id,
     schema::PublicId,
 };
 
-/// A type that can pass through JSON, in which the parents and the keys travel.
-pub trait ThroughJson: SqlType + 'static {
-    /// What a value is put into, with its opening parenthesis, to be JSON.
+/// An SQL type whose values can be sent as JSON.
+pub trait InJson: SqlType + 'static {
+    /// The function that makes a value JSON, with its opening parenthesis.
     const ENCODE: &'static str;
-    /// What brings it back.
+    /// The function that reverses it.
     const DECODE: &'static str;
 }
 
-impl ThroughJson for PublicId {
+impl InJson for PublicId {
     const ENCODE: &'static str = "hex(";
     const DECODE: &'static str = "unhex(";
 }
 
-impl ThroughJson for Text {
+impl InJson for Text {
     const ENCODE: &'static str = "(";
     const DECODE: &'static str = "(";
 }
 
-impl ThroughJson for BigInt {
+impl InJson for BigInt {
     const ENCODE: &'static str = "(";
     const DECODE: &'static str = "(";
 }
@@ -68,7 +68,7 @@ impl ToJson for i64 {
     }
 }
 
-/// Values as rows of JSON: arrays, whose first is the parent or key, and the second its cursor.
+/// A JSON array of rows, each an array of a parent or key and, for pages, its cursor.
 #[derive(Debug, Clone, QueryId)]
 pub struct Rows(String);
 
@@ -87,7 +87,7 @@ impl<Value: ToJson, Cursor: ToJson> From<&Starts<Value, Cursor>> for Rows {
     }
 }
 
-impl<ST: ThroughJson> QueryFragment<Sqlite> for Parent<ST> {
+impl<ST: InJson> QueryFragment<Sqlite> for Parent<ST> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql(ST::DECODE);
         out.push_sql("parent.value ->> 0)");
@@ -95,7 +95,7 @@ impl<ST: ThroughJson> QueryFragment<Sqlite> for Parent<ST> {
     }
 }
 
-impl<ST: ThroughJson> QueryFragment<Sqlite> for After<ST> {
+impl<ST: InJson> QueryFragment<Sqlite> for After<ST> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql(ST::DECODE);
         out.push_sql("parent.value ->> 1)");
@@ -113,32 +113,32 @@ pub struct Among<Key> {
 /// Whether a key is on the page of one of the starts.
 #[derive(Debug, Clone, QueryId)]
 pub struct InPages<Key, Query, Owner = Key> {
-    /// The column of the parent, where the key is not unique without it.
+    /// The parent's column, if the key is not unique without it.
     owner: Option<Owner>,
     key: Key,
     starts: Rows,
     page: Query,
 }
 
-/// Columns that sets of keys and pages are asked for by.
-pub trait KeyOfPages: Column + Sized {
+/// Filters on a key column.
+pub trait JsonSets: Column + Sized {
     /// Whether the column has one of these values.
     fn among(self, keys: &[impl ToJson]) -> Among<Self> {
         Among { key: self, keys: keys.into() }
     }
 
-    /// Whether the column is on the page of one of the starts. The page selects this column.
+    /// Whether the column's value is on the page of one of the starts. The page selects this column.
     fn in_pages<Page>(self, starts: impl Into<Rows>, page: Page) -> InPages<Self, Page> {
         InPages { owner: None, key: self, starts: starts.into(), page }
     }
 
-    /// The same, where the column is not unique without that of the parent.
+    /// The same for a column that is not unique without the parent's column.
     fn in_pages_of<Owner, Page>(self, owner: Owner, starts: impl Into<Rows>, page: Page) -> InPages<Self, Page, Owner> {
         InPages { owner: Some(owner), key: self, starts: starts.into(), page }
     }
 }
 
-impl<C: Column> KeyOfPages for C {}
+impl<C: Column> JsonSets for C {}
 
 impl<K> Expression for Among<K> {
     type SqlType = Bool;
@@ -155,7 +155,7 @@ impl<K> ValidGrouping<()> for Among<K> {
 impl<K> QueryFragment<Sqlite> for Among<K>
 where
     K: QueryFragment<Sqlite> + Column,
-    <K as Expression>::SqlType: ThroughJson,
+    <K as Expression>::SqlType: InJson,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         self.key.walk_ast(out.reborrow())?;
@@ -184,9 +184,9 @@ impl<K, Q, O> ValidGrouping<()> for InPages<K, Q, O> {
 impl<K, Q, O> QueryFragment<Sqlite> for InPages<K, Q, O>
 where
     K: QueryFragment<Sqlite> + Column,
-    <K as Expression>::SqlType: ThroughJson,
+    <K as Expression>::SqlType: InJson,
     O: QueryFragment<Sqlite> + Column,
-    <O as Expression>::SqlType: ThroughJson,
+    <O as Expression>::SqlType: InJson,
     Q: QueryFragment<Sqlite>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {

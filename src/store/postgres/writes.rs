@@ -1,10 +1,10 @@
-//! Changes in PostgreSQL, each in the transaction that is open. Whatever locks more than one row locks the code first and
-//! then the promotion, as linking does, so that nothing waits in a ring; what is decided on is read after the locks.
+//! Changes in PostgreSQL, within an open transaction. What locks several rows locks the code before the promotion, as
+//! linking does, so that there are no deadlocks. What the rules look at is read after the locks are taken.
 
 use diesel::{SelectableHelper, prelude::*};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::look_ups;
+use super::keyed::promotions_by_id;
 use crate::{
     promotions::{
         Campaign, CampaignChange, CampaignId, CodeKey, InvalidCampaign, OrgId, Promotion, PromotionCode, PromotionId,
@@ -13,13 +13,13 @@ use crate::{
     },
     store::{
         error::StoreResult,
-        queries,
+        keyed,
         rows::{CampaignChanges, CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, key_columns},
-        schema::{campaigns, promotion_codes, promotions, redemptions},
+        schema::{promotion_codes, promotions, redemptions},
     },
 };
 
-/// Uses a promotion. `None`: another transaction has taken the transaction id since it was looked for; try again.
+/// Redeems a promotion. `None` if another transaction has taken the transaction id since it was read: try again.
 pub async fn redeem(
     connection: &mut AsyncPgConnection,
     request: &RedeemRequest,
@@ -40,7 +40,7 @@ pub async fn redeem(
     if inserted == 0 {
         return Ok(None);
     }
-    diesel::update(promotions::table.find((redemption.org.get(), Id(redemption.promotion_id.get()))))
+    diesel::update(keyed::promotion(redemption.org.get(), Id(redemption.promotion_id.get())))
         .set(promotions::redemption_count.eq(promotions::redemption_count + 1))
         .execute(connection)
         .await?;
@@ -49,7 +49,7 @@ pub async fn redeem(
 
 async fn read_redeem_state(connection: &mut AsyncPgConnection, request: &RedeemRequest) -> StoreResult<RedeemState> {
     let (org, mode, folded) = key_columns(&request.key);
-    let hold: Option<Id> = queries::standing_hold(org, mode, folded.clone(), request.customer_id.get())
+    let hold: Option<Id> = keyed::standing_hold(org, mode, folded.clone(), request.customer_id.get())
         .select(promotions::id)
         .for_no_key_update()
         .first(connection)
@@ -60,8 +60,8 @@ async fn read_redeem_state(connection: &mut AsyncPgConnection, request: &RedeemR
         None => None,
     };
     let code_exists = hold.is_some()
-        || diesel::select(diesel::dsl::exists(queries::code(org, mode, folded))).get_result(connection).await?;
-    let query = queries::redemption_of_transaction(org, request.transaction_id.as_str().to_owned());
+        || diesel::select(diesel::dsl::exists(keyed::code(org, mode, folded))).get_result(connection).await?;
+    let query = keyed::redemption_of_transaction(org, request.transaction_id.as_str().to_owned());
     let earlier: Option<RedemptionRow> = query.select(RedemptionRow::as_select()).first(connection).await.optional()?;
     let earlier = match earlier {
         Some(row) => {
@@ -74,14 +74,14 @@ async fn read_redeem_state(connection: &mut AsyncPgConnection, request: &RedeemR
     Ok(RedeemState { code_exists, earlier, hold })
 }
 
-/// Gives a use back.
+/// Reverses a redemption.
 pub async fn reverse(
     connection: &mut AsyncPgConnection,
     org: OrgId,
     id: RedemptionId,
     now: Timestamp,
 ) -> StoreResult<Option<Redemption>> {
-    let promotion: Option<Id> = queries::redemption(org.get(), Id(id.get()))
+    let promotion: Option<Id> = keyed::redemption(org.get(), Id(id.get()))
         .select(redemptions::promotion_id)
         .first(connection)
         .await
@@ -89,14 +89,14 @@ pub async fn reverse(
     let Some(promotion) = promotion else { return Ok(None) };
     let Some(promotion) = lock_promotion(connection, org, promotion).await? else { return Ok(None) };
     let row: RedemptionRow =
-        queries::redemption(org.get(), Id(id.get())).select(RedemptionRow::as_select()).first(connection).await?;
+        keyed::redemption(org.get(), Id(id.get())).select(RedemptionRow::as_select()).first(connection).await?;
     let mut redemption = Redemption::try_from(row)?;
     if let Some(release) = decide_reverse(&mut redemption, &promotion, now) {
-        diesel::update(redemptions::table.find((org.get(), Id(id.get()))))
+        diesel::update(keyed::redemption(org.get(), Id(id.get())))
             .set(redemptions::reversed_on.eq(now.millis()))
             .execute(connection)
             .await?;
-        diesel::update(promotions::table.find((org.get(), Id(promotion.id.get()))))
+        diesel::update(keyed::promotion(org.get(), Id(promotion.id.get())))
             .set(promotions::redemption_count.eq(promotions::redemption_count - 1))
             .execute(connection)
             .await?;
@@ -107,7 +107,7 @@ pub async fn reverse(
     Ok(Some(redemption))
 }
 
-/// Gives a hold up.
+/// Unlinks a promotion.
 pub async fn unlink(
     connection: &mut AsyncPgConnection,
     org: OrgId,
@@ -116,7 +116,7 @@ pub async fn unlink(
 ) -> StoreResult<Option<Promotion>> {
     let Some(mut promotion) = lock_promotion(connection, org, Id(id.get())).await? else { return Ok(None) };
     if let Some(release) = decide_unlink(&mut promotion, now) {
-        diesel::update(promotions::table.find((org.get(), Id(id.get()))))
+        diesel::update(keyed::promotion(org.get(), Id(id.get())))
             .set(promotions::unlinked_on.eq(now.millis()))
             .execute(connection)
             .await?;
@@ -127,31 +127,31 @@ pub async fn unlink(
     Ok(Some(promotion))
 }
 
-/// Locks a promotion and, before it, its code; then reads it.
+/// Locks a promotion, after its code, and then reads it.
 async fn lock_promotion(connection: &mut AsyncPgConnection, org: OrgId, id: Id) -> StoreResult<Option<Promotion>> {
-    let code: Option<(i16, String)> = promotions::table
-        .find((org.get(), id))
+    let code: Option<(i16, String)> = keyed::promotion(org.get(), id)
         .select((promotions::mode, promotions::folded))
         .first(connection)
         .await
         .optional()?;
     let Some((mode, folded)) = code else { return Ok(None) };
-    queries::code(org.get(), mode, folded)
+    keyed::code(org.get(), mode, folded)
         .select(promotion_codes::folded)
         .for_no_key_update()
         .execute(connection)
         .await?;
-    promotions::table.find((org.get(), id)).select(promotions::id).for_no_key_update().execute(connection).await?;
+    keyed::promotion(org.get(), id).select(promotions::id).for_no_key_update().execute(connection).await?;
     read_promotion(connection, org, id).await
 }
 
 async fn read_promotion(connection: &mut AsyncPgConnection, org: OrgId, id: Id) -> StoreResult<Option<Promotion>> {
-    let rows = look_ups::promotions_by_id(org, &[id.0.into()]).load::<PromotionRow>(connection).await?;
+    let rows = promotions_by_id(org, &[id.0.into()]).load::<PromotionRow>(connection).await?;
     rows.into_iter().next().map(TryInto::try_into).transpose()
 }
 
 async fn free_code(connection: &mut AsyncPgConnection, promotion: &Promotion) -> StoreResult<()> {
-    diesel::update(promotion_codes::table.find(key_columns(&promotion.key())))
+    let (org, mode, folded) = key_columns(&promotion.key());
+    diesel::update(keyed::code(org, mode, folded))
         .set(promotion_codes::link_count.eq(promotion_codes::link_count - 1))
         .execute(connection)
         .await?;
@@ -164,7 +164,8 @@ pub async fn revoke(
     key: &CodeKey,
     now: Timestamp,
 ) -> StoreResult<Option<PromotionCode>> {
-    let code = promotion_codes::table.find(key_columns(key));
+    let (org, mode, folded) = key_columns(key);
+    let code = keyed::code(org, mode, folded);
     diesel::update(code.clone().filter(promotion_codes::revoked_on.is_null()))
         .set(promotion_codes::revoked_on.eq(now.millis()))
         .execute(connection)
@@ -180,7 +181,7 @@ pub async fn update_campaign(
     id: CampaignId,
     change: &CampaignChange,
 ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
-    let query = queries::campaign(org.get(), Id(id.get()));
+    let query = keyed::campaign(org.get(), Id(id.get()));
     let row: Option<CampaignRow> =
         query.select(CampaignRow::as_select()).for_update().first(connection).await.optional()?;
     let Some(row) = row else { return Ok(None) };
@@ -188,7 +189,7 @@ pub async fn update_campaign(
         Ok(changed) => changed,
         Err(invalid) => return Ok(Some(Err(invalid))),
     };
-    diesel::update(campaigns::table.find((org.get(), Id(id.get()))))
+    diesel::update(keyed::campaign(org.get(), Id(id.get())))
         .set(CampaignChanges::from(&changed))
         .execute(connection)
         .await?;
