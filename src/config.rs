@@ -28,4 +28,5 @@ pub use self::{
     shutdown::ShutdownArgs,
     telemetry::{TelemetryArgs, log_filter, unused_trace_variables},
     tokens::{TokenArgs, start_tokens},
+    values::parse_duration,
 };

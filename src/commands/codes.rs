@@ -43,10 +43,10 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
 struct CampaignArgs {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Use a campaign of this organisation
+    /// Work on a campaign of the organisation with this number
     #[arg(long, value_name = "NUMBER")]
     org: OrgId,
-    /// Use the campaign with this id, which the query `campaigns` of the API lists
+    /// Work on the campaign with this id, which the query `campaigns` of the API lists
     #[arg(long, value_name = "UUID", value_parser = parse_campaign)]
     campaign: Uuid,
 }

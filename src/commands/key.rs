@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{UsageError, database, output};
 use crate::{
     auth::{ApiKey, ApiKeyId, KeyRole, Secret, ShownKey},
-    config::DatabaseArgs,
+    config::{DatabaseArgs, parse_duration},
     promotions::{Clock, OrgId, SystemClock, Timestamp, all_visible},
 };
 
@@ -79,7 +79,7 @@ pub struct Create {
     #[arg(long, default_value = "", hide_default_value = true, value_parser = parse_name)]
     name: String,
     /// Let the key expire after this long, such as 90d or 12h. Without it, the key does not expire
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     expires_in: Option<Duration>,
 }
 
@@ -97,7 +97,7 @@ pub struct Revoke {
 pub struct Target {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Use the keys of this organisation
+    /// Work on the keys of the organisation with this number
     #[arg(long, value_name = "NUMBER")]
     org: OrgId,
 }
@@ -130,8 +130,8 @@ async fn create(Create { target, role, name, expires_in }: Create) -> anyhow::Re
     if let Err(error) = writeln!(output, "{}", text.expose()).and_then(|()| output.flush()) {
         // Its owner does not have it, but anyone who finds it could use it.
         let revoked = store.api_keys.revoke_key(target.org, key.id, SystemClock.now()).await;
-        revoked.with_context(|| format!("key {id} could not be printed: revoke it"))?;
-        return Err(error).with_context(|| format!("key {id} could not be printed, and was revoked"));
+        revoked.with_context(|| format!("key {id} could not be shown: revoke it"))?;
+        return Err(error).with_context(|| format!("key {id} could not be shown, and was revoked"));
     }
     Ok(())
 }

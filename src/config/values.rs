@@ -17,7 +17,8 @@ pub fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
         .map_err(|_| "it must be an IP address and a port, such as 127.0.0.1:8080, or 0.0.0.0:8080 for all interfaces")
 }
 
-/// Parses a duration.
+/// Parses a duration with units.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("{error}; it must be a duration such as 10s or 1m 30s"))
+    humantime::parse_duration(text)
+        .map_err(|error| format!("it must be a duration, such as 90d, 10s or 1m 30s: {error}"))
 }

@@ -62,8 +62,8 @@ Read on: docs/codes.md (Codes by the million)";
 /// without any text are skipped. Bad rows are reported with their line numbers.
 ///
 /// Rows are kept in batches of 500. After an interruption, run the same command again: codes that exist stay as they are. With
-/// --all-or-nothing, the whole file is one transaction. While that lasts, others wait, and after a second or two get an error
-/// and have to retry: on SQLite all that write, on PostgreSQL those that link or add the same codes.
+/// --all-or-nothing, the whole file is one transaction. While that lasts, others wait, and after a second or two fail with
+/// OVERLOADED and can be retried: on SQLite all that write, on PostgreSQL those that link or add the same codes.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {

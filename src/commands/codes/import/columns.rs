@@ -48,9 +48,8 @@ impl Columns {
         let place = |required| names.iter().position(|name| name == required);
         ensure!(
             place("code").is_some(),
-            "its first line must be a header with the column `code`, such as code or code,customer_id; it is {}; {}",
-            shown(&spelled),
-            accepted()
+            "its first line must be a header with the column `code`, such as `code` or `code,customer_id`, but it is {}",
+            shown(&spelled)
         );
         for (position, name) in names.iter().enumerate() {
             let spelled = &spelled[position..=position];
