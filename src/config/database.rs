@@ -6,7 +6,7 @@
 //! | `--read-database-url` | `READ_DATABASE_URL` |
 //! | `--migrate` | `PROMOLINK_MIGRATE` |
 
-use std::ffi::OsStr;
+use std::{ffi::OsStr, fmt::Display};
 
 use clap::{Arg, Args, Command, builder::TypedValueParser, error::ErrorKind, parser::ValueSource};
 
@@ -87,16 +87,17 @@ impl TypedValueParser for UrlParser {
     ) -> Result<DatabaseUrl, clap::Error> {
         let name = option.map(ToString::to_string).unwrap_or_default();
         let variable = option.and_then(Arg::get_env).unwrap_or_default().display();
-        let parsed = match text.to_str().map(str::parse::<DatabaseUrl>) {
-            None => Err("the URL is not valid UTF-8".to_owned()),
-            Some(Ok(url)) if source == ValueSource::CommandLine && url.has_password() => {
-                Err(format!("other users of the machine can read a password there: put the URL into {variable}"))
-            }
-            Some(parsed) => parsed.map_err(|reason| reason.to_string()),
-        };
-        parsed.map_err(|reason| {
+        let invalid = |reason: &dyn Display| {
             let message = format!("invalid value for '{name}': {reason}\n");
             clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
-        })
+        };
+        match text.to_str().map(str::parse::<DatabaseUrl>) {
+            None => Err(invalid(&"the URL is not valid UTF-8")),
+            Some(Ok(url)) if source == ValueSource::CommandLine && url.has_password() => Err(invalid(&format_args!(
+                "other users of the machine can read a password there: put the URL into {variable}"
+            ))),
+            Some(Ok(url)) => Ok(url),
+            Some(Err(reason)) => Err(invalid(&reason)),
+        }
     }
 }
