@@ -1,39 +1,35 @@
-//! The command line. Each command is a file with its arguments and what it does.
+//! The command line. Each command is a file with its arguments, its help, and what it does.
+//!
+//! Besides commands: `database` opens the database, `startup` has what both servers do when they start, `signals` waits for
+//! signals, and `output` writes to standard output and standard error.
 
 mod check;
 mod codes;
 mod database;
 mod dev;
-mod environment;
-mod http_args;
 mod key;
 mod migrate;
 mod output;
 mod schema;
 mod serve;
 mod signals;
+mod startup;
 
-use std::{fmt::Display, net::SocketAddr, process::ExitCode};
+use std::process::ExitCode;
 
-use anyhow::Context;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
-use tokio::net::TcpListener;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use self::{
-    database::{Database, open},
-    environment::variable,
-};
 use crate::{
-    http,
-    promotions::{OrgId, OutOfRange},
+    config::{self, ConfigError},
     telemetry::{self, LogFormat, LogGuard},
 };
 
-/// Promolink links promotion codes to customers, over GraphQL.
+/// Promolink links promotion codes to customers, over GraphQL
 ///
-/// Without a command it runs `dev`: a server to try, on its embedded database, with demo data.
+/// Without a command it runs `promolink dev`: a server to try out, with an embedded database and demo data.
+/// `promolink COMMAND --help` has the options, examples and exit codes of a command.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = HELP)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -41,108 +37,68 @@ pub struct Cli {
     dev: dev::Arguments,
 }
 
+/// The help of a command is in its file.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a server to try: loopback only, demo data, no credentials (the default)
     Dev(dev::Arguments),
-    /// Run the server in production
-    #[command(after_help = serve::notes())]
     Serve(Box<serve::Arguments>),
-    /// Bring the database's tables up to date, or list the migrations
-    #[command(after_help = migrate::NOTES)]
     Migrate(migrate::Arguments),
-    /// Make, list and revoke the API keys of organisations
     #[command(subcommand)]
     Key(key::Command),
-    /// Generate, import and export promotion codes by the million
     #[command(subcommand)]
     Codes(codes::Command),
-    /// Check that the data keeps what the rules promise; change nothing
-    #[command(after_help = check::notes())]
     Check(check::Arguments),
-    /// Print the GraphQL schema
     Schema(schema::Arguments),
 }
 
-/// What `--help` ends with.
-const EXIT_CODES: &str = "\
+const HELP: &str = "\
+Examples:
+  promolink
+  promolink --listen 127.0.0.1:9000 --database-url sqlite:try.db
+  promolink serve --help
+
 Exit codes:
   0    success
   1    failure, or check or codes import found something wrong
   2    wrong settings: an argument, a variable or a file that one of them names. They are checked
        before the first connection. The same command fails again until they are corrected
-  130  a second Ctrl-C or SIGTERM has ended it";
+  130  stopped immediately by a second Ctrl-C or SIGTERM
 
-/// The exit code for settings that can't work, by which a supervisor knows that to start the program again is of no use.
+Read on: docs/getting-started.md, docs/configuration.md";
+
+/// The exit code for wrong settings. It tells a supervisor that a restart would fail again.
 const WRONG_SETTINGS: u8 = 2;
 
-/// The command line with the options of all commands. clap adds those of a subcommand only when it is built.
-fn command_line() -> clap::Command {
-    let mut command = Cli::command();
-    command.build();
-    command
-}
-
-/// The error for settings that can't work, such as clap reports where it finds them.
-fn settings_error(reason: impl Display) -> anyhow::Error {
-    clap::Error::raw(ErrorKind::ValueValidation, format_args!("{reason}\n")).into()
-}
-
-/// Says what went wrong, if something did, on one line with its causes. Backtraces are for panics: what an operator can
-/// put right is not in the source.
-#[must_use]
-pub fn exit_code(done: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = done else { return ExitCode::SUCCESS };
-    match error.downcast::<clap::Error>() {
-        // The text of `--help` is a result.
-        Ok(help) if !help.use_stderr() => exit_code(output::read_or_written(help.print())),
-        Ok(error) => {
-            let _ = error.print();
-            ExitCode::from(WRONG_SETTINGS)
-        }
-        Err(error) => {
-            output::remark(format_args!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Listens on the address that an option gives.
-async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
-    let listening = http::bind(address);
-    listening.with_context(|| format!("cannot listen on {address}; {option} takes another address"))
-}
-
-/// Parses a switch, on the command line and in variables alike.
-fn parse_switch(text: &str) -> Result<bool, &'static str> {
-    match text.to_ascii_lowercase().as_str() {
-        "on" | "true" | "1" | "yes" => Ok(true),
-        "off" | "false" | "0" | "no" => Ok(false),
-        _ => Err("on or off is required (true, 1 and yes, false, 0 and no are accepted, too)"),
-    }
-}
-
-fn parse_org(text: &str) -> Result<OrgId, OutOfRange> {
-    text.parse::<i64>().map_err(|_| OutOfRange)?.try_into()
+/// Arguments that can't work, as found by a command after clap has parsed them. The program ends with exit code 2.
+#[derive(Debug, thiserror::Error)]
+enum UsageError {
+    #[error("there is no database {url}{hint}: run `promolink migrate` to create it")]
+    NoDatabase { url: String, hint: &'static str },
+    #[error("--expires-in must be from 1s until the end of the year 9999, such as 90d")]
+    ExpiresIn,
+    #[error("the key belongs to organisation {0}: revoke it with --org {0}")]
+    KeyOfOtherOrganisation(i64),
+    #[error("neither a whole API key nor the id of one: `promolink key list` shows the ids")]
+    NotAKey,
 }
 
 impl Cli {
     /// Reads the command line and the environment.
     pub fn read() -> Result<Self, clap::Error> {
-        let matches = environment::tidied(command_line()).try_get_matches()?;
+        let matches = config::trim_variables(command_line()).try_get_matches()?;
         Self::from_arg_matches(&matches)
     }
 
     /// Starts the log. It ends when the guard is dropped.
     pub fn start_log(&self) -> anyhow::Result<LogGuard> {
         let format = match &self.command {
-            Some(Command::Serve(arguments)) => arguments.operations.log_format.into(),
+            Some(Command::Serve(arguments)) => arguments.log_format(),
             _ => LogFormat::Text,
         };
-        telemetry::start(format, variable("RUST_LOG")?.as_deref()).map_err(settings_error)
+        Ok(telemetry::start(format, &config::log_filter()?).map_err(ConfigError::from)?)
     }
 
-    /// Does what the command line says.
+    /// Runs the command.
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command.unwrap_or(Command::Dev(self.dev)) {
             Command::Dev(arguments) => dev::run(arguments).await,
@@ -156,26 +112,29 @@ impl Cli {
     }
 }
 
-/// Tells the person at the terminal that a server has started, who need not be there.
-fn greet(greeting: &str) {
-    if let Err(error) = output::print(greeting) {
-        tracing::warn!(error = format!("{error:#}"), "the greeting could not be printed");
-    }
+/// The command line with the options of all commands. clap adds those of a subcommand only when it is built.
+fn command_line() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
 }
 
-/// Says which settings have no effect.
-fn warn_of_ineffective_settings() {
-    #[cfg(not(feature = "otlp"))]
-    for variable in telemetry::TRACE_ENDPOINTS {
-        if environment::variable(variable).is_ok_and(|value| value.is_some()) {
-            tracing::warn!(variable, "this variable has no effect: the program was built without the feature otlp");
+/// Prints the error, if there is one, with its causes on one line, and returns the exit code. Backtraces are for panics:
+/// an operator can't correct the source.
+#[must_use]
+pub fn exit_code(done: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = done else { return ExitCode::SUCCESS };
+    let is_wrong_setting = error.is::<ConfigError>() || error.is::<UsageError>();
+    match error.downcast::<clap::Error>() {
+        // The text of `--help` is a result.
+        Ok(help) if !help.use_stderr() => exit_code(output::ignore_closed_pipe(help.print())),
+        Ok(error) => {
+            output::print_usage_error(&error);
+            ExitCode::from(WRONG_SETTINGS)
         }
-    }
-    let unknown = environment::unknown_variables(&command_line());
-    if !unknown.is_empty() {
-        tracing::warn!(
-            variables = unknown.join(", "),
-            "these variables have no effect: there are none with these names"
-        );
+        Err(error) => {
+            output::note(format_args!("error: {error:#}"));
+            if is_wrong_setting { ExitCode::from(WRONG_SETTINGS) } else { ExitCode::FAILURE }
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! The modules, in the order in which a request passes through them:
 //!
 //! - [`commands`]: the command line, one file per command.
+//! - [`config`]: the options and variables, one struct per concern, as settings for the modules below.
 //! - [`app`]: the composition root. Builds the server from its parts and runs it.
 //! - [`http`]: connections, routes, the concurrency limit, the access log, and the GraphQL endpoint.
 //! - [`auth`]: credentials, the organisation that they belong to, and their limits.
@@ -21,6 +22,7 @@
 pub mod app;
 pub mod auth;
 pub mod commands;
+pub mod config;
 pub mod graphql;
 pub mod http;
 pub mod promotions;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use promolink::commands::{self, Cli};
 
-/// Requests make many small values that live briefly, on several threads at once.
+/// Requests allocate many small, short-lived values on several threads.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -27,9 +27,6 @@ pub use self::{
     metrics::{METRICS_TYPE, keep_metrics, metrics},
 };
 
-/// The default filter: each request, how the server starts and ends, and what goes wrong.
-const DEFAULT: &str = "warn,promolink=info";
-
 /// The variables that say where traces go, which OpenTelemetry has named.
 pub const TRACE_ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
@@ -50,10 +47,10 @@ pub enum LogFormat {
 )]
 pub struct InvalidFilter(String);
 
-/// Starts logging and counting. The filter, or the default, has the syntax of the `tracing-subscriber` crate. The log ends
-/// when the guard is dropped.
-pub fn start(format: LogFormat, filter: Option<&str>) -> Result<LogGuard, InvalidFilter> {
-    let filter = parse_filter(filter.unwrap_or(DEFAULT))?;
+/// Starts logging and counting. The filter has the syntax of the `tracing-subscriber` crate. The log ends when the guard is
+/// dropped.
+pub fn start(format: LogFormat, filter: &str) -> Result<LogGuard, InvalidFilter> {
+    let filter = parse_filter(filter)?;
     let (writer, guard) = log_queue::start();
     let log = tracing_subscriber::fmt::layer().with_writer(writer);
     let log = match format {

@@ -1,4 +1,4 @@
-//! `promolink check`: looks the whole database over for what should not be.
+//! `promolink check`: looks through the whole database for violated invariants.
 
 use std::io::{self, Write};
 
@@ -6,67 +6,72 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use super::Database;
-use crate::store::{self, Checked, Example};
+use super::database;
+use crate::{
+    config::DatabaseArgs,
+    store::{self, Checked, Example},
+};
 
+/// Check the data for violated invariants; change nothing
+///
+/// Prints one line for each invariant: ok, or the number of places where it does not hold, the first 20 of them, and what
+/// to do about it. What can have a legitimate cause is noted with its reason, and is not an error. Customers are never shown,
+/// and codes only with --show-codes; look them up by the ids of promotions. Promolink violates none of these invariants, so
+/// before you repair a database, find out what wrote to it.
+///
+/// The command only reads, and sees the database as of one moment, so servers may run beside it. It reads each table from
+/// one end to the other: some million rows take about half a minute, in which the database keeps the old versions of changed
+/// rows.
 #[derive(Debug, Args)]
+#[command(after_help = help())]
 pub struct Arguments {
     #[command(flatten)]
-    database: Database,
-    /// Show the codes that are concerned, for an operator's own eyes
+    database: DatabaseArgs,
+    /// Show the codes concerned
     #[arg(long)]
     show_codes: bool,
 }
 
-/// What `--help` ends with.
-pub fn notes() -> String {
+fn help() -> String {
     let invariants: Vec<String> = store::invariants().map(|invariant| format!("  {invariant}\n")).collect();
     format!(
-        "It checks, for all organisations, that
-
+        "The invariants, for all organisations:
 {}
-and prints a line for each of these: ok, or in how many places it does not hold, the first of
-them, and what to do about it. What may well be as it should be is noted, with the reason, and is
-no error. Codes are shown with --show-codes only, customers never; the ids of promotions lead to
-them. Promolink itself breaks none of these: before you mend a database, find out what wrote to it.
-
-It only reads, and sees the database as it was at one moment, so servers may go on beside it.
-Each table is read from one end to the other: half a minute or so for some million rows, in
-which the database keeps the old versions of what is changed.
-
-The exit code is 0 if nothing is wrong, and 1 if something is or the database can't be read;
-standard error says which.
-
 Examples:
   promolink check
   promolink check --show-codes
-  promolink check --database-url sqlite:shop.db",
+  promolink check --database-url sqlite:shop.db
+
+Exit codes: 0 all invariants hold, 1 one is violated or the database can't be read, 2 wrong settings. Standard error \
+         has the reason.
+
+Read on: docs/operating.md (Check the data)",
         invariants.concat()
     )
 }
 
-pub async fn run(Arguments { database, show_codes }: Arguments) -> anyhow::Result<()> {
-    let url = database.ready().await?;
-    let (sender, found) = mpsc::unbounded_channel();
-    let (checked, shown) = tokio::join!(store::check(&url, sender), show(found, show_codes));
-    checked.with_context(|| format!("cannot check {url}"))?;
-    let wrong = shown.context("cannot write what was found")?;
-    ensure!(wrong == 0, "{url} is not sound; broken invariants: {wrong}");
+pub async fn run(Arguments { database: DatabaseArgs { url }, show_codes }: Arguments) -> anyhow::Result<()> {
+    database::ensure_ready(&url).await?;
+    let (sender, checked) = mpsc::unbounded_channel();
+    let (done, violated) = tokio::join!(store::check(&url, sender), print(checked, show_codes));
+    done.with_context(|| format!("cannot check {url}"))?;
+    let violated = violated.context("cannot write to standard output")?;
+    ensure!(violated == 0, "{url} is not sound; broken invariants: {violated}");
     Ok(())
 }
 
-/// Prints what is found as it comes. Answers with how many invariants are broken without an excuse.
-async fn show(mut found: UnboundedReceiver<Checked>, show_codes: bool) -> io::Result<u32> {
-    let mut wrong = 0;
-    while let Some(checked) = found.recv().await {
-        wrong += u32::from(checked.broken > 0 && checked.excuse.is_none());
+/// Prints the results as they come. Returns the number of invariants that are violated without a legitimate cause.
+async fn print(mut results: UnboundedReceiver<Checked>, show_codes: bool) -> io::Result<u32> {
+    let mut violated = 0;
+    while let Some(checked) = results.recv().await {
+        violated += u32::from(checked.broken > 0 && checked.excuse.is_none());
         match io::stdout().write_all(lines(&checked, show_codes).as_bytes()) {
-            // Whoever reads has seen enough; the exit code tells the rest.
+            // The reader has read enough; the exit code still counts.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             written => written?,
         }
     }
-    Ok(wrong)
+    Ok(violated)
 }
 
 fn lines(Checked { invariant, excuse, broken, examples, advice }: &Checked, show_codes: bool) -> String {
@@ -76,7 +81,7 @@ fn lines(Checked { invariant, excuse, broken, examples, advice }: &Checked, show
         (_, Some(_)) => format!("{broken} noted"),
     };
     let examples = examples.iter().map(|Example { text, code }| match code {
-        // What another program wrote may have control characters.
+        // Another program may have written control characters.
         Some(code) if show_codes => format!("{text} (code {code:?})"),
         _ => text.clone(),
     });

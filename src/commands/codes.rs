@@ -1,34 +1,32 @@
-//! `promolink codes`: promotion codes by the million. Each subcommand streams, so that none needs more memory for more
+//! `promolink codes`: promotion codes by the million. Each subcommand streams, so its memory does not depend on the number of
 //! codes.
 
-mod columns;
 mod export;
 mod generate;
 mod import;
-mod input;
 mod progress;
-mod rejects;
-mod rows;
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, str::FromStr, sync::Arc};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::{Database, parse_org};
-use crate::promotions::{CODE_BATCH as BATCH, Campaign, CampaignId, MAX_LIMIT, OrgId, PromotionRepository};
+use super::database;
+use crate::{
+    config::DatabaseArgs,
+    promotions::{Campaign, CampaignId, MAX_LIMIT, OrgId, PromotionRepository},
+};
 
+/// Generate, import and export promotion codes by the million
+///
+/// These commands work on the database itself, beside running servers. They stream at constant memory, and show on standard
+/// error how far they are.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Read on: docs/codes.md")]
 pub enum Command {
-    /// Generate codes for a campaign, and list them as CSV
-    #[command(after_help = generate::EXAMPLES)]
     Generate(generate::Arguments),
-    /// Import the codes of a CSV file into a campaign, and link them where the file names customers
-    #[command(after_help = import::EXAMPLES)]
     Import(import::Arguments),
-    /// Write a campaign's codes and who holds them to standard output, as CSV
-    #[command(after_help = export::EXAMPLES)]
     Export(export::Arguments),
 }
 
@@ -40,23 +38,24 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-/// Whose codes, and where they are.
+/// A campaign of an organisation.
 #[derive(Debug, Args)]
-struct Target {
+struct CampaignArgs {
     #[command(flatten)]
-    database: Database,
-    /// The organisation that the campaign belongs to
-    #[arg(long, value_name = "NUMBER", value_parser = parse_org)]
+    database: DatabaseArgs,
+    /// Work on a campaign of the organisation with this number
+    #[arg(long, value_name = "NUMBER")]
     org: OrgId,
-    /// The campaign's id
-    #[arg(long, value_name = "UUID")]
+    /// Work on the campaign with this id, which the query `campaigns` of the API lists
+    #[arg(long, value_name = "UUID", value_parser = parse_campaign)]
     campaign: Uuid,
 }
 
-impl Target {
-    /// Opens the database, and finds the campaign.
+impl CampaignArgs {
+    /// Opens the database and finds the campaign.
     async fn open(self) -> anyhow::Result<(Arc<dyn PromotionRepository>, Campaign)> {
-        let (url, store) = self.database.open().await?;
+        let url = self.database.url;
+        let store = database::open(&url).await?;
         let found = store.promotions.campaigns(self.org, &[CampaignId::from(self.campaign)]).await;
         match found.with_context(|| format!("cannot read {url}"))?.pop() {
             Some(campaign) => Ok((store.promotions, campaign)),
@@ -65,38 +64,53 @@ impl Target {
     }
 }
 
-/// How many customers may link a code. No `Option` of its own, which would make the argument itself optional.
+fn parse_campaign(text: &str) -> Result<Uuid, &'static str> {
+    text.parse().map_err(|_| "it must be the id of a campaign, a UUID, which the query `campaigns` of the API lists")
+}
+
+/// How many customers may link a code. Not an `Option`, which would make clap take the argument itself for optional.
 #[derive(Debug, Clone, Copy)]
 struct MaxLinks(Option<u32>);
 
-fn parse_max_links(text: &str) -> Result<MaxLinks, String> {
-    if text == "none" {
-        return Ok(MaxLinks(None));
-    }
-    match text.parse() {
-        Ok(number) if (1..=MAX_LIMIT).contains(&number) => Ok(MaxLinks(Some(number))),
-        _ => Err(format!("a number from 1 to {MAX_LIMIT}, or none, is wanted")),
+/// The text is not a limit on links.
+#[derive(Debug, thiserror::Error)]
+#[error("it must be a number from 1 to {MAX_LIMIT}, or none")]
+struct InvalidMaxLinks;
+
+impl FromStr for MaxLinks {
+    type Err = InvalidMaxLinks;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMaxLinks> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        let number = text.parse().ok().filter(|number| (1..=MAX_LIMIT).contains(number));
+        number.map(|number| Self(Some(number))).ok_or(InvalidMaxLinks)
     }
 }
 
-/// How codes are written.
+/// How codes are written as CSV.
 #[derive(Debug, Clone, Copy, Args)]
-struct Writing {
-    /// Write for a spreadsheet: a code that it would take for a formula (it begins with =, +, - or @) has a ' before it.
-    /// Other programs read a different code then, and `promolink codes import` rejects it
+struct CsvArgs {
+    /// Write for a spreadsheet: put a ' before a code that begins with =, +, - or @, which a spreadsheet would take for a
+    /// formula. Other programs then read a different code, and `promolink codes import` rejects it
     #[arg(long)]
     spreadsheet: bool,
 }
 
-impl Writing {
-    /// A cell with a text of ours or of others' making.
+impl CsvArgs {
+    /// The text of a cell.
     fn cell(self, text: &str) -> Cow<'_, str> {
-        if self.spreadsheet && text.starts_with(formula) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+        if self.spreadsheet && text.starts_with(begins_formula) {
+            Cow::Owned(format!("'{text}"))
+        } else {
+            Cow::Borrowed(text)
+        }
     }
 }
 
-/// Whether a spreadsheet takes a cell that begins so for a formula, or skips the character and then does
+/// Whether a spreadsheet takes a cell that begins with this character for a formula, or skips the character and then does
 /// (<https://owasp.org/www-community/attacks/CSV_Injection>).
-const fn formula(first: char) -> bool {
+const fn begins_formula(first: char) -> bool {
     matches!(first, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}')
 }

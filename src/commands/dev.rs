@@ -1,4 +1,4 @@
-//! `promolink dev`: a server to try, on loopback, with demo data and no credentials.
+//! `promolink dev`: a server to try out, on loopback, with demo data and without credentials.
 
 mod demo;
 
@@ -7,64 +7,76 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use super::{Database, database::database_check, http_args::HttpArguments, listen, open, settings_error, signals};
+use super::{database, signals, startup};
 use crate::{
     app::{self, App, Shutdown},
     auth::{Authenticator, Credential, Limits, Principal, Role},
+    config::{DatabaseArgs, DocumentArgs, LocalHttpArgs},
     promotions::{Clock, OrgId, SystemClock},
     store::{self, Store},
 };
 
+const HELP: &str = "\
+Examples:
+  promolink dev
+  promolink dev --listen 127.0.0.1:9000 --database-url sqlite:try.db
+
+Exit codes: 0 stopped by a signal, 1 failure, 2 wrong settings, 130 stopped immediately by a second signal.
+
+Read on: docs/getting-started.md, docs/configuration.md";
+
+/// Run a server to try out: loopback only, demo data, no credentials (the default)
+///
+/// Brings the tables up to date, adds demo data when it first starts, and prints the addresses of GraphiQL and of the API, and
+/// a `curl` command that links a code. Every caller has the role admin of the demo organisation, so it listens on loopback only,
+/// and does not start if that organisation has API keys. It has no rate limits and no limit on concurrency.
 #[derive(Debug, Args)]
+#[command(after_help = HELP)]
 pub struct Arguments {
     #[command(flatten)]
-    database: Database,
-    /// The address to listen on; loopback only, since nobody needs a credential. Port 0 takes a free one
-    #[arg(long, env = "PROMOLINK_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
-    listen: SocketAddr,
+    database: DatabaseArgs,
     #[command(flatten)]
-    wire: HttpArguments,
+    http: LocalHttpArgs,
+    #[command(flatten)]
+    documents: DocumentArgs,
 }
 
-pub async fn run(Arguments { database: Database { url }, listen: address, wire }: Arguments) -> anyhow::Result<()> {
-    if !address.ip().is_loopback() {
-        return Err(settings_error(format_args!(
-            "`promolink dev` requires no credential, so it listens on loopback only: {address} is not loopback"
-        )));
-    }
-    let (engine, wire) = (wire.engine()?, wire.wire(true));
-    super::warn_of_ineffective_settings();
-    let listener = listen(address, "--listen").await?;
+pub async fn run(Arguments { database: DatabaseArgs { url }, http, documents }: Arguments) -> anyhow::Result<()> {
+    let engine = documents.settings()?;
+    let address = http.listen();
+    let http = http.settings();
+    startup::warn_of_ineffective_settings();
+    let listener = startup::listen(address, "--listen").await?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
-    let Store { promotions, api_keys, readiness } = open(&url).await?;
+    let Store { promotions, api_keys, readiness } = database::open(&url).await?;
     let org = OrgId::try_from(demo::ORG)?;
-    // Whoever makes a key means to keep others out.
+    // An organisation with keys means to keep others out.
     ensure!(
         api_keys.keys(org).await.with_context(|| format!("cannot read {url}"))?.is_empty(),
-        "`promolink dev` asks nobody for a credential, but organisation {} of {url} has API keys: use `promolink serve`, \
-         or another database, such as --database-url sqlite:try.db",
+        "organisation {} of {url} has API keys, and `promolink dev` requires no credential: use `promolink serve`, or \
+         another database, such as --database-url sqlite:try.db",
         org.get()
     );
     let seeded = demo::seed(&*promotions, org, SystemClock.now()).await?;
 
-    let asked_to_end = signals::asked_to_end()?;
+    let shutdown_signal = signals::shutdown_signal()?;
     let address = listener.local_addr()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, database = %url, "the server has started");
-    super::greet(&greeting(address, &url, seeded, wire.graphiql));
+    startup::greet(&greeting(address, &url, seeded, http.graphiql));
     let everyone = Principal { org, role: Role::Admin, credential: Credential::None };
     let app = App {
         promotions,
         replica: None,
-        database_check: database_check(readiness),
+        database_check: startup::database_check(readiness),
         clock: Arc::new(SystemClock),
         authenticator: Authenticator::AllowAll(everyone),
         limits: Limits::UNLIMITED,
         concurrency: usize::MAX,
         engine,
-        wire,
+        wire: http,
         shutdown: Shutdown { delay: Duration::ZERO, grace: Duration::from_secs(10) },
     };
-    app::run(app, listener, None, asked_to_end).await;
+    app::run(app, listener, None, shutdown_signal).await;
     Ok(())
 }
 
@@ -77,7 +89,7 @@ fn greeting(address: SocketAddr, url: &store::DatabaseUrl, seeded: bool, graphiq
         demo::FREE_CODE
     );
     format!(
-        "Promolink is ready to try. Not for production: nobody needs a credential in this mode.
+        "Promolink is ready to try out. Not for production: this mode requires no credential.
 
   GraphiQL  {graphiql}
   API       http://{address}/graphql

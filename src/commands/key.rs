@@ -9,33 +9,62 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use super::{Database, output, parse_org, settings_error};
+use super::{UsageError, database, output};
 use crate::{
     auth::{ApiKey, ApiKeyId, KeyRole, PresentedKey, Secret},
+    config::{DatabaseArgs, parse_duration},
     promotions::{Clock, OrgId, SystemClock, Timestamp, check_visible},
 };
 
-const EXAMPLES: &str = "Examples:
+const CREATE_HELP: &str = "\
+Examples:
   (umask 077; promolink key create --org 100458 --role service --name checkout > checkout.key)
   promolink key create --org 100458 --role storefront --expires-in 90d
+
+After `umask 077`, only its owner can read a new file.
+
+Exit codes: 0 success, 1 failure, 2 wrong settings.
+
+Read on: docs/credentials.md";
+
+const LIST_HELP: &str = "\
+Example:
   promolink key list --org 100458
+
+Exit codes: 0 success, 1 failure, 2 wrong settings.";
+
+const REVOKE_HELP: &str = "\
+Example:
   promolink key revoke --org 100458 0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b
 
-A file made after `umask 077` is readable by its owner only. Callers send the key as the header
-  Authorization: Bearer KEY";
+Exit codes: 0 success, 1 failure or no such key, 2 wrong settings.";
 
 /// The longest name of a key, in characters.
 const MAX_NAME_CHARS: usize = 200;
 
+/// Create, list and revoke the API keys of organisations
+///
+/// Callers send a key as the header `Authorization: Bearer KEY`. Its role decides which fields they may select and which
+/// limits apply. An organisation exists once it has a key.
 #[derive(Debug, Subcommand)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = "Read on: docs/credentials.md")]
 pub enum Command {
-    /// Make a key, and its organisation if that is new, and print the key alone on standard output, this once
-    #[command(after_help = EXAMPLES)]
+    /// Create a key, and its organisation if that is new
+    ///
+    /// Prints the key on standard output, and everything else on standard error. The key can't be shown again: the database
+    /// has only its hash.
+    #[command(after_help = CREATE_HELP)]
     Create(Create),
     /// List an organisation's keys, oldest first
+    ///
+    /// Prints a table with the id, role, state, times (UTC) and name of each key, and never a key itself. The last use is
+    /// recorded to the minute.
+    #[command(after_help = LIST_HELP)]
     List(Target),
-    /// Revoke a key: within 5 seconds, every server refuses it
+    /// Revoke a key: within 5 seconds, every server rejects it
+    ///
+    /// A key that is revoked already stays as it is.
+    #[command(after_help = REVOKE_HELP)]
     Revoke(Revoke),
 }
 
@@ -46,11 +75,11 @@ pub struct Create {
     /// What the key may do
     #[arg(long, value_enum)]
     role: RoleArgument,
-    /// What to call it in lists, such as the application that uses it
+    /// Name the key in lists, such as by the application that uses it: at most 200 characters
     #[arg(long, default_value = "", hide_default_value = true, value_parser = parse_name)]
     name: String,
-    /// How long it is valid, such as 90d or 12h; for ever, if it is not said
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    /// Let the key expire after this long, such as 90d or 12h. Without it, the key does not expire
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     expires_in: Option<Duration>,
 }
 
@@ -79,18 +108,18 @@ impl From<RoleArgument> for KeyRole {
 pub struct Revoke {
     #[command(flatten)]
     target: Target,
-    /// The key's id, as lists show it, or the key itself, which is not printed
+    /// The key's id, as `promolink key list` shows it, or the key itself, which is never printed
     #[arg(value_name = "ID|KEY")]
     key: Secret,
 }
 
-/// Whose keys, and where they are.
+/// An organisation's keys.
 #[derive(Debug, Args)]
 pub struct Target {
     #[command(flatten)]
-    database: Database,
-    /// The organisation that the keys belong to
-    #[arg(long, value_name = "NUMBER", value_parser = parse_org)]
+    database: DatabaseArgs,
+    /// Work on the keys of the organisation with this number
+    #[arg(long, value_name = "NUMBER")]
     org: OrgId,
 }
 
@@ -104,46 +133,51 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
 
 async fn create(Create { target, role, name, expires_in }: Create) -> anyhow::Result<()> {
     let (role, now) = (KeyRole::from(role), SystemClock.now());
-    let expires_on = expires_in.map(|lifetime| later(now, lifetime)).transpose()?;
-    let (url, store) = target.database.open().await?;
+    let expires_on = expires_in.map(|lifetime| expiry(now, lifetime)).transpose()?;
+    let url = target.database.url;
+    let store = database::open(&url).await?;
     let made = ApiKey::generate(target.org, role, name, now, expires_on);
     let (key, text) = made.context("the operating system has no random numbers")?;
     let new_organisation = store.api_keys.create_key(&key).await.with_context(|| format!("cannot write to {url}"))?;
     let org = target.org.get();
     if new_organisation {
-        output::remark(format_args!("Organisation {org} is new."));
+        output::note(format_args!("Organisation {org} is new."));
     }
     let end = expires_on.map_or("does not expire".to_owned(), |moment| format!("is valid until {}", rfc3339(moment)));
     let id = key.id.get();
     let role = role.as_str();
-    output::remark(format_args!("Key {id} of organisation {org}, role {role}, {end}. It is shown this once:"));
+    output::note(format_args!("Key {id} of organisation {org}, role {role}, {end}. It is shown only once:"));
     let mut output = io::stdout();
     if let Err(error) = writeln!(output, "{}", text.expose()).and_then(|()| output.flush()) {
-        // Nobody has seen it: a key that nobody has is only a way in for whoever finds it.
+        // Its owner does not have it, but anyone who finds it could use it.
         let revoked = store.api_keys.revoke_key(target.org, key.id, SystemClock.now()).await;
-        revoked.with_context(|| format!("key {id} was not shown, and should be revoked"))?;
+        revoked.with_context(|| format!("key {id} could not be shown: revoke it"))?;
         return Err(error).with_context(|| format!("key {id} could not be shown, and was revoked"));
     }
     Ok(())
 }
 
-fn later(now: Timestamp, lifetime: Duration) -> anyhow::Result<Timestamp> {
+fn expiry(now: Timestamp, lifetime: Duration) -> Result<Timestamp, UsageError> {
     let millis = i64::try_from(lifetime.as_millis()).ok().and_then(|millis| now.millis().checked_add(millis));
     match millis.map(Timestamp::from_millis) {
-        Some(moment) if lifetime >= SHORTEST && moment <= LATEST => Ok(moment),
-        _ => Err(settings_error("--expires-in: a time from 1s to the end of the year 9999 is required, such as 90d")),
+        Some(moment) if lifetime >= MIN_LIFETIME && moment <= MAX_EXPIRY => Ok(moment),
+        _ => Err(UsageError::ExpiresIn),
     }
 }
 
-/// The shortest life of a key: it is told to the second.
-const SHORTEST: Duration = Duration::from_secs(1);
+/// The shortest lifetime of a key. Lists show times to the second.
+const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
-/// The end of the year 9999, the last that RFC 3339 can write.
-const LATEST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
+/// The end of the year 9999, the last that RFC 3339 can express.
+const MAX_EXPIRY: Timestamp = Timestamp::from_millis(253_402_300_799_999);
 
 async fn list(target: Target) -> anyhow::Result<()> {
-    let (url, store) = target.database.open().await?;
+    let url = target.database.url;
+    let store = database::open(&url).await?;
     let keys = store.api_keys.keys(target.org).await.with_context(|| format!("cannot read {url}"))?;
+    if keys.is_empty() {
+        output::note(format_args!("organisation {} has no keys in {url}", target.org.get()));
+    }
     let now = SystemClock.now();
     let moment = |moment: Option<Timestamp>| moment.map_or("-".to_owned(), rfc3339);
     let mut lines = vec![line(["ID", "ROLE", "STATE", "CREATED", "EXPIRES", "LAST USED", "NAME"])];
@@ -167,30 +201,27 @@ fn line([id, role, state, created, expires, used, name]: [&str; 7]) -> String {
 
 async fn revoke(Revoke { target, key }: Revoke) -> anyhow::Result<()> {
     let id = id_of(key.expose(), target.org)?;
-    let (url, store) = target.database.open().await?;
+    let url = target.database.url;
+    let store = database::open(&url).await?;
     let revoked = store.api_keys.revoke_key(target.org, id, SystemClock.now()).await;
     let revoked = revoked.with_context(|| format!("cannot write to {url}"))?.and_then(|key| key.revoked_on);
     let (org, id) = (target.org.get(), id.get());
     let Some(moment) = revoked else {
-        bail!("organisation {org} has no key {id}: `promolink key list` shows those that it has");
+        bail!("organisation {org} has no key {id}: `promolink key list` shows its keys");
     };
     output::report(format_args!("revoked {id} on {}\n", rfc3339(moment)));
     Ok(())
 }
 
-/// The id of a key of this organisation, out of the id or the key itself. Errors don't repeat it: it may be a secret.
-fn id_of(text: &str, org: OrgId) -> anyhow::Result<ApiKeyId> {
+/// Returns the id of a key of this organisation, given the id or the key itself. Errors don't repeat it: it may be a secret.
+fn id_of(text: &str, org: OrgId) -> Result<ApiKeyId, UsageError> {
     if let Ok(id) = Uuid::parse_str(text) {
         return Ok(id.into());
     }
     match PresentedKey::parse(text) {
         Some(key) if key.org == org => Ok(key.id),
-        Some(key) => {
-            Err(settings_error(format_args!("the key is of organisation {}: revoke it with --org {0}", key.org.get())))
-        }
-        None => {
-            Err(settings_error("it is neither a whole API key nor the id of one: `promolink key list` shows the ids"))
-        }
+        Some(key) => Err(UsageError::KeyOfOtherOrganisation(key.org.get())),
+        None => Err(UsageError::NotAKey),
     }
 }
 

@@ -3,22 +3,39 @@
 use anyhow::Context;
 use clap::Args;
 
-use super::{Database, database, output};
-use crate::store::{self, Migration, MigrationState, OpenError};
+use super::{database, output};
+use crate::{
+    config::DatabaseArgs,
+    store::{self, Migration, MigrationState, OpenError},
+};
 
-pub const NOTES: &str = "\
-Servers of the earlier version may go on meanwhile. A migration that folds codes, since this version takes more \
-spellings for the same code, looks at all of them: some seconds for a million. If two codes would become one by that, \
-it lists them and changes nothing.";
+const HELP: &str = "\
+Examples:
+  promolink migrate
+  promolink migrate --status
+  DATABASE_URL=postgres://promolink:PASSWORD@localhost/promolink promolink migrate
 
+Exit codes: 0 success, 1 failure, 2 wrong settings.
+
+Read on: docs/operating.md (Upgrade and roll back), docs/spelling.md (Upgrading)";
+
+/// Bring the database's tables up to date, or list the migrations
+///
+/// Creates the tables of a new database, and an SQLite file that does not exist. On a database that is up to date it changes
+/// nothing. Any number of processes may migrate concurrently. Servers of the previous version may go on meanwhile.
+///
+/// A migration that folds codes, because this version accepts more spellings of a code, reads all of them: some seconds for a
+/// million. If two codes would become one, it lists them and changes nothing.
 #[derive(Debug, Args)]
+#[command(after_help = HELP)]
 pub struct Arguments {
     #[command(flatten)]
-    database: Database,
+    database: DatabaseArgs,
     /// List the migrations and whether the database has them; change nothing
     #[arg(long)]
     status: bool,
-    /// Fold all codes again: a server of an earlier version may have added some after the migration
+    /// Fold all codes again. Run this after the last server of a previous version has ended, which may have added codes
+    /// since the migration
     #[arg(long, conflicts_with = "status")]
     fold_codes: bool,
 }
@@ -29,7 +46,7 @@ pub async fn run(Arguments { database, status, fold_codes }: Arguments) -> anyho
         let migrations = store::status(&url).await.with_context(|| format!("cannot read {url}"))?;
         return output::print(migrations.iter().map(line).collect::<String>());
     }
-    let applied = listing_collisions(store::migrate(&url).await);
+    let applied = list_collisions(store::migrate(&url).await);
     let applied = applied.with_context(|| format!("cannot bring {url} up to date"))?;
     if applied.is_empty() && !fold_codes {
         output::report(format_args!("{url} is up to date\n"));
@@ -38,13 +55,13 @@ pub async fn run(Arguments { database, status, fold_codes }: Arguments) -> anyho
         output::report(lines.concat());
     }
     if fold_codes {
-        let changed = listing_collisions(store::fold_again(&url).await);
+        let changed = list_collisions(store::fold_again(&url).await);
         let changed = changed.with_context(|| format!("cannot fold the codes of {url}"))?;
         output::report(format_args!("{changed} codes folded again\n"));
     }
     let migrations = store::status(&url).await.with_context(|| format!("cannot read {url}"))?;
     if let Some(unknown) = database::unknown(&migrations) {
-        output::remark(format_args!("{url} has migrations of a newer version of promolink: {unknown}"));
+        output::note(format_args!("{url} has migrations of a newer version of promolink: {unknown}"));
     }
     Ok(())
 }
@@ -57,8 +74,8 @@ fn line(Migration { name, state }: &Migration) -> String {
     }
 }
 
-/// Lists codes that would become one. An error alone does not: the log of a server has no codes in it.
-fn listing_collisions<T>(migrated: Result<T, OpenError>) -> Result<T, OpenError> {
+/// Lists codes that would become one. Their error does not, since a server logs it, and codes must not be logged.
+fn list_collisions<T>(migrated: Result<T, OpenError>) -> Result<T, OpenError> {
     if let Err(OpenError::Collisions(collisions)) = &migrated {
         let lines: Vec<_> = collisions.lines().collect();
         output::report(format_args!("{}\n", lines.join("\n")));

@@ -1,18 +1,18 @@
-//! The signals that ask a process to end.
+//! The signals that stop a process.
 
 use std::{future::Future, io};
 
 /// The exit code that shells report for a process that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-/// Listens from now on. Completes with the name of the signal when the process is asked to end: by Ctrl-C, by SIGTERM, or
-/// by SIGHUP when its terminal goes. By a second Ctrl-C or SIGTERM the process ends immediately.
-pub fn asked_to_end() -> io::Result<impl Future<Output = &'static str> + Send + 'static> {
+/// Installs the handlers. The future completes with the name of the first signal: Ctrl-C, SIGTERM, or SIGHUP, which a closing
+/// terminal sends. A second Ctrl-C or SIGTERM ends the process immediately.
+pub fn shutdown_signal() -> io::Result<impl Future<Output = &'static str> + Send + 'static> {
     let mut signals = Signals::listen()?;
     Ok(async move {
         let signal = signals.next().await;
         tokio::spawn(async move {
-            signals.next_but_hangup().await;
+            signals.next_except_hangup().await;
             std::process::exit(INTERRUPTED);
         });
         signal
@@ -49,8 +49,8 @@ impl Signals {
         }
     }
 
-    /// A terminal that goes may send SIGHUP several times: by the shell and by the kernel.
-    async fn next_but_hangup(&mut self) {
+    /// Ignores SIGHUP: the shell and the kernel may both send it when a terminal closes.
+    async fn next_except_hangup(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -58,10 +58,10 @@ impl Signals {
     }
 }
 
-/// Whether `nohup` started the process, which goes on after its terminal then. Only Linux tells; elsewhere this is false.
+/// Whether the process ignores SIGHUP, as `nohup` makes it, and so outlives its terminal. Always false except on Linux.
 #[cfg(unix)]
 fn is_hangup_ignored() -> bool {
-    // A mask in hexadecimal digits, of which the lowest bit is for signal 1, SIGHUP.
+    // A hexadecimal mask. Its lowest bit is signal 1, SIGHUP.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 != 0)
@@ -81,7 +81,7 @@ impl Signals {
         "Ctrl-C"
     }
 
-    async fn next_but_hangup(&mut self) {
+    async fn next_except_hangup(&mut self) {
         self.next().await;
     }
 }

@@ -26,6 +26,18 @@ macro_rules! number_id {
             }
         }
 
+        impl std::str::FromStr for $name {
+            type Err = OutOfRange;
+
+            /// Parses decimal digits. A sign is rejected.
+            fn from_str(text: &str) -> Result<Self, OutOfRange> {
+                if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(OutOfRange);
+                }
+                text.parse::<i64>().map_err(|_| OutOfRange)?.try_into()
+            }
+        }
+
         impl TryFrom<i64> for $name {
             type Error = OutOfRange;
 
@@ -109,6 +121,14 @@ mod tests {
         assert_eq!(CustomerId::try_from(MAX_SAFE_INTEGER).map(CustomerId::get), Ok(MAX_SAFE_INTEGER));
         assert_eq!(CustomerId::try_from(MAX_SAFE_INTEGER + 1), Err(OutOfRange));
         assert_eq!(CustomerId::try_from(-1), Err(OutOfRange));
+    }
+
+    #[test]
+    fn numbers_are_parsed_from_digits_only() {
+        assert_eq!("0042".parse::<CustomerId>().map(CustomerId::get), Ok(42));
+        for text in ["", "-0", "+42", "4e2", " 42", "9007199254740992", "99999999999999999999"] {
+            assert_eq!(text.parse::<CustomerId>(), Err(OutOfRange), "{text}");
+        }
     }
 
     #[test]

@@ -1,17 +1,14 @@
 // Checks the documentation: runs its commands and snippets, follows its links, and compares its tables with the program.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { access, readFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import test from "node:test";
-import { promisify } from "node:util";
 
 import { buildSchema } from "graphql";
 
 import { openSession } from "./documentation/session.js";
 import { readPages } from "./markdown.js";
-import { PROGRAM } from "./server.js";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
@@ -63,28 +60,6 @@ test("relative links lead to files and headings that exist", async () => {
 
 test("README.md fits on a few screens", () => {
   assert.ok(page("README.md").text.split("\n").length <= 151);
-});
-
-test("the table of options is that of --help", async () => {
-  const help = async (command) => (await promisify(execFile)(PROGRAM, [command, "--help"], { env: {} })).stdout;
-  const documented = new Map();
-  for (const line of page("docs/configuration.md").text.split("\n")) {
-    const [, flag, variable, fallback] = /^\| (?:`(--[\w-]+)`)? ?\| `(\w+)` \| (.*?) ?\|/.exec(line) ?? [];
-    if (flag) documented.set(flag, { variable, fallback: fallback.replaceAll("`", "") });
-  }
-  const offered = new Map();
-  for (const text of [await help("dev"), await help("serve")]) {
-    for (const option of text.split(/\n(?=\s+(?:-\w, )?--)/).slice(1)) {
-      const [, flag] = /^\s+(--[\w-]+)/.exec(option) ?? [];
-      const [, variable] = /\[env: (\w+)/.exec(option) ?? [];
-      if (flag && variable) offered.set(flag, { variable, fallback: /\[default: (.*?)\]/.exec(option)?.[1] });
-    }
-  }
-  assert.deepEqual([...documented.keys()].sort(), [...offered.keys()].sort());
-  for (const [flag, { variable, fallback }] of offered) {
-    assert.equal(documented.get(flag).variable, variable, flag);
-    if (fallback !== undefined) assert.equal(documented.get(flag).fallback, fallback, flag);
-  }
 });
 
 test("variables and metrics that pages name are documented", async () => {

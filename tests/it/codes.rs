@@ -258,7 +258,7 @@ on_both_databases! {
             (missing.as_str(), "missing.csv"),
             (&shop.file("empty.csv", b""), "is empty"),
             (&shop.file("blank.csv", b"\r\n\n"), "is empty"),
-            (&shop.file("headless.csv", b"A\nB\n"), "no column `code`, but `A`"),
+            (&shop.file("headless.csv", b"A\nB\n"), "with the column `code`, such as `code` or `code,customer_id`, but it is `A`"),
             (&shop.file("endless.csv", &[b"code,customer_id\nA,\"".to_vec(), vec![b'x'; 3 << 20]].concat()), "at line 2"),
         ] {
             let errors = shop.fails("import", &[file]);

@@ -173,7 +173,7 @@ async fn a_new_key_stands_alone_on_standard_output() {
     let output = promolink(&database, &create).output().unwrap();
     let (key, remarks) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(key.starts_with("plk_7_") && key.len() == 104 && key.ends_with('\n'), "{key}");
-    assert!(remarks.contains("Organisation 7 is new.") && remarks.contains("shown this once"), "{remarks}");
+    assert!(remarks.contains("Organisation 7 is new.") && remarks.contains("shown only once"), "{remarks}");
     assert!(!remarks.contains(&key[key.len() - 65..key.len() - 1]));
     let again = promolink(&database, &create).output().unwrap();
     assert!(!String::from_utf8(again.stderr).unwrap().contains("is new"));

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Each layer, and those that it may use beside itself.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("promotions", &[]),
     ("service", &["promotions"]),
     ("store", &["auth", "promotions", "telemetry"]),
@@ -16,7 +16,8 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("http", &["auth", "graphql", "promotions", "telemetry"]),
     ("telemetry", &[]),
     ("app", &["auth", "graphql", "http", "promotions", "service", "telemetry"]),
-    ("commands", &["app", "auth", "graphql", "http", "promotions", "service", "store", "telemetry"]),
+    ("config", &["app", "auth", "graphql", "http", "store", "telemetry"]),
+    ("commands", &["app", "auth", "config", "graphql", "http", "promotions", "service", "store", "telemetry"]),
     ("main", &["commands", "telemetry"]),
 ];
 

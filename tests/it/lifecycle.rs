@@ -101,11 +101,11 @@ async fn a_port_that_is_in_use_is_blamed_on_its_option() {
     for (arguments, option) in [
         (
             [format!("--listen={address}"), "--metrics-listen=127.0.0.1:0".to_owned()],
-            "; --listen takes another address",
+            "; choose another address with --listen: ",
         ),
         (
             ["--listen=127.0.0.1:0".to_owned(), format!("--metrics-listen={address}")],
-            "--metrics-listen takes another address",
+            "; choose another address with --metrics-listen: ",
         ),
     ] {
         let output = program().arg("serve").args(arguments).env("DATABASE_URL", &database.url).output().unwrap();

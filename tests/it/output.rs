@@ -1,4 +1,4 @@
-//! Standard output and standard error that can't be written: a full disk, or a pipe whose reader has gone.
+//! Standard output and standard error that can't be written: a full disk, or a closed pipe. And what is never written there.
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::{Database, on_both_databases, program};
 
 on_both_databases! {
-    async fn work_that_is_done_is_reported_elsewhere(database: Database) {
+    async fn work_that_is_done_is_reported_on_standard_error_instead(database: Database) {
         let migrated = on(full(), &mut promolink(&database, &["migrate"]));
         assert_eq!((migrated.status.code(), errors(&migrated).contains("applied 2026-")), (Some(0), true), "{migrated:?}");
         let again = on(closed(), &mut promolink(&database, &["migrate"]));
@@ -22,14 +22,15 @@ on_both_databases! {
         assert_eq!((revoked.status.code(), errors(&revoked).contains("revoked")), (Some(0), true), "{revoked:?}");
     }
 
-    async fn a_result_that_can_not_be_written_is_an_error_of_one_line(database: Database) {
+    async fn a_result_that_cannot_be_written_is_an_error_of_one_line(database: Database) {
         database.open().await;
+        database.key(7, "admin");
         for arguments in [&["--help"][..], &["schema"], &["schema", "--federation"], &["migrate", "--status"], &["key", "list", "--org", "7"], &["check"]] {
             let output = on(full(), &mut promolink(&database, arguments));
             let errors = errors(&output);
             assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
             assert!(errors.starts_with("error: cannot write") && errors.lines().count() == 1, "{arguments:?}: {errors}");
-            // A reader that has gone, such as `head`, has read enough.
+            // A reader that closes the pipe, such as `head`, has read enough.
             let output = on(closed(), &mut promolink(&database, arguments));
             assert_eq!((output.status.code(), self::errors(&output).as_str()), (Some(0), ""), "{arguments:?}");
         }
@@ -37,7 +38,7 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_whose_greeting_can_not_be_printed_serves() {
+async fn a_server_that_cannot_print_its_greeting_serves() {
     let database = Database::sqlite();
     database.open().await;
     for (command, output) in [("serve", full()), ("serve", closed()), ("dev", full())] {
@@ -57,12 +58,37 @@ async fn a_server_whose_greeting_can_not_be_printed_serves() {
 }
 
 #[test]
-fn a_key_is_made_and_shown_without_its_remarks() {
+fn a_key_is_created_although_standard_error_is_full() {
     let database = Database::sqlite();
     assert!(promolink(&database, &["migrate"]).output().unwrap().status.success());
     let mut create = promolink(&database, &["key", "create", "--org", "7", "--role", "admin"]);
     let output = create.stderr(full()).output().unwrap();
     assert!(output.status.success() && output.stdout.starts_with(b"plk_7_"), "{output:?}");
+}
+
+#[test]
+fn a_key_in_the_wrong_place_is_not_echoed() {
+    let database = Database::sqlite();
+    assert!(promolink(&database, &["migrate"]).output().unwrap().status.success());
+    let key = database.key(7, "admin");
+    let secret = &key[key.len() - 64..];
+    let campaign = "0190b5a0-0000-7000-8000-000000000001";
+    for arguments in [
+        &["key", "revoke", "--org", &key][..],
+        &["key", "revoke", "--org", secret],
+        &["key", "revoke", "--org", "7", "7", &key],
+        &["key", "create", "--org", "7", "--role", &key],
+        &["key", "list", &format!("--org={key}")],
+        &["codes", "export", "--org", "7", "--campaign", &key],
+        &["codes", "import", &key, "--org", "7", "--campaign", campaign],
+        &["serve", "--documents", &key],
+        &["--listen", &key],
+        &[&key],
+    ] {
+        let output = promolink(&database, arguments).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!output.status.success() && said.contains("***") && !said.contains(secret), "{arguments:?}: {said}");
+    }
 }
 
 #[test]
@@ -80,7 +106,7 @@ fn full() -> Stdio {
     OpenOptions::new().write(true).open("/dev/full").map(File::into).unwrap()
 }
 
-/// A pipe whose reader has gone.
+/// A pipe without a reader.
 fn closed() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

@@ -1,4 +1,6 @@
-//! Settings: what counts as unset, how values are read, which are rejected, and which have no effect.
+//! Settings: when a variable is unset, how values are parsed, which are rejected, and which have no effect.
+
+mod table;
 
 use std::{fs, process::Output};
 
@@ -6,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Database, ORG, Server, issuer, program};
 
-/// The variables in the table of docs/configuration.md.
+/// The variables of the table in docs/configuration.md.
 fn variables() -> Vec<&'static str> {
     let rows = include_str!("../../docs/configuration.md")
         .lines()
@@ -18,7 +20,7 @@ fn variables() -> Vec<&'static str> {
 }
 
 #[test]
-fn a_variable_that_is_set_to_nothing_is_unset() {
+fn an_empty_variable_is_unset() {
     let folder = tempfile::tempdir().unwrap();
     for empty in ["", " \n"] {
         for variable in variables() {
@@ -49,11 +51,11 @@ fn a_switch_has_the_same_spellings_everywhere() {
             assert!(serve(variable, spelling).contains("there is no database"), "{variable}={spelling}");
         }
     }
-    assert!(serve("PROMOLINK_GRAPHIQL", "maybe").contains("on or off is required"));
+    assert!(serve("PROMOLINK_GRAPHIQL", "maybe").contains("it must be on or off"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn blanks_around_values_are_no_part_of_them() {
+async fn white_space_around_values_is_ignored() {
     let database = Database::sqlite();
     database.open().await;
     let [issuer, audience, (_, secret)] = issuer::VARIABLES;
@@ -87,7 +89,7 @@ async fn blanks_around_values_are_no_part_of_them() {
 }
 
 #[test]
-fn what_is_wrong_before_the_first_connection_ends_with_exit_code_2() {
+fn wrong_settings_end_with_exit_code_2_before_the_first_connection() {
     for (variable, value, expected) in [
         ("PROMOLINK_LIMITS", "foo", "must be ROLE.LIMIT=NUMBER"),
         ("PROMOLINK_CORS_ORIGINS", "shop.example", "an origin is required"),
@@ -96,8 +98,10 @@ fn what_is_wrong_before_the_first_connection_ends_with_exit_code_2() {
         ("PROMOLINK_JWT_ISSUER", "x", "is missing"),
         ("PROMOLINK_DOCUMENTS", "/nowhere/documents.json", "/nowhere/documents.json: No such file"),
         ("PROMOLINK_METRICS_LISTEN", "9464", "'--metrics-listen <ADDRESS>'"),
-        ("PROMOLINK_SHUTDOWN_GRACE", "soon", "a time is required"),
-        ("READ_DATABASE_URL", "sqlite:replica.db", "--read-database-url takes the URL of a PostgreSQL database"),
+        ("PROMOLINK_SHUTDOWN_GRACE", "soon", "it must be a duration"),
+        ("PROMOLINK_LISTEN", "localhost:8080", "it must be an IP address and a port"),
+        ("PROMOLINK_JWT_SECRET", "short", "--jwt-audience are required"),
+        ("READ_DATABASE_URL", "sqlite:replica.db", "--read-database-url must be the URL of a PostgreSQL database"),
         ("READ_DATABASE_URL", "postgres://h/d?sslmode=prefer", "sslmode must be one of"),
         ("DATABASE_URL", "foo", "neither sqlite:PATH nor postgres://"),
         ("DATABASE_URL", "sqlite:d.db?mode=rwc", "use sqlite:d.db"),
@@ -123,7 +127,7 @@ fn what_is_wrong_before_the_first_connection_ends_with_exit_code_2() {
     ] {
         assert_eq!(program().args(arguments).output().unwrap().status.code(), Some(2), "{arguments:?}");
     }
-    // What another time may be better.
+    // A database that can't be reached may be back later.
     let away = program().args(["check", "--database-url", "postgres://127.0.0.1:1/x"]).output().unwrap();
     assert_eq!(away.status.code(), Some(1), "{}", errors(&away));
 }
@@ -136,7 +140,7 @@ fn the_exit_codes_are_in_the_help_and_the_unit_for_systemd() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_without_effect_are_said_at_the_start() {
+async fn settings_without_effect_are_logged_at_the_start() {
     let database = Database::sqlite();
     database.open().await;
     let documents = tempfile::NamedTempFile::new().unwrap();

@@ -1,4 +1,4 @@
-//! `promolink codes export`: a campaign's codes and who holds them, as CSV.
+//! `promolink codes export`: a campaign's codes and their holders, as CSV.
 
 use std::{
     collections::HashMap,
@@ -10,34 +10,33 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{
-    Target, Writing,
+    CampaignArgs, CsvArgs,
     progress::{Progress, Total},
 };
 use crate::promotions::{
     Clock, FoldedCode, Promotion, PromotionCode, PromotionRepository, PromotionState, Start, SystemClock, Timestamp,
 };
 
-pub const EXAMPLES: &str = "\
-Example:
-  promolink codes export --org 1 \\
-    --campaign 0190b5a0-0000-7000-8000-000000000001 > codes.csv
-
+const HELP: &str = "\
 The columns:
   code          the code as it was issued
   created_on    when it was issued, in milliseconds since 1970-01-01 (UTC)
   revoked       true or false
-  max_links     how many customers may hold it at once; empty: any number
-  link_count    how many do, or have used it up
-  customer_id   who holds it
-  promotion_id  the id of that hold: `id` of a Promotion in the API
-  linked_on     when it was linked, likewise
+  max_links     how many customers may link the code; empty: any number
+  link_count    how many hold it, or have used it up
+  customer_id   the customer of a hold
+  promotion_id  the id of the hold: `id` of a Promotion in the API
+  linked_on     when the code was linked, in milliseconds since 1970-01-01 (UTC)
   state         of the hold, as in the API: ACTIVE, REDEEMED and so on
-  redemptions   how often it has been redeemed, without what was reversed
+  redemptions   how often the hold was redeemed, without reversed redemptions
 
-One row for each customer that holds a code; one row with the last five columns empty for a code without \
-holders. What changes while the export runs may be in it or not.
+Example:
+  promolink codes export --org 1 \\
+    --campaign 0190b5a0-0000-7000-8000-000000000001 > codes.csv
 
-`promolink codes import` takes it in again, and says what it leaves out.";
+Exit codes: 0 success, 1 failure, 2 wrong settings.
+
+Read on: docs/codes.md (Codes by the million)";
 
 const HEADER: [&str; 10] = [
     "code",
@@ -52,37 +51,43 @@ const HEADER: [&str; 10] = [
     "redemptions",
 ];
 
-/// Codes that are read at a time.
+/// Codes of one read.
 const CODES: u32 = 1_000;
 
-/// Holds that are read at a time.
+/// Holds of one read.
 const HOLDS: u32 = 1_000;
 
+/// Write a campaign's codes and their holders to standard output, as CSV
+///
+/// Writes one row for each customer that holds a code, and one with the last five columns empty for a code without holders.
+/// What changes while the export runs may be in it or not. `promolink codes import` reads the file, and reports the rows that
+/// it leaves out.
 #[derive(Debug, Args)]
+#[command(after_help = HELP)]
 pub struct Arguments {
     #[command(flatten)]
-    target: Target,
+    campaign: CampaignArgs,
     #[command(flatten)]
-    writing: Writing,
+    csv: CsvArgs,
 }
 
-/// Whoever reads has seen enough, as `head` does.
+/// The reader of standard output, such as `head`, has read enough.
 #[derive(Debug, thiserror::Error)]
-#[error("the reader of the output has gone")]
-struct ReaderGone;
+#[error("standard output is closed")]
+struct OutputClosed;
 
-pub async fn run(Arguments { target, writing }: Arguments) -> anyhow::Result<()> {
-    match export(target, writing).await {
-        Err(error) if error.is::<ReaderGone>() => Ok(()),
+pub async fn run(Arguments { campaign, csv }: Arguments) -> anyhow::Result<()> {
+    match export(campaign, csv).await {
+        Err(error) if error.is::<OutputClosed>() => Ok(()),
         exported => exported,
     }
 }
 
-async fn export(target: Target, writing: Writing) -> anyhow::Result<()> {
-    let (repository, campaign) = target.open().await?;
-    // Nobody counts the codes for it: on a large campaign that would take as long as many pages.
+async fn export(campaign: CampaignArgs, csv: CsvArgs) -> anyhow::Result<()> {
+    let (repository, campaign) = campaign.open().await?;
+    // Counting the codes of a large campaign would take as long as many pages.
     let mut progress = Progress::beside_output(Total::Unknown, "codes");
-    let mut sheet = Sheet { writing, writer: csv::Writer::from_writer(io::stdout()), now: SystemClock.now() };
+    let mut sheet = Sheet { csv, writer: csv::Writer::from_writer(io::stdout()), now: SystemClock.now() };
     sheet.record(HEADER)?;
 
     let mut done = 0;
@@ -104,12 +109,12 @@ async fn export(target: Target, writing: Writing) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The codes, in runs that have as many holds together as are read at a time.
+/// Splits codes into groups whose first holds fit into one read.
 fn groups(mut codes: &[PromotionCode]) -> impl Iterator<Item = &[PromotionCode]> {
     iter::from_fn(move || {
         let mut holds = 0;
         let full = codes.iter().position(|code| {
-            // Of a code with more, no more are read at first.
+            // The first read returns no more holds of a code.
             holds += code.link_count.min(HOLDS);
             holds > HOLDS
         });
@@ -140,7 +145,7 @@ async fn write_group(
         }
         while let Some(last) = page.last() {
             sheet.held(code, &page)?;
-            // A page that is not full is the last one.
+            // Only the last page is not full.
             if page.len() < HOLDS as usize {
                 break;
             }
@@ -151,23 +156,23 @@ async fn write_group(
     Ok(())
 }
 
-/// The CSV that comes out.
+/// The CSV file.
 struct Sheet<W: Write> {
-    writing: Writing,
+    csv: CsvArgs,
     writer: csv::Writer<W>,
-    /// The moment that states are told of.
+    /// The moment of the states.
     now: Timestamp,
 }
 
 impl<W: Write> Sheet<W> {
     fn unheld(&mut self, code: &PromotionCode) -> anyhow::Result<()> {
         let empty = [const { String::new() }; 5];
-        let about = self.about(code);
+        let about = self.code_cells(code);
         self.record(about.iter().chain(&empty))
     }
 
     fn held(&mut self, code: &PromotionCode, holds: &[Promotion]) -> anyhow::Result<()> {
-        let about = self.about(code);
+        let about = self.code_cells(code);
         for hold in holds {
             let hold = [
                 hold.customer_id.get().to_string(),
@@ -181,10 +186,10 @@ impl<W: Write> Sheet<W> {
         Ok(())
     }
 
-    /// The columns that are about the code.
-    fn about(&self, code: &PromotionCode) -> [String; 5] {
+    /// The cells of the columns that describe the code.
+    fn code_cells(&self, code: &PromotionCode) -> [String; 5] {
         [
-            self.writing.cell(code.code.text()).into_owned(),
+            self.csv.cell(code.code.text()).into_owned(),
             code.created_on.millis().to_string(),
             code.revoked_on.is_some().to_string(),
             code.max_links.map(|limit| limit.to_string()).unwrap_or_default(),
@@ -204,13 +209,13 @@ impl<W: Write> Sheet<W> {
 fn written(result: csv::Result<()>) -> anyhow::Result<()> {
     match result {
         Err(error) if matches!(error.kind(), csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::BrokenPipe) => {
-            Err(ReaderGone.into())
+            Err(OutputClosed.into())
         }
         result => result.context("cannot write to standard output"),
     }
 }
 
-/// A state as the API spells it.
+/// The state as the API spells it.
 const fn name(state: PromotionState) -> &'static str {
     match state {
         PromotionState::Unlinked => "UNLINKED",

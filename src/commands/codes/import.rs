@@ -1,5 +1,10 @@
 //! `promolink codes import`: the codes of a CSV file into a campaign.
 
+mod columns;
+mod csv_source;
+mod rejects;
+mod row_reader;
+
 use std::{
     fs::File,
     io::{self, Read},
@@ -11,21 +16,34 @@ use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
 use tokio::sync::mpsc;
 
-use super::{
-    MaxLinks, Target, Writing,
+use self::{
     columns::Row,
-    parse_max_links,
+    rejects::{RejectReason, RejectedRow, Rejects},
+    row_reader::{Batch, RowReader},
+};
+use super::{
+    CampaignArgs, CsvArgs, MaxLinks,
     progress::{Progress, Total},
-    rejects::{Rejected, Rejects},
-    rows::{Batch, Rows},
 };
 use crate::{
-    commands::{output, signals::asked_to_end},
+    commands::{output, signals::shutdown_signal},
     promotions::{Campaign, Clock, CodeImport, CustomerId, NewCode, NewCodes, RowLink, RowOutcome, SystemClock},
 };
 
-pub const EXAMPLES: &str = "\
-Example:
+const HELP: &str = "\
+The columns:
+  code         required
+  customer_id  the code is linked to this customer, by the rules of the API. If the link is refused,
+               the code is imported all the same
+  max_links    how many customers may link the code; empty: any number
+  revoked      true: a new code is revoked from the start
+  state        the row is rejected unless this is empty, ACTIVE or NOT_YET_REDEEMABLE
+  redemptions  the row is rejected unless this is empty or 0. If another row imports the code, the
+               customer of the rejected row can link it again
+The columns created_on, link_count, promotion_id and linked_on of an export are skipped. Any other column is an error, \
+unless --ignore names it.
+
+Examples:
   promolink codes import codes.csv --org 1 \\
     --campaign 0190b5a0-0000-7000-8000-000000000001 --rejects bad.csv
 
@@ -34,58 +52,55 @@ where codes.csv is, for instance:
   SUMMER-K7QX,42
   SUMMER-M2WA,
 
-The header is required, and so is its column `code`. Columns are separated by commas, semicolons or tabs. Where a row \
-has a `customer_id`, the code is linked to that customer, under the same rules as in the API; a code whose link is \
-refused is in the campaign all the same. Further columns are those of an export, and may be missing:
-  max_links    how many customers may link the code; empty: any number
-  revoked      true: a new code is revoked from the start
-  state        a row is left out, as a bad one, if this is neither empty nor ACTIVE nor NOT_YET_REDEEMABLE
-  redemptions  likewise, if this is neither empty nor 0; where another row brings the code in, the customer of the
-               row that was left out can link it again
-  created_on, link_count, promotion_id and linked_on are skipped: they come into being anew.
-Any other column is an error, unless --ignore names it. Rows without any text are skipped.
+Exit codes: 0 success; 1 failure, interrupted, rows rejected, or a file without rows; 2 wrong settings.
 
-Bad rows are reported with their line, and make the exit code 1; so does a file without rows. Rows are kept in batches \
-of 500, so after an interruption run the same command again: codes that are there already stay as they are. With \
---all-or-nothing, one transaction takes the whole file. While it lasts, others wait, and after a second or two are told \
-to try again: on SQLite all who write, on PostgreSQL those who link or add the same codes.";
+Read on: docs/codes.md (Codes by the million)";
 
+/// Import the codes of a CSV file into a campaign, and link those that have a customer
+///
+/// The first line is the header, and must have the column `code`. Columns are separated by commas, semicolons or tabs. Rows
+/// without any text are skipped. Bad rows are reported with their line numbers.
+///
+/// Rows are kept in batches of 500. After an interruption, run the same command again: codes that exist stay as they are. With
+/// --all-or-nothing, the whole file is one transaction. While that lasts, others wait, and after a second or two fail with
+/// OVERLOADED and can be retried: on SQLite all that write, on PostgreSQL those that link or add the same codes.
 #[derive(Debug, Args)]
+#[command(after_help = HELP)]
 pub struct Arguments {
-    /// The CSV file; - is standard input
+    /// The CSV file, in UTF-8; - is standard input
     file: PathBuf,
     #[command(flatten)]
-    target: Target,
-    /// How many customers may link each new code, if the file does not say so: a number, or `none` for any number
-    /// [default: 1]
-    #[arg(long, value_name = "NUMBER", value_parser = parse_max_links)]
+    campaign: CampaignArgs,
+    /// Let this many customers link each new code: a number, or none for any number. Not permitted if the file has a column
+    /// max_links [default: 1]
+    #[arg(long, value_name = "NUMBER")]
     max_links: Option<MaxLinks>,
-    /// A column to ignore; may be given several times
+    /// Ignore this column. May be repeated
     #[arg(long, value_name = "NAME")]
     ignore: Vec<String>,
-    /// A file to list the bad rows in, as CSV with the columns line, code and reason; it is replaced if it is there.
+    /// List the rejected rows in this file, as CSV with the columns line, code and reason. It is replaced if it exists.
     /// Without it, the first 20 are shown
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Keep nothing if any row is bad
+    /// Keep nothing if any row is rejected
     #[arg(long)]
     all_or_nothing: bool,
     #[command(flatten)]
-    writing: Writing,
+    csv: CsvArgs,
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { file, target, max_links, ignore, rejects, all_or_nothing, writing } = arguments;
+    let Arguments { file, campaign, max_links, ignore, rejects, all_or_nothing, csv } = arguments;
     let (input, total) = open(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let rows = Rows::open(input, &ignore).with_context(|| format!("cannot import {}", file.display()))?;
+    let rows = RowReader::open(input, &ignore).with_context(|| format!("cannot import {}", file.display()))?;
     ensure!(
         max_links.is_none() || !rows.have_max_links(),
-        "{} has a column max_links: --max-links can't be given as well",
+        "{} has a column max_links, so --max-links is not permitted",
         file.display()
     );
     let max_links = max_links.unwrap_or(MaxLinks(Some(1)));
-    let (repository, campaign) = target.open().await?;
-    let mut rejects = Rejects::create(rejects.as_deref(), writing, &file)?;
+    let (repository, campaign) = campaign.open().await?;
+    let mut rejects = Rejects::create(rejects.as_deref(), csv, &file)?;
     let import = repository.import().await.context("cannot begin the import")?;
 
     let mut run = Run { import, campaign, max_links, all_or_nothing, tally: Tally::default() };
@@ -94,22 +109,22 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let seconds = progress.finish().as_secs_f32();
     rejects.show();
     let Tally { rows, added, present, linked, held } = run.tally;
-    let bad = rejects.count();
+    let rejected = rejects.count();
     let result = if all_or_nothing {
         result.context("nothing was changed")?;
-        ensure!(bad == 0, "{bad} of {rows} rows were rejected, so nothing was changed");
+        ensure!(rejected == 0, "{rejected} of {rows} rows were rejected, so nothing was changed");
         run.import.commit().await.context("cannot keep the rows")?;
         Ok(())
     } else {
         result.with_context(|| format!("stopped after {rows} rows; what was added is kept"))
     };
-    output::remark(format_args!(
+    output::note(format_args!(
         "codes added: {added}, there already: {present}; linked to the customers of their rows: {linked}, linked to them \
-         before: {held}; rows rejected: {bad}; in {seconds:.1} s"
+         before: {held}; rows rejected: {rejected}; in {seconds:.1} s"
     ));
     result?;
     ensure!(rows > 0, "{} has no rows below its header", file.display());
-    ensure!(bad == 0, "{bad} of {rows} rows were rejected; the others are kept");
+    ensure!(rejected == 0, "{rejected} of {rows} rows were rejected; the others are kept");
     Ok(())
 }
 
@@ -118,11 +133,11 @@ fn open(file: &Path) -> io::Result<(Box<dyn Read + Send>, Total)> {
         return Ok((Box::new(io::stdin()), Total::Unknown));
     }
     let file = File::open(file)?;
-    let about = file.metadata()?;
-    Ok((Box::new(file), if about.is_file() { Total::Bytes(about.len()) } else { Total::Unknown }))
+    let metadata = file.metadata()?;
+    Ok((Box::new(file), if metadata.is_file() { Total::Bytes(metadata.len()) } else { Total::Unknown }))
 }
 
-/// What has come of the rows.
+/// The outcomes of the rows so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     rows: u64,
@@ -141,19 +156,19 @@ struct Run {
 }
 
 impl Run {
-    /// Imports all rows, a batch after the other.
-    async fn all(&mut self, mut rows: Rows, rejects: &mut Rejects, progress: &mut Progress) -> anyhow::Result<()> {
-        // Reading may block for ever, so it has a thread of its own, which nothing waits for but the end of the rows.
+    /// Imports all rows, one batch after the other.
+    async fn all(&mut self, mut rows: RowReader, rejects: &mut Rejects, progress: &mut Progress) -> anyhow::Result<()> {
+        // Reading may block forever, so it has a thread of its own. Only the end of the rows waits for that.
         let (sender, mut batches) = mpsc::channel(1);
         let reader = thread::spawn(move || -> anyhow::Result<()> {
-            while let Some(batch) = rows.batch()? {
+            while let Some(batch) = rows.next_batch()? {
                 if sender.blocking_send(batch).is_err() {
                     break;
                 }
             }
             Ok(())
         });
-        let mut interrupted = tokio::spawn(asked_to_end()?);
+        let mut interrupted = tokio::spawn(shutdown_signal()?);
         loop {
             let batch = tokio::select! {
                 biased;
@@ -162,19 +177,19 @@ impl Run {
             };
             let Some(batch) = batch else { break };
             let bytes = batch.bytes;
-            rejects.take(self.batch(batch).await?)?;
+            rejects.add(self.batch(batch).await?)?;
             progress.update(self.tally.rows, bytes);
         }
         reader.join().map_err(|_| anyhow!("the reader of the file failed"))?.context("cannot read the file")
     }
 
-    /// Imports a batch. Answers with its rejected rows, in the order of their lines.
-    async fn batch(&mut self, batch: Batch) -> anyhow::Result<Vec<Rejected>> {
+    /// Imports a batch. Returns its rejected rows, in the order of their lines.
+    async fn batch(&mut self, batch: Batch) -> anyhow::Result<Vec<RejectedRow>> {
         let mut tally = Tally { rows: self.tally.rows + batch.len() as u64, ..self.tally };
-        let Batch { good, mut bad, .. } = batch;
-        if !good.is_empty() {
-            let lines: Vec<u64> = good.iter().map(|(line, _)| *line).collect();
-            let (codes, customers): (Vec<_>, Vec<_>) = good.into_iter().map(|(_, row)| self.new_code(row)).unzip();
+        let Batch { rows, mut rejected, .. } = batch;
+        if !rows.is_empty() {
+            let lines: Vec<u64> = rows.iter().map(|(line, _)| *line).collect();
+            let (codes, customers): (Vec<_>, Vec<_>) = rows.into_iter().map(|(_, row)| self.new_code(row)).unzip();
             let new = NewCodes::new(&self.campaign, codes, SystemClock.now());
             let outcomes = self.import.add(&new, &customers).await?;
             if !self.all_or_nothing {
@@ -182,13 +197,13 @@ impl Run {
             }
             for ((line, new), outcome) in lines.into_iter().zip(new.codes).zip(outcomes) {
                 if let Some(reason) = tally.count(outcome) {
-                    bad.push(Rejected { line, code: new.code.text().to_owned(), reason });
+                    rejected.push(RejectedRow { line, code: new.code.text().to_owned(), reason });
                 }
             }
         }
         self.tally = tally;
-        bad.sort_unstable_by_key(|row| row.line);
-        Ok(bad)
+        rejected.sort_unstable_by_key(|row| row.line);
+        Ok(rejected)
     }
 
     fn new_code(&self, Row { code, max_links, revoked, customer }: Row) -> (NewCode, Option<CustomerId>) {
@@ -198,18 +213,16 @@ impl Run {
 }
 
 impl Tally {
-    /// Counts a row. Returns what is wrong with it, if something is.
-    fn count(&mut self, outcome: RowOutcome) -> Option<String> {
+    /// Counts a row. Returns why it was rejected, if it was.
+    fn count(&mut self, outcome: RowOutcome) -> Option<RejectReason> {
         let RowOutcome::InCampaign { added, link } = outcome else {
-            return Some("another campaign has this code".to_owned());
+            return Some(RejectReason::InOtherCampaign);
         };
         *if added { &mut self.added } else { &mut self.present } += 1;
         match link {
             Some(RowLink::New) => self.linked += 1,
             Some(RowLink::Held) => self.held += 1,
-            Some(RowLink::Refused(refusal)) => {
-                return Some(format!("the code is there, but was not linked: {refusal}"));
-            }
+            Some(RowLink::Refused(refusal)) => return Some(RejectReason::NotLinked(refusal)),
             None => {}
         }
         None

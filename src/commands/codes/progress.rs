@@ -1,4 +1,4 @@
-//! How far a long command is: a bar where a person watches, a line now and then where a file does.
+//! The progress of a long command: a bar on a terminal, otherwise a line every few seconds.
 
 use std::{
     io::{self, IsTerminal},
@@ -9,23 +9,23 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, Prog
 
 use crate::commands::output;
 
-/// How often a line is written where no terminal shows a bar.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+/// The time between two lines.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What there is to do.
+/// The amount of work.
 #[derive(Debug, Clone, Copy)]
 pub enum Total {
-    /// So many codes.
+    /// This number of codes.
     Codes(u64),
-    /// So many bytes of a file, in rows of unknown number.
+    /// This number of bytes of a file, in an unknown number of rows.
     Bytes(u64),
-    /// Nobody knows.
+    /// Not known in advance.
     Unknown,
 }
 
-/// Shows on standard error how far a command is.
+/// Shows the progress of a command on standard error.
 pub struct Progress {
-    /// What is counted.
+    /// The unit of the work that is done, such as "codes".
     unit: &'static str,
     total: Total,
     started: Instant,
@@ -39,14 +39,14 @@ enum Shown {
 }
 
 impl Progress {
-    /// Starts the time.
+    /// Starts the clock.
     pub fn start(total: Total, unit: &'static str) -> Self {
         let shown =
             if io::stderr().is_terminal() { Shown::Bar(bar(total)) } else { Shown::Lines { last: Instant::now() } };
         Self { unit, total, started: Instant::now(), shown }
     }
 
-    /// The same for a command that writes to standard output: a bar would run through what a terminal shows of that.
+    /// The same for a command that prints its result. Shows nothing if that goes to a terminal, where a bar would run through it.
     pub fn beside_output(total: Total, unit: &'static str) -> Self {
         let mut progress = Self::start(total, unit);
         if io::stdout().is_terminal() {
@@ -55,7 +55,7 @@ impl Progress {
         progress
     }
 
-    /// Shows that so many are done; where the total is in bytes, in so many of them.
+    /// Shows the number of units done and, if the total is in bytes, the number of bytes.
     pub fn update(&mut self, done: u64, bytes: u64) {
         let (position, all) = match self.total {
             Total::Codes(codes) => (done, codes),
@@ -68,15 +68,15 @@ impl Progress {
                 bar.set_message(text);
                 bar.set_position(position);
             }
-            Shown::Lines { last } if last.elapsed() >= LINE_EVERY => {
-                output::remark(text);
+            Shown::Lines { last } if last.elapsed() >= LINE_INTERVAL => {
+                output::note(text);
                 *last = Instant::now();
             }
             Shown::Lines { .. } | Shown::Nothing => {}
         }
     }
 
-    /// Takes the bar away. Answers with the time that it took.
+    /// Removes the bar. Returns the time since the start.
     pub fn finish(self) -> Duration {
         if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();
@@ -106,7 +106,7 @@ fn bar(total: Total) -> ProgressBar {
         Total::Codes(length) | Total::Bytes(length) => (Some(length), "{bar:30} {percent:>3}%  {msg}"),
         Total::Unknown => (None, "{spinner} {msg}"),
     };
-    // The templates are ours and sound; were they not, the library's own would do.
+    // The templates are valid. If they were not, the library's default would do.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr()).with_style(style)
 }

@@ -1,22 +1,23 @@
-//! A file as the reader of CSV needs it: text whose lines end with \n, without a byte order mark, and its separator.
+//! Prepares a file for the CSV reader: detects its encoding and separator, removes a byte order mark, and makes all lines end
+//! with \n.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use anyhow::ensure;
 
-/// The longest line that is looked at to find the separator.
+/// The longest header that is read, in bytes.
 const MAX_HEADER_BYTES: u64 = 1 << 20;
 
-/// A file whose header was looked at.
-pub struct Input {
-    /// All of the file.
+/// A prepared file.
+pub struct CsvSource {
+    /// The whole text, header included.
     pub text: Box<dyn Read + Send>,
-    /// What separates its columns.
+    /// The character between columns.
     pub separator: u8,
 }
 
-impl Input {
-    /// Looks at the header, as far as it takes to tell that this is text, and which separator it has.
+impl CsvSource {
+    /// Reads the header. Fails if that is not text in UTF-8.
     pub fn open(file: Box<dyn Read + Send>) -> anyhow::Result<Self> {
         let mut lines = BufReader::new(Lines { file, after_return: false });
         let mut start = Vec::new();
@@ -30,7 +31,7 @@ impl Input {
         let header = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start).to_vec();
         let is_text = str::from_utf8(&header).is_ok_and(|text| !text.contains(is_binary));
         ensure!(is_text, "its first line is not text in UTF-8: save it as CSV in UTF-8");
-        // No column that is read has one of these in its name. Excel writes semicolons where commas are for decimals.
+        // No column that is read has one of these in its name. Excel writes semicolons where the decimal separator is a comma.
         let separators = [b',', b';', b'\t'].into_iter();
         let separator = separators.clone().find(|separator| header.contains(separator)).unwrap_or(b',');
         Ok(Self { text: Box::new(Cursor::new(header).chain(lines)), separator })
@@ -41,7 +42,7 @@ fn is_binary(character: char) -> bool {
     character.is_control() && !character.is_ascii_whitespace()
 }
 
-/// Lines that end with \n, whether they end with that, with \r or with both.
+/// Replaces line ends \r and \r\n by \n.
 struct Lines {
     file: Box<dyn Read + Send>,
     after_return: bool,
@@ -54,14 +55,14 @@ impl Read for Lines {
             let mut kept = 0;
             for position in 0..read {
                 let byte = buffer[position];
-                let ends_twice = byte == b'\n' && self.after_return;
+                let ends_same_line = byte == b'\n' && self.after_return;
                 self.after_return = byte == b'\r';
-                if !ends_twice {
+                if !ends_same_line {
                     buffer[kept] = if byte == b'\r' { b'\n' } else { byte };
                     kept += 1;
                 }
             }
-            // None of what was read may be left, but that would be the end.
+            // Returning 0 would mean the end of the file.
             if kept > 0 || read == 0 {
                 return Ok(kept);
             }

@@ -1,4 +1,4 @@
-//! Reads the rows of a CSV file of codes, and tells of each bad one on which line it is.
+//! Reads the rows of a CSV file of codes, with the line of each.
 
 use std::io::{Chain, Cursor, Read, Take};
 
@@ -7,59 +7,59 @@ use csv::{ByteRecord, ReaderBuilder, Terminator};
 use uuid::{NoContext, Timestamp, Uuid};
 
 use super::{
-    BATCH,
     columns::{Columns, Row},
-    input::Input,
-    rejects::Rejected,
+    csv_source::CsvSource,
+    rejects::{RejectReason, RejectedRow},
 };
+use crate::promotions::CODE_BATCH;
 
-/// A row that is longer than this is none: somewhere a quote was left open. It bounds the memory that a row takes.
+/// The longest row, in bytes. In a longer one, a quote was left open. It bounds the memory of a row.
 const MAX_ROW_BYTES: u64 = 1 << 20;
 
-/// The file, to the bound of a row, and then the tail.
+/// The file, up to the longest row, and then the tail.
 type Bounded = Chain<Take<Box<dyn Read + Send>>, Cursor<Vec<u8>>>;
 
-/// The rows of a file.
-pub struct Rows {
-    // Lines end with \n alone: the reader's other ways lose count of the lines.
+/// Reads the rows of a file.
+pub struct RowReader {
+    // Lines end with \n only: with other line ends, the reader miscounts lines.
     reader: csv::Reader<Bounded>,
-    /// What is read after the end of the file, and in no file, since it is new each time. As a row of its own it shows
-    /// that the file ended well; inside a row, that a quote was left open.
+    /// Is read after the end of the file. No file contains it, since it is random. As a row of its own it shows that the file
+    /// ended well; inside a row, that a quote was left open.
     tail: Vec<u8>,
     header: ByteRecord,
     columns: Columns,
     record: ByteRecord,
 }
 
-/// Rows that go to the database together.
+/// Rows that are written in one transaction.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The good rows, each with its line.
-    pub good: Vec<(u64, Row)>,
-    /// The bad rows.
-    pub bad: Vec<Rejected>,
-    /// How much of the file was read up to the end of this batch.
+    /// The rows to import, each with its line.
+    pub rows: Vec<(u64, Row)>,
+    /// The rows that can't be parsed.
+    pub rejected: Vec<RejectedRow>,
+    /// The bytes of the file up to the end of this batch.
     pub bytes: u64,
 }
 
 impl Batch {
-    /// How many rows it has, good and bad.
+    /// The number of rows, rejected ones included.
     pub const fn len(&self) -> usize {
-        self.good.len() + self.bad.len()
+        self.rows.len() + self.rejected.len()
     }
 }
 
-/// What was read.
+/// The result of reading on.
 enum Step {
     Row { line: u64 },
     OpenQuote { line: u64 },
     End,
 }
 
-impl Rows {
-    /// Reads the header. Columns of the names in `ignored` are ignored.
+impl RowReader {
+    /// Reads the header. Columns with the names in `ignored` are ignored.
     pub fn open(file: Box<dyn Read + Send>, ignored: &[String]) -> anyhow::Result<Self> {
-        let Input { text, separator } = Input::open(file)?;
+        let CsvSource { text, separator } = CsvSource::open(file)?;
         let tail = format!("\n{}\n", Uuid::new_v7(Timestamp::now(NoContext))).into_bytes();
         let reader = ReaderBuilder::new()
             .has_headers(false)
@@ -75,24 +75,24 @@ impl Rows {
         Ok(rows)
     }
 
-    /// Whether each row says how many customers may link its code.
+    /// Whether the file has a column `max_links`.
     pub const fn have_max_links(&self) -> bool {
         self.columns.have_max_links()
     }
 
-    /// The next rows; `None` at the end.
-    pub fn batch(&mut self) -> anyhow::Result<Option<Batch>> {
+    /// Reads the next rows. `None` at the end of the file.
+    pub fn next_batch(&mut self) -> anyhow::Result<Option<Batch>> {
         let mut batch = Batch::default();
-        while batch.len() < BATCH {
+        while batch.len() < CODE_BATCH {
             let (line, row) = match self.step()? {
-                Step::Row { line } => (line, self.row()),
-                Step::OpenQuote { line } => (line, Err("a quote is left open, to the end of the file".to_owned())),
+                Step::Row { line } => (line, self.parse_row()),
+                Step::OpenQuote { line } => (line, Err(RejectReason::OpenQuote)),
                 Step::End => break,
             };
             match row {
-                Ok(row) => batch.good.push((line, row)),
+                Ok(row) => batch.rows.push((line, row)),
                 Err(reason) => {
-                    batch.bad.push(Rejected { line, code: self.columns.spelling(&self.record), reason });
+                    batch.rejected.push(RejectedRow { line, code: self.columns.spelling(&self.record), reason });
                 }
             }
         }
@@ -113,7 +113,7 @@ impl Rows {
             let last = self.record.iter().next_back().unwrap_or_default();
             let open = last.ends_with(&self.tail);
             let line = end - inner - u64::from(!open);
-            ensure!(!too_long, "its row at line {line} is longer than a mebibyte: is a quote left open?");
+            ensure!(!too_long, "its row at line {line} is longer than 1 MiB: is a quote left open?");
             match (self.record.len(), last) {
                 (1, last) if last == self.tail.trim_ascii() => return Ok(Step::End),
                 _ if open => return Ok(Step::OpenQuote { line }),
@@ -124,10 +124,10 @@ impl Rows {
         }
     }
 
-    fn row(&self) -> Result<Row, String> {
+    fn parse_row(&self) -> Result<Row, RejectReason> {
         if self.record == self.header {
-            return Err("the header is repeated: is this two files in one?".to_owned());
+            return Err(RejectReason::RepeatedHeader);
         }
-        self.columns.read(&self.record)
+        self.columns.parse(&self.record)
     }
 }

@@ -1,0 +1,117 @@
+//! The rows that an import rejects, for the person who corrects them.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+};
+
+use anyhow::{Context, ensure};
+
+use crate::{
+    commands::{codes::CsvArgs, output},
+    promotions::{InvalidCode, MAX_LIMIT, MAX_SAFE_INTEGER, Refusal},
+};
+
+/// The number of rejected rows that are shown if no file takes them.
+const MAX_SHOWN: u64 = 20;
+
+/// A rejected row.
+#[derive(Debug)]
+pub struct RejectedRow {
+    /// The line of the file that it begins on; the header's is 1.
+    pub line: u64,
+    /// The code as the row spells it.
+    pub code: String,
+    /// Why it was rejected.
+    pub reason: RejectReason,
+}
+
+/// Why a row was rejected.
+#[derive(Debug, thiserror::Error)]
+pub enum RejectReason {
+    #[error("the row is not UTF-8")]
+    NotUtf8,
+    #[error("a quote is left open, to the end of the file")]
+    OpenQuote,
+    #[error("the header is repeated: is this two files in one?")]
+    RepeatedHeader,
+    #[error("the row has {row} columns, the header {header}")]
+    ColumnCount { row: usize, header: usize },
+    #[error("a blank stands before a quote: remove it, or the quote is part of the text")]
+    BlankBeforeQuote,
+    #[error("the code is marked for a spreadsheet: import an export without --spreadsheet")]
+    MarkedForSpreadsheet,
+    #[error("the code {0}")]
+    Code(#[from] InvalidCode),
+    #[error("the customer_id is malformed: it must be a whole number from 0 to {MAX_SAFE_INTEGER}, in digits only")]
+    CustomerId,
+    #[error("max_links is malformed: it must be a number from 1 to {MAX_LIMIT}, or empty for any number")]
+    MaxLinks,
+    #[error("revoked is malformed: it must be true or false")]
+    Revoked,
+    #[error(
+        "the promotion was redeemed or is not active, and an import would make it active and not redeemed: the row is left out"
+    )]
+    NotLive,
+    #[error("another campaign has this code")]
+    InOtherCampaign,
+    #[error("the code is in the campaign, but was not linked: {0}")]
+    NotLinked(Refusal),
+}
+
+/// Takes rejected rows: writes them to a file, or keeps the first to show them on standard error.
+pub struct Rejects {
+    csv: CsvArgs,
+    file: Option<csv::Writer<File>>,
+    first: Vec<RejectedRow>,
+    count: u64,
+}
+
+impl Rejects {
+    /// Creates the file, if there is to be one.
+    pub fn create(path: Option<&Path>, csv: CsvArgs, input: &Path) -> anyhow::Result<Self> {
+        let file = path.map(|path| {
+            let same =
+                fs::canonicalize(path).is_ok_and(|path| fs::canonicalize(input).is_ok_and(|input| input == path));
+            ensure!(!same, "--rejects names the file to import, and would replace it");
+            let mut file = csv::Writer::from_path(path).with_context(|| format!("cannot write {}", path.display()))?;
+            file.write_record(["line", "code", "reason"])?;
+            file.flush()?;
+            Ok(file)
+        });
+        Ok(Self { csv, file: file.transpose()?, first: Vec::new(), count: 0 })
+    }
+
+    /// The number of rejected rows.
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Takes the rejected rows of a batch, in the order of their lines.
+    pub fn add(&mut self, rows: Vec<RejectedRow>) -> anyhow::Result<()> {
+        for row in rows {
+            self.count += 1;
+            match &mut self.file {
+                Some(file) => file
+                    .write_record([&row.line.to_string(), &*self.csv.cell(&row.code), &row.reason.to_string()])
+                    .context("cannot write the rejected rows")?,
+                None if self.count <= MAX_SHOWN => self.first.push(row),
+                None => {}
+            }
+        }
+        match &mut self.file {
+            Some(file) => file.flush().context("cannot write the rejected rows"),
+            None => Ok(()),
+        }
+    }
+
+    /// Shows the first rows on standard error, if there is no file.
+    pub fn show(&self) {
+        for RejectedRow { line, reason, .. } in &self.first {
+            output::note(format_args!("line {line}: {reason}"));
+        }
+        if self.file.is_none() && self.count > MAX_SHOWN {
+            output::note(format_args!("and {} more; --rejects FILE lists them all", self.count - MAX_SHOWN));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! How callers reach the server.
+//!
+//! | option | variable |
+//! |---|---|
+//! | `--listen` | `PROMOLINK_LISTEN` |
+//! | `--cors-origin` | `PROMOLINK_CORS_ORIGINS` |
+//! | `--graphiql` | `PROMOLINK_GRAPHIQL` |
+
+use std::net::SocketAddr;
+
+use clap::{ArgAction, Args};
+
+use super::values::{parse_address, parse_switch};
+use crate::http::{HttpSettings, Origin};
+
+/// How callers reach the server.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "HTTP")]
+pub struct HttpArgs {
+    /// Listen on this address for plain HTTP; put a proxy that terminates TLS in front. Port 0 takes a free one
+    #[arg(
+        long,
+        env = "PROMOLINK_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS",
+        value_parser = parse_address
+    )]
+    pub listen: SocketAddr,
+    /// Let pages of this origin call the API (CORS), such as https://shop.example. May be repeated
+    #[arg(long = "cors-origin", env = "PROMOLINK_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    cors_origins: Vec<Origin>,
+    /// Serve the GraphiQL page at /graphiql, for developers to explore the API
+    #[arg(
+        long,
+        env = "PROMOLINK_GRAPHIQL",
+        value_name = "ON|OFF",
+        default_value = "off",
+        action = ArgAction::Set,
+        value_parser = parse_switch
+    )]
+    graphiql: bool,
+}
+
+impl HttpArgs {
+    /// The settings of the server.
+    #[must_use]
+    pub fn settings(self) -> HttpSettings {
+        HttpSettings { graphiql: self.graphiql, origins: self.cors_origins, local_names_only: false }
+    }
+}
+
+/// The same for a server that only this machine may reach: it listens on loopback only, and has GraphiQL by default.
+#[derive(Debug, Args)]
+#[command(
+    mut_arg("listen", |arg| arg.value_parser(parse_loopback).help("Listen on this loopback address. Port 0 takes a free one")),
+    mut_arg("cors_origins", |arg| arg.help(LOCAL_ORIGINS)),
+    mut_arg("graphiql", |arg| arg.default_value("on")),
+)]
+pub struct LocalHttpArgs {
+    #[command(flatten)]
+    http: HttpArgs,
+}
+
+const LOCAL_ORIGINS: &str = "Let pages of this origin call the API (CORS), such as https://shop.example, besides pages of \
+                             localhost and of loopback addresses. May be repeated";
+
+impl LocalHttpArgs {
+    /// The address to listen on.
+    #[must_use]
+    pub const fn listen(&self) -> SocketAddr {
+        self.http.listen
+    }
+
+    /// The settings of the server.
+    #[must_use]
+    pub fn settings(self) -> HttpSettings {
+        HttpSettings { local_names_only: true, ..self.http.settings() }
+    }
+}
+
+fn parse_loopback(text: &str) -> Result<SocketAddr, &'static str> {
+    let address = parse_address(text)?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("`promolink dev` requires no credential, so it listens on loopback only, such as 127.0.0.1:8080")
+    }
+}
