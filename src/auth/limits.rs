@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use metrics::counter;
 use tokio::sync::{Notify, futures::Notified};
 
 use self::budget::{Budget, Key, NoTokens};
@@ -95,7 +96,8 @@ impl Limiter {
     pub fn cost(&self, principal: &Principal, further: u32) -> Result<(), Wait> {
         match self.budget(principal.role, Limit::Operations) {
             Some(budget) if further > 0 => {
-                budget.charge(principal.org, key(principal, Limit::Operations, None), further).map_err(Wait)
+                let charged = budget.charge(principal.org, key(principal, Limit::Operations, None), further);
+                charged.map_err(|wait| exceeded(Limit::Operations, wait))
             }
             _ => Ok(()),
         }
@@ -125,7 +127,7 @@ impl Limiter {
                 return Err(match none {
                     NoTokens::Reserved if limit.is_per_customer() => NoRoom::TakenForCustomer,
                     NoTokens::Reserved => NoRoom::Taken,
-                    NoTokens::Spent(wait) => NoRoom::Spent(limit, Wait(wait)),
+                    NoTokens::Spent(wait) => NoRoom::Spent(limit, exceeded(limit, wait)),
                 });
             }
         }
@@ -139,7 +141,7 @@ impl Limiter {
 
     fn take(&self, principal: &Principal, limit: Limit) -> Result<(), Wait> {
         let Some(budget) = self.budget(principal.role, limit) else { return Ok(()) };
-        budget.take(principal.org, key(principal, limit, None)).map_err(Wait)
+        budget.take(principal.org, key(principal, limit, None)).map_err(|wait| exceeded(limit, wait))
     }
 
     fn release(&self, principal: &Principal, limit: Limit, customer: CustomerId, comes_back: bool) {
@@ -151,6 +153,12 @@ impl Limiter {
     const fn budget(&self, role: Role, limit: Limit) -> Option<&Budget> {
         self.roles[role as usize][limit as usize].as_ref()
     }
+}
+
+/// Counts that a caller exceeded a limit. Returns how long it has to wait.
+fn exceeded(limit: Limit, wait: Duration) -> Wait {
+    counter!("promolink_refusals_total", "limit" => limit.subject()).increment(1);
+    Wait(wait)
 }
 
 /// Whose budget it is.

@@ -19,7 +19,7 @@ use futures_util::{
 
 use super::turn::next_turn;
 use crate::{
-    graphql::error::broken,
+    graphql::error::{ApiError, log_store_error},
     promotions::{OrgId, StoreError},
     service::PromotionService,
 };
@@ -151,7 +151,7 @@ impl<K> Clone for Batch<K> {
 impl<K: Kind> BatchFn<K::Key, Found<K::Value>> for Batch<K> {
     async fn load(&mut self, keys: &[K::Key]) -> HashMap<K::Key, Found<K::Value>> {
         let read = K::read(&self.service, self.org, keys).await;
-        let mut read = read.map_err(|error| broken(&error));
+        let mut read = read.inspect_err(log_store_error).map_err(|error| Error::from(ApiError::from(error)));
         let found = |key: &K::Key| read.as_mut().map(|found| found.remove(key)).map_err(|error| error.clone());
         keys.iter().cloned().zip(keys.iter().map(found)).collect()
     }
