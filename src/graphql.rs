@@ -1,12 +1,12 @@
-//! The public API: `types` is the schema with its resolvers, `engine` executes documents against it, and `loaders` read
-//! relations in batches. async-graphql is used here and in one handler of [`crate::http`].
+//! The public API: `types` is the schema with its resolvers, `engine` executes documents against it, `loaders` read relations
+//! in batches, and `error` is what callers learn of failures. async-graphql is used here and in one handler of [`crate::http`].
 
 mod engine;
 mod error;
 mod loaders;
 mod types;
 
-use async_graphql::{EmptySubscription, ObjectType, SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{EmptySubscription, ObjectType, SDLExportOptions, Schema, SchemaBuilder, connection::PageInfo};
 
 pub use self::{
     engine::{
@@ -15,33 +15,36 @@ pub use self::{
         VariableValues,
     },
     error::{
-        bad_request, code_of, credential_unchecked, internal, is_overloaded, name_request, not_looked_up, overloaded,
-        timed_out, too_many_operations, unauthenticated,
+        bad_request, code_of, credential_lookup_failed, credential_unchecked, internal, is_overloaded, log_store_error,
+        name_request, overloaded, timed_out, too_many_operations, unauthenticated,
     },
 };
 use self::{
     error::ErrorCode,
     types::{
-        Campaign, Federation, Keys, List, Mutation, Promotion, PromotionCode, Query, Reads, Redemption, RootQuery,
-        SubgraphQuery,
+        Campaign, Federation, Keys, List, ListItem, Mutation, Promotion, PromotionCode, Query, Reads, Redemption,
+        RootQuery, SubgraphQuery,
     },
 };
 
-/// The public schema in the schema definition language, as `schema.graphql` holds it.
+/// The description of the type `Query`, the front page of the API: async-graphql 8.0.0-rc.5 can't describe the schema itself.
+const FRONT_PAGE: &str = include_str!("graphql/types/query.md").trim_ascii_end();
+
+/// The public schema in the schema definition language, as in `schema.graphql`.
 #[must_use]
 pub fn sdl() -> String {
     sdl_text(&with_query(Query(Reads)).finish(), SDLExportOptions::new())
 }
 
-/// The schema as gateways compose it with others: Apollo Federation 2.
+/// The schema for gateways, as a subgraph of Apollo Federation 2.
 #[must_use]
 pub fn subgraph_sdl() -> String {
     sdl_text(&with_query(SubgraphQuery(Reads, Keys)).finish(), SDLExportOptions::new().federation())
 }
 
-/// The schema that is executed: the public one, and the fields that gateways need.
+/// The schema that is executed: the public one with the fields for gateways.
 fn executable_schema() -> SchemaBuilder<RootQuery, Mutation, EmptySubscription> {
-    // The engine has validated what is executed.
+    // The engine has validated the document.
     with_query(RootQuery(Reads, Federation)).validation_mode(async_graphql::ValidationMode::Fast)
 }
 
@@ -56,8 +59,17 @@ fn sdl_text<Q: ObjectType + 'static>(
 fn with_query<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, Mutation, EmptySubscription> {
     Schema::build(query, Mutation, EmptySubscription)
         .register_output_type::<ErrorCode>()
-        .override_output_type_description::<List<Campaign>>("A page of campaigns.")
-        .override_output_type_description::<List<Promotion>>("A page of promotions.")
-        .override_output_type_description::<List<PromotionCode>>("A page of codes.")
-        .override_output_type_description::<List<Redemption>>("A page of redemptions.")
+        .override_output_type_description::<Q>(FRONT_PAGE)
+        .override_output_type_description::<List<Campaign>>("A page of a list of campaigns.")
+        .override_output_type_description::<List<Promotion>>("A page of a list of promotions.")
+        .override_output_type_description::<List<PromotionCode>>("A page of a list of promotion codes.")
+        .override_output_type_description::<List<Redemption>>("A page of a list of redemptions.")
+        .override_output_type_description::<ListItem<Campaign>>("A campaign on a page, with its cursor.")
+        .override_output_type_description::<ListItem<Promotion>>("A promotion on a page, with its cursor.")
+        .override_output_type_description::<ListItem<PromotionCode>>("A promotion code on a page, with its cursor.")
+        .override_output_type_description::<ListItem<Redemption>>("A redemption on a page, with its cursor.")
+        .override_output_type_description::<PageInfo>(
+            "Where a page is in its list. Lists are read forward: while `hasNextPage` is true, pass `endCursor` as `after` to \
+             read the next page.",
+        )
 }

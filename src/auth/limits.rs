@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use metrics::counter;
 use tokio::sync::{Notify, futures::Notified};
 
 pub use self::settings::{InvalidLimitSetting, Limit, LimitSetting, Limits};
@@ -95,7 +96,8 @@ impl Limiter {
     pub fn charge_cost(&self, principal: &Principal, further: u32) -> Result<(), RetryAfter> {
         match self.buckets(principal.role, Limit::Operations) {
             Some(buckets) if further > 0 => {
-                buckets.charge(principal.org, key(principal, Limit::Operations, None), further).map_err(RetryAfter)
+                let charged = buckets.charge(principal.org, key(principal, Limit::Operations, None), further);
+                charged.map_err(|time| exceeded(Limit::Operations, time))
             }
             _ => Ok(()),
         }
@@ -125,7 +127,7 @@ impl Limiter {
                 return Err(match unavailable {
                     Unavailable::Reserved if limit.is_per_customer() => ReserveError::CustomerBudgetReserved,
                     Unavailable::Reserved => ReserveError::BudgetReserved,
-                    Unavailable::Spent(time) => ReserveError::Spent(limit, RetryAfter(time)),
+                    Unavailable::Spent(time) => ReserveError::Spent(limit, exceeded(limit, time)),
                 });
             }
         }
@@ -139,7 +141,7 @@ impl Limiter {
 
     fn take(&self, principal: &Principal, limit: Limit) -> Result<(), RetryAfter> {
         let Some(buckets) = self.buckets(principal.role, limit) else { return Ok(()) };
-        buckets.take(principal.org, key(principal, limit, None)).map_err(RetryAfter)
+        buckets.take(principal.org, key(principal, limit, None)).map_err(|time| exceeded(limit, time))
     }
 
     fn release(&self, principal: &Principal, limit: Limit, customer: CustomerId, is_refunded: bool) {
@@ -151,6 +153,12 @@ impl Limiter {
     const fn buckets(&self, role: Role, limit: Limit) -> Option<&TokenBuckets> {
         self.roles[role as usize][limit as usize].as_ref()
     }
+}
+
+/// Counts that a caller exceeded a limit.
+fn exceeded(limit: Limit, time: Duration) -> RetryAfter {
+    counter!("promolink_refusals_total", "limit" => limit.subject()).increment(1);
+    RetryAfter(time)
 }
 
 /// The owner of the bucket.

@@ -1,5 +1,5 @@
 //! What clients see: one file per type or mutation. Resolvers parse arguments into domain types and call one method of the
-//! service; they hold no rule of their own.
+//! service; they contain no rules of their own. Doc comments of what the schema has are its descriptions, read in GraphiQL.
 
 mod access;
 mod campaign;
@@ -19,7 +19,7 @@ pub use self::{
     campaign::Campaign,
     federation::{Federation, Keys, RootQuery, SubgraphQuery},
     mutation::Mutation,
-    paging::{DEFAULT_FIRST, List, MAX_FIRST},
+    paging::{DEFAULT_FIRST, List, ListItem, MAX_FIRST},
     promotion::Promotion,
     promotion_code::PromotionCode,
     query::{Query, Reads},

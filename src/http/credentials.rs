@@ -1,5 +1,7 @@
 //! Who is at the door: the credential of a request, as RFC 6750 has it, and what is answered to who may not come in.
 
+use std::sync::LazyLock;
+
 use axum::{
     http::{
         HeaderMap, HeaderValue, StatusCode,
@@ -17,6 +19,7 @@ use crate::{
     auth::{Authenticator, Credential, Limiter, Principal, Rejection},
     graphql,
     promotions::StoreError,
+    telemetry::LogThrottle,
 };
 
 /// Lets a request in, as whose it is, or answers it.
@@ -68,13 +71,16 @@ fn reject(rejection: Rejection, media: Media, about: About) -> Response {
     let because = |reason| About { reason: Some(reason), ..about };
     let (challenge, about) = match rejection {
         Rejection::Unavailable(cause) => {
-            let error = graphql::credential_unchecked(&*cause);
+            log_unchecked(&*cause);
+            let error = graphql::credential_unchecked();
             return unseen(StatusCode::SERVICE_UNAVAILABLE, media, error, because(Reason::CredentialUnchecked));
         }
         Rejection::Store(error) => {
             let broken = matches!(error, StoreError::Failed(_));
             let status = if broken { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::SERVICE_UNAVAILABLE };
-            return unseen(status, media, graphql::not_looked_up(&error), because(Reason::KeyNotLookedUp));
+            graphql::log_store_error(&error);
+            let response = graphql::credential_lookup_failed(error);
+            return unseen(status, media, response, because(Reason::KeyNotLookedUp));
         }
         Rejection::Missing => ("Bearer", because(Reason::NoCredential)),
         Rejection::Invalid(reason) => ("Bearer error=\"invalid_token\"", because(Reason::Credential(reason))),
@@ -82,6 +88,14 @@ fn reject(rejection: Rejection, media: Media, about: About) -> Response {
     let mut response = unseen(StatusCode::UNAUTHORIZED, media, graphql::unauthenticated(), about);
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     response
+}
+
+/// Logs why a customer token can't be checked.
+fn log_unchecked(cause: &(dyn std::error::Error + 'static)) {
+    static THROTTLE: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
+    if let Some(left_out) = THROTTLE.next() {
+        tracing::error!(error = cause, left_out, "a credential could not be checked");
+    }
 }
 
 /// How the log names the caller. Customers' numbers are not logged.

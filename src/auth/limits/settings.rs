@@ -41,8 +41,20 @@ impl Limit {
     }
 
     /// Whether it is counted separately for each customer.
-    pub(super) const fn is_per_customer(self) -> bool {
+    #[must_use]
+    pub const fn is_per_customer(self) -> bool {
         matches!(self, Self::FailedLinksPerCustomer | Self::NewLinksPerCustomer)
+    }
+
+    /// What is limited, as messages and metrics name it.
+    #[must_use]
+    pub const fn subject(self) -> &'static str {
+        match self {
+            Self::Operations => "operations",
+            Self::Links => "links",
+            Self::FailedLinks | Self::FailedLinksPerCustomer => "failed links",
+            Self::NewLinks | Self::NewLinksPerCustomer => "new links",
+        }
     }
 
     /// The limit's name in settings.

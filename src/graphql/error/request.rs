@@ -1,87 +1,78 @@
-//! Errors of a request as a whole: nothing of it was executed, or nothing came of it.
+//! Errors of a request as a whole: it was not executed, or its execution has no result.
 
-use std::sync::LazyLock;
+use async_graphql::{Pos, ServerError, Value, resolver_utils::enum_value};
 
-use async_graphql::{Error, Pos, ServerError, Value, resolver_utils::enum_value};
-
-use super::{BROKEN, BUSY, ErrorCode, broken, coded, rate_limited};
+use super::{ApiError, BROKEN, BUSY, ErrorCode, rate_limited};
 use crate::{
     auth::{Limit, RetryAfter},
     promotions::StoreError,
-    telemetry::LogThrottle,
 };
 
-/// The error for a caller who showed no valid credential.
+/// The request has no valid credential.
 #[must_use]
 pub fn unauthenticated() -> ServerError {
-    let message = "A valid credential is wanted, as the header Authorization: Bearer.";
+    let message = "Missing or invalid credential. Send a valid API key or customer token in the header \
+                   \"Authorization: Bearer <credential>\".";
     request_error(ErrorCode::Unauthenticated, message)
 }
 
-/// The error for a caller who sends too many operations.
+/// The caller sends too many operations.
 #[must_use]
 pub fn too_many_operations(wait: RetryAfter) -> ServerError {
-    placeless(rate_limited(wait, Limit::Operations))
+    without_location(rate_limited(Limit::Operations, wait))
 }
 
-/// The error for a request that is none.
+/// The request is not a GraphQL request.
 #[must_use]
 pub fn bad_request(reason: &str) -> ServerError {
     request_error(ErrorCode::BadRequest, reason)
 }
 
-/// The error for a request that took too long, and may have been about to change something.
+/// The request took too long. `changes`: whether it is a mutation, which may still take effect.
 #[must_use]
 pub fn timed_out(changes: bool) -> ServerError {
-    request_error(
-        ErrorCode::Timeout,
-        if changes {
-            "The request took too long. What it changes may still be done."
-        } else {
-            "The request took too long."
-        },
-    )
+    let message = if changes {
+        "The request took too long. Its changes may still take effect: send it again to find out."
+    } else {
+        "The request took too long. Try again, or select less."
+    };
+    request_error(ErrorCode::Timeout, message)
 }
 
-/// The error for a request that there is no room for.
+/// The server is overloaded.
 #[must_use]
 pub fn overloaded() -> ServerError {
     request_error(ErrorCode::Overloaded, BUSY)
 }
 
-/// Whether an error is one that another server, or this one a little later, would not answer with.
+/// Whether an error is due to load: another server, or this one a little later, would not return it.
 #[must_use]
 pub fn is_overloaded(error: &ServerError) -> bool {
-    coded_value(error) == Some(&enum_value(ErrorCode::Overloaded))
+    code_value(error) == Some(&enum_value(ErrorCode::Overloaded))
 }
 
 /// The code of an error, as callers see it.
 #[must_use]
 pub fn code_of(error: &ServerError) -> Option<String> {
-    coded_value(error).map(name)
-}
-
-/// A code as text.
-pub fn name(code: &Value) -> String {
-    match code {
+    code_value(error).map(|code| match code {
         Value::Enum(name) => name.to_string(),
         other => other.to_string(),
-    }
+    })
 }
 
-fn coded_value(error: &ServerError) -> Option<&Value> {
+fn code_value(error: &ServerError) -> Option<&Value> {
     error.extensions.as_ref()?.get("code")
 }
 
-/// The error for what broke, and can't be told of.
+/// Something unexpected failed. Its cause is only in the log.
 #[must_use]
 pub fn internal() -> ServerError {
     request_error(ErrorCode::Internal, BROKEN)
 }
 
-/// Names the request in an error whose reason is in the log.
+/// Adds the request's id to an error whose cause is in the log.
 pub fn name_request(error: &mut ServerError, id: &str) {
-    let internal = coded_value(error) == Some(&enum_value(ErrorCode::Internal));
+    let internal = code_value(error) == Some(&enum_value(ErrorCode::Internal));
     if let Some(extensions) = &mut error.extensions
         && internal
     {
@@ -89,29 +80,25 @@ pub fn name_request(error: &mut ServerError, id: &str) {
     }
 }
 
-/// The error for a request as a whole.
-pub fn request_error(code: ErrorCode, message: impl Into<String>) -> ServerError {
-    placeless(coded(code, message))
+/// The credential can't be checked, because the keys of its issuer can't be read.
+#[must_use]
+pub fn credential_unchecked() -> ServerError {
+    request_error(ErrorCode::Overloaded, "The credential can't be checked at the moment. Try again shortly.")
 }
 
-fn placeless(error: Error) -> ServerError {
+/// The store failed to look up the credential.
+#[must_use]
+pub fn credential_lookup_failed(error: StoreError) -> ServerError {
+    without_location(error.into())
+}
+
+/// An error of a request as a whole.
+pub fn request_error(code: ErrorCode, message: impl Into<String>) -> ServerError {
+    without_location(ApiError::new(code, message))
+}
+
+fn without_location(error: ApiError) -> ServerError {
     let mut error = error.into_server_error(Pos::default());
     error.locations.clear();
     error
-}
-
-/// The error where a credential can't be checked. The cause goes to the log.
-#[must_use]
-pub fn credential_unchecked(cause: &(dyn std::error::Error + 'static)) -> ServerError {
-    static LINES: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
-    if let Some(left_out) = LINES.next() {
-        tracing::error!(error = cause, left_out, "a credential could not be checked");
-    }
-    request_error(ErrorCode::Overloaded, "The credential can't be checked at the moment. Please try again shortly.")
-}
-
-/// The error where a credential could not be looked up. The cause goes to the log.
-#[must_use]
-pub fn not_looked_up(error: &StoreError) -> ServerError {
-    placeless(broken(error))
 }

@@ -19,7 +19,7 @@ use futures_util::{
 
 use super::poll_round::next_poll_round;
 use crate::{
-    graphql::error::broken,
+    graphql::error::{ApiError, log_store_error},
     promotions::{OrgId, StoreError},
     service::PromotionService,
 };
@@ -158,7 +158,7 @@ impl<S> Clone for BatchReader<S> {
 impl<S: Source> BatchFn<S::Key, Found<S::Value>> for BatchReader<S> {
     async fn load(&mut self, keys: &[S::Key]) -> HashMap<S::Key, Found<S::Value>> {
         let read = S::read(&self.service, self.org, keys).await;
-        let mut read = read.map_err(|error| broken(&error));
+        let mut read = read.inspect_err(log_store_error).map_err(|error| Error::from(ApiError::from(error)));
         let found = |key: &S::Key| read.as_mut().map(|found| found.remove(key)).map_err(|error| error.clone());
         keys.iter().cloned().zip(keys.iter().map(found)).collect()
     }

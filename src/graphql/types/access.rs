@@ -1,23 +1,30 @@
 //! The directive `@access`: each field states the minimum role that may select it. The engine enforces it before anything is
 //! executed, and denies a field without it to every role.
+//!
+//! Introspection does not show directives, so that the description of each field repeats it, as its last sentence: "Access:
+//! service and above." A test compares the two.
 
 use async_graphql::{Enum, TypeDirective};
 
-/// What a caller may do, as its credential says. Each role may do all that those before it may.
+/// The role of a credential. Each role may do everything that the roles before it may do. The description of each field
+/// ends with the lowest role that may select it.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 // Graphs that this one is composed with may have a Role of their own, and have no use for this one.
 #[graphql(remote = "crate::auth::Role", name = "AccessRole", inaccessible)]
 pub enum Role {
-    /// An app in the hands of strangers, by an API key: links codes, and learns nothing of those that it can't link.
+    /// An API key in an app that strangers can take apart. Links codes, and nothing else. For a code that it can't link, it
+    /// does not learn the reason.
     Storefront,
-    /// A shopper's own session, by a signed token: links for that customer alone, and reads that customer's wallet alone.
+    /// A signed token of one shopper. Links codes for that customer, and reads that customer's promotions. For a code that
+    /// it can't link, it does not learn the reason.
     Customer,
-    /// A backend, by an API key: links, unlinks, redeems, and reads any customer's wallet.
+    /// An API key of a backend. Links, unlinks, redeems and reads promotions of any customer.
     Service,
-    /// Whoever runs the organisation's promotions, by an API key: everything, campaigns and codes too.
+    /// An API key of those who run the organisation's promotions. Does everything, including campaigns and codes.
     Admin,
 }
 
-/// The least role that may ask for the field.
+/// The minimum role that may select the field. A document that selects a field above the role of its credential is rejected
+/// with FORBIDDEN.
 #[TypeDirective(location = "FieldDefinition")]
 pub fn access(role: Role) {}

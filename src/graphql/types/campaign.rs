@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Error, ID, InputObject, MaybeUndefined, Object, Result};
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Result};
 
 use super::{
     access::{Role, access},
@@ -13,102 +13,106 @@ use super::{
 use crate::{
     auth::Principal,
     graphql::{
-        error::{broken, invalid_input, place, refused},
+        error::{ApiError, invalid_input, log_store_error, place, refused},
         loaders::Loaders,
     },
     promotions::{self, CampaignChange, InvalidCampaign, NewCampaign, Refusal},
     service::PromotionService,
 };
 
-/// What a promotion code is for. The same text may be a code in each of the two modes.
+/// What a promotion code is for. The same text can be a code in each mode: the two are different codes.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "crate::promotions::PromotionMode")]
 pub enum PromotionMode {
-    /// Code-linked promotion: the code takes a discount off the cart.
+    /// The code gives a discount on the cart.
     Discount,
-    /// Gift-voucher promotion: the code pays for the cart.
+    /// The code pays for the cart, like a gift voucher.
     PaymentVoucher,
 }
 
 pub struct Campaign(pub Arc<promotions::Campaign>);
 
-/// What marketing defines; promotionId and promotionName of its promotions are its id and name.
+/// A set of promotion codes with common terms, as marketing defines it. `promotionId` and `promotionName` of its promotions
+/// are its `id` and `name`.
 #[Object]
 impl Campaign {
-    /// The campaign's id (a UUID).
+    /// The campaign's id, a UUID. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn id(&self) -> ID {
         self.0.id.get().into()
     }
 
-    /// The organisation that the campaign belongs to.
+    /// The organisation that the campaign belongs to. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn org_id(&self) -> Long {
         self.0.org.into()
     }
 
-    /// The campaign's name, for people.
+    /// The campaign's name, for people. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// What its codes are for.
+    /// The mode of its codes. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn mode(&self) -> PromotionMode {
         self.0.mode.into()
     }
 
-    /// Whether its codes can be linked and redeemed at all.
+    /// Whether its codes can be linked and redeemed. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn active(&self) -> bool {
         self.0.active
     }
 
-    /// When it was defined.
+    /// When it was created. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn created_on(&self) -> Timestamp {
         self.0.created_on.into()
     }
 
-    /// The first moment at which its promotions can be redeemed. Linking is possible before.
+    /// The first moment at which its promotions can be redeemed. Its codes can be linked before. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn redeemable_from(&self) -> Timestamp {
         self.0.redeemable_from.into()
     }
 
-    /// The last moment at which its codes can be linked and its promotions redeemed.
+    /// The last moment at which its codes can be linked and its promotions redeemed. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn valid_till(&self) -> Timestamp {
         self.0.valid_till.into()
     }
 
-    /// Days (of 24 hours) a promotion stays valid after linking, never past validTill. Null: until validTill.
+    /// How many days of 24 hours a promotion is valid after linking, but not past `validTill`. Null: until `validTill`.
+    /// Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn valid_for_days(&self) -> Option<u32> {
         self.0.valid_for_days
     }
 
-    /// How many codes of this campaign one customer may hold. Null: no limit.
+    /// How many codes of this campaign one customer may hold. Null: any number. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn max_links_per_customer(&self) -> Option<u32> {
         self.0.max_links_per_customer
     }
 
-    /// How often one linked promotion may be redeemed.
+    /// How often each promotion may be redeemed. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn max_redemptions_per_link(&self) -> u32 {
         self.0.max_redemptions_per_link
     }
 
-    /// The campaign's codes, in the order of their text. `first` is 1 to 100; a page costs the same anywhere in the
-    /// list.
+    /// The campaign's codes, in the order of their folded text. Fails with INVALID_INPUT if an argument is invalid. Access:
+    /// admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn codes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default = 20)] first: Option<i32>,
-        after: Option<String>,
+        #[graphql(default = 20, desc = "How many codes to return, 1 to 100. Null: 20.")] first: Option<i32>,
+        #[graphql(desc = "Where the page begins: `endCursor` of the page before. Null: at the first.")] after: Option<
+            String,
+        >,
     ) -> Result<List<PromotionCode>> {
         let page = page(first, after.as_deref()).map_err(place(ctx))?;
         let rows = ctx.data::<Loaders>()?.codes_of_campaign(self.0.id, &page).await.map_err(place(ctx))?;
@@ -116,30 +120,31 @@ impl Campaign {
     }
 }
 
-/// A campaign to define.
+/// The definition of a new campaign.
 #[derive(InputObject)]
 pub struct CreateCampaignInput {
-    /// Its name, for people: 1 to 200 characters, all of which can be seen.
+    /// The campaign's name, for people: 1 to 200 visible characters after trimming.
     name: String,
-    /// What its codes are for.
+    /// The mode of its codes. It can't be changed later.
     mode: PromotionMode,
-    /// The last moment at which its codes can be linked and its promotions redeemed.
+    /// The last moment at which its codes can be linked and its promotions redeemed. Not before `redeemableFrom`.
     valid_till: Timestamp,
-    /// The first moment at which its promotions can be redeemed. Null: now.
+    /// The first moment at which its promotions can be redeemed. Its codes can be linked before. Null: now.
     redeemable_from: Option<Timestamp>,
-    /// Whether its codes can be linked and redeemed at all.
+    /// Whether its codes can be linked and redeemed. Null: true.
     #[graphql(default_with = "Some(true)")]
     active: Option<bool>,
-    /// Days (of 24 hours) a promotion stays valid after linking, 1 to 36500. Null: until validTill.
+    /// How many days of 24 hours a promotion is valid after linking, 1 to 36500, but not past `validTill`. Null: until
+    /// `validTill`. It can't be changed later.
     valid_for_days: Option<i32>,
-    /// How many codes of this campaign one customer may hold. Null: no limit.
+    /// How many codes of this campaign one customer may hold, at least 1. Null: any number.
     max_links_per_customer: Option<i32>,
-    /// How often one linked promotion may be redeemed.
+    /// How often each promotion may be redeemed, at least 1. Null: once. It can't be changed later.
     #[graphql(default_with = "Some(1)")]
     max_redemptions_per_link: Option<i32>,
 }
 
-/// Defines a campaign.
+/// Creates a campaign.
 pub async fn create_campaign(ctx: &Context<'_>, input: CreateCampaignInput) -> Result<Campaign> {
     let new = NewCampaign {
         name: input.name,
@@ -153,24 +158,26 @@ pub async fn create_campaign(ctx: &Context<'_>, input: CreateCampaignInput) -> R
     };
     let org = ctx.data::<Principal>()?.org;
     let created = ctx.data::<Arc<PromotionService>>()?.create_campaign(org, new).await;
-    let created = created.map_err(|error| broken(&error))?;
-    created.map(|campaign| Campaign(Arc::new(campaign))).map_err(invalid_campaign)
+    let created = created.inspect_err(log_store_error).map_err(ApiError::from)?;
+    created.map(|campaign| Campaign(Arc::new(campaign))).map_err(|invalid| invalid_campaign(invalid).into())
 }
 
-/// What to change of a campaign. A field that is left out stays as it is; promotions follow their campaign.
+/// Changes of a campaign. Fields that are left out stay as they are. The changes apply to existing promotions, too.
 #[derive(InputObject)]
 pub struct UpdateCampaignInput {
     /// The campaign's id.
     id: ID,
-    /// Another name: 1 to 200 characters, all of which can be seen.
+    /// The new name: 1 to 200 visible characters after trimming. Null: no change.
     name: Option<String>,
-    /// Switches it on or off.
+    /// Whether its codes can be linked and redeemed. Null: no change.
     active: Option<bool>,
-    /// Another last moment.
+    /// The new last moment at which its codes can be linked and its promotions redeemed. Not before `redeemableFrom`.
+    /// Null: no change.
     valid_till: Option<Timestamp>,
-    /// Another first moment.
+    /// The new first moment at which its promotions can be redeemed. Null: no change.
     redeemable_from: Option<Timestamp>,
-    /// Another limit; null takes the limit away. What customers hold above it they keep.
+    /// How many codes of this campaign one customer may hold, at least 1. Null removes the limit. Customers keep what they
+    /// hold above a new limit.
     max_links_per_customer: MaybeUndefined<i32>,
 }
 
@@ -190,11 +197,12 @@ pub async fn update_campaign(ctx: &Context<'_>, input: UpdateCampaignInput) -> R
     };
     let org = ctx.data::<Principal>()?.org;
     let changed = ctx.data::<Arc<PromotionService>>()?.update_campaign(org, id, &change).await;
-    let changed = changed.map_err(|error| broken(&error))?.ok_or_else(|| refused(Refusal::NotFound))?;
-    changed.map(|campaign| Campaign(Arc::new(campaign))).map_err(invalid_campaign)
+    let changed =
+        changed.inspect_err(log_store_error).map_err(ApiError::from)?.ok_or_else(|| refused(Refusal::NotFound))?;
+    Ok(changed.map(|campaign| Campaign(Arc::new(campaign))).map_err(invalid_campaign)?)
 }
 
-fn invalid_campaign(invalid: InvalidCampaign) -> Error {
+fn invalid_campaign(invalid: InvalidCampaign) -> ApiError {
     let field = match invalid {
         InvalidCampaign::Name(_) => "name",
         InvalidCampaign::ValidTill => "validTill",

@@ -1,4 +1,4 @@
-//! `Customer`, and wallets.
+//! `Customer`, and customers' wallets: their promotions.
 
 use async_graphql::{Context, ID, Object, Result};
 
@@ -15,25 +15,29 @@ use crate::{
 
 pub struct Customer(pub CustomerId);
 
-/// A customer of the organisation, owned by another graph; this one adds the customer's wallet.
+/// A customer of the organisation. Another graph owns customers; this one adds their promotions.
 #[Object]
 impl Customer {
-    /// The customer's number.
+    /// The customer's number, as `customerId` of promotions, in decimal digits. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn id(&self) -> ID {
         self.0.get().into()
     }
 
-    /// The customer's wallet: all promotions, newest first; those of one mode alone, and those alone that are active, or
-    /// are not. `first` is 1 to 100.
+    /// The customer's promotions, newest first, including those that are no longer active. Fails with INVALID_INPUT if an
+    /// argument is invalid. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn promotions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default = 20)] first: Option<i32>,
-        after: Option<String>,
-        mode: Option<PromotionMode>,
-        active: Option<bool>,
+        #[graphql(default = 20, desc = "How many promotions to return, 1 to 100. Null: 20.")] first: Option<i32>,
+        #[graphql(desc = "Where the page begins: `endCursor` of the page before. Null: at the first.")] after: Option<
+            String,
+        >,
+        #[graphql(desc = "Only promotions of this mode. Null: of both.")] mode: Option<PromotionMode>,
+        #[graphql(desc = "Only promotions that are `active`, or only those that are not. Null: all.")] active: Option<
+            bool,
+        >,
     ) -> Result<List<Promotion>> {
         wallet(ctx, self.0, WalletArguments { first, after, mode, active }).await.map_err(place(ctx))
     }

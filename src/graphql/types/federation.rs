@@ -2,11 +2,11 @@
 //! (<https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec>). A gateway names
 //! entities by their keys and selects fields of them.
 //!
-//! The text of the public schema leaves this out: it is for gateways, which read the text of the subgraph.
+//! The public schema's text leaves this out: it is for gateways, which read the subgraph's text.
 
 use std::sync::LazyLock;
 
-use async_graphql::{Any, Context, Error, ID, MergedObject, Object, Result, SimpleObject, Union, Value};
+use async_graphql::{Any, Context, ID, MergedObject, Object, Result, SimpleObject, Union, Value};
 use futures_util::future::join_all;
 
 use super::{
@@ -27,19 +27,18 @@ use crate::{
     promotions::CustomerId,
 };
 
-// The root of queries as it is executed. What follows is the description of the type in the schema.
-/// What can be read. Everything belongs to the caller's organisation.
+/// The root of queries as it is executed.
 #[derive(MergedObject)]
 #[graphql(name = "Query")]
 pub struct RootQuery(pub Reads, pub Federation);
 
-/// The most entities of one request. Each malformed one is an error of its own.
+/// The most representations of one field. Each malformed one has an error of its own.
 const MAX_REPRESENTATIONS: usize = 10_000;
 
 /// The fields that gateways need.
 pub struct Federation;
 
-/// A type that gateways may extend.
+/// An entity of this subgraph.
 #[derive(Union)]
 #[graphql(name = "_Entity")]
 enum Entity {
@@ -48,30 +47,38 @@ enum Entity {
     Promotion(Promotion),
 }
 
-/// This graph as a subgraph.
+/// The subgraph, for gateways.
 #[derive(SimpleObject)]
 #[graphql(name = "_Service")]
 struct Service {
-    /// Its schema in the schema definition language.
+    /// The schema of the subgraph, in the schema definition language. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     sdl: String,
 }
 
 #[Object]
 impl Federation {
-    /// Entities by their keys, in the order of the representations. An unknown entity, or another customer's promotion,
-    /// is null. A malformed representation, another customer, or a campaign for a role below admin, is null with an error;
-    /// the other entities are not affected. Accepts at most 10,000 representations.
+    /// Entities by their keys, for gateways, in the order of the representations. An unknown entity is null, and so is the
+    /// promotion of another customer. A malformed representation, another customer, or a campaign for a role below admin is
+    /// null with an error; the other entities are not affected. Access: customer and above.
     #[graphql(name = "_entities", directive = access::apply(Role::Customer))]
-    async fn entities(&self, ctx: &Context<'_>, representations: Vec<Any>) -> Result<Vec<Nullable<Entity>>> {
+    async fn entities(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 10,000 objects with `__typename` and `id`.")] representations: Vec<Any>,
+    ) -> Result<Vec<Nullable<Entity>>> {
         if representations.len() > MAX_REPRESENTATIONS {
-            return Err(invalid_input("representations", format_args!("must be at most {MAX_REPRESENTATIONS}")));
+            return Err(invalid_input(
+                "representations",
+                format_args!("must have at most {MAX_REPRESENTATIONS} items"),
+            )
+            .into());
         }
         let entities = representations.iter().map(|representation| entity(ctx, &representation.0));
         Ok(join_all(entities).await.into_iter().map(Result::transpose).collect())
     }
 
-    /// This graph as a subgraph.
+    /// The schema of this subgraph, for gateways. Access: storefront and above.
     #[graphql(name = "_service", directive = access::apply(Role::Storefront))]
     async fn service(&self) -> Service {
         static SDL: LazyLock<String> = LazyLock::new(subgraph_sdl);
@@ -81,10 +88,10 @@ impl Federation {
 
 async fn entity(ctx: &Context<'_>, representation: &Value) -> Result<Option<Entity>> {
     let Value::Object(fields) = representation else {
-        return Err(invalid_input("representations", "must be objects"));
+        return Err(invalid_input("representations", "each must be an object").into());
     };
     let Some(Value::String(type_name)) = fields.get("__typename") else {
-        return Err(invalid_input("__typename", "must be the name of an entity type"));
+        return Err(invalid_input("__typename", "must be Campaign, Customer or Promotion").into());
     };
     let key = || match fields.get("id") {
         Some(Value::String(id)) => Ok(ID(id.clone())),
@@ -95,29 +102,28 @@ async fn entity(ctx: &Context<'_>, representation: &Value) -> Result<Option<Enti
         "Campaign" => Ok(find_campaign(ctx, &key()?).await?.map(Entity::Campaign)),
         "Customer" => Ok(Some(Entity::Customer(find_customer(ctx, &key()?)?))),
         "Promotion" => Ok(query::promotion(ctx, &key()?).await?.map(Entity::Promotion)),
-        _ => Err(invalid_input("__typename", "must be Campaign, Customer or Promotion")),
+        _ => Err(invalid_input("__typename", "must be Campaign, Customer or Promotion").into()),
     }
 }
 
-/// Not even `__typename` tells other roles that a campaign exists.
+/// Finds a campaign for an admin. Other roles must not learn that it exists, not even by `__typename`.
 async fn find_campaign(ctx: &Context<'_>, id: &ID) -> Result<Option<Campaign>> {
     let role = ctx.data::<Principal>()?.role;
     if role != auth::Role::Admin {
-        return Err(forbidden("Campaign", format_args!("the credential's role is {role}")));
+        return Err(forbidden("Campaign", format_args!("the credential's role is {role}")).into());
     }
     Ok(ctx.data::<Loaders>()?.campaign(parse_id(id, "id")?).await?.map(Campaign))
 }
 
-/// Any number is a valid customer id: another graph owns customers.
-fn find_customer(ctx: &Context<'_>, id: &ID) -> Result<Customer, Error> {
+/// Returns the customer with this number. Any number is valid: another graph owns customers.
+fn find_customer(ctx: &Context<'_>, id: &ID) -> Result<Customer> {
     let customer: CustomerId = Long::from_text(id).parse_as("id")?;
     own_customer(ctx.data::<Principal>()?, customer)?;
     Ok(Customer(customer))
 }
 
-// The root of queries as the text of the subgraph has it: async-graphql adds the fields of federation where there are
-// entities, and states their keys.
-/// What can be read. Everything belongs to the caller's organisation.
+/// The root of queries in the text of the subgraph: async-graphql adds the fields of federation if there are entities, and
+/// states their keys.
 #[derive(MergedObject)]
 #[graphql(name = "Query")]
 pub struct SubgraphQuery(pub Reads, pub Keys);

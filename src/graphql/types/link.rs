@@ -1,8 +1,8 @@
-//! `linkPromotionCode` and `linkPromotionCodes`: their input, and its way to the domain.
+//! `linkPromotionCode` and `linkPromotionCodes`.
 
 mod attempts;
-
-use std::sync::Arc;
+mod failure;
+mod timing;
 
 use async_graphql::{Context, InputObject, Result, SimpleObject};
 
@@ -14,95 +14,99 @@ use super::{
     scalars::{Long, parse_code},
 };
 use crate::{
-    graphql::error::{Coded, ErrorCode, broken, invalid_input},
-    promotions::{self, Code, CustomerId, StoreError},
+    graphql::error::{ApiError, ErrorCode, invalid_input},
+    promotions::{self, Code, CustomerId},
 };
 
-/// The most links that one call makes.
-const MAX_LINKS_A_CALL: usize = 500;
+/// The most links of one call.
+const MAX_LINKS: usize = 500;
 
-/// Which code to link, and to whom.
+/// The code to link, and the customer to link it to.
 #[derive(InputObject)]
 pub struct LinkPromotionCodeInput {
-    /// The customer, as the organisation's own systems number them.
+    /// The customer's number in the organisation's own systems. Customers need not be registered. With a customer token,
+    /// this must be its own customer, otherwise FORBIDDEN.
     customer_id: Long,
-    /// The code, in any spelling: letter case and character width (Unicode NFKC_Casefold), characters that are not seen,
-    /// blanks around it, repeated blanks, and which hyphens, apostrophes and quotation marks it has do not matter. 1 to
-    /// 64 characters after trimming, no control characters.
+    /// The code, in any spelling: 1 to 64 characters after trimming, no control characters. Ignored are letter case and
+    /// character width (Unicode NFKC_Casefold), invisible characters, surrounding and repeated white space, and the kind
+    /// of hyphen, apostrophe and quotation mark.
     code: String,
-    /// What the code is for.
+    /// The mode of the code: the same text can be a code in each mode.
     mode: PromotionMode,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("a link has no result")]
-struct NoResult;
+/// A link whose values were parsed.
+struct RequestedLink {
+    mode: promotions::PromotionMode,
+    code: Code,
+    customer: CustomerId,
+}
+
+impl LinkPromotionCodeInput {
+    fn parse(&self) -> Result<RequestedLink, ApiError> {
+        let customer = self.customer_id.parse_as("customerId")?;
+        Ok(RequestedLink { mode: self.mode.into(), code: parse_code(&self.code, "code")?, customer })
+    }
+}
 
 /// Links one code.
 pub async fn link_promotion_code(ctx: &Context<'_>, input: LinkPromotionCodeInput) -> Result<Promotion> {
-    let mut results = LinkAttempts::new(ctx)?.link(std::slice::from_ref(&input)).await;
-    results.pop().unwrap_or_else(|| Err(broken(&StoreError::Failed(Arc::new(NoResult)))))
+    Ok(LinkAttempts::new(ctx)?.link(&input).await?)
 }
 
-/// What came of one of several links: a promotion or an error.
+/// The result of one of several links: either a promotion or an error.
 #[derive(SimpleObject)]
 pub struct LinkPromotionCodeResult {
-    /// The promotion, as linkPromotionCode returns it.
+    /// The promotion, as `linkPromotionCode` returns it. Null if the link failed. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     promotion: Option<Promotion>,
-    /// Why there is none.
+    /// Why the link failed. Null if it succeeded. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     error: Option<LinkPromotionCodeError>,
 }
 
-/// Why a code was not linked.
+/// Why a code was not linked. Its fields have the meaning of `message` and `extensions` of an entry in `errors`.
 #[derive(SimpleObject)]
 pub struct LinkPromotionCodeError {
-    /// What programs read.
+    /// The reason, for programs. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     code: ErrorCode,
-    /// What people read.
+    /// The reason, for people. The text may change. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     message: String,
-    /// Whether the same link may succeed later.
+    /// Whether the same link may succeed later. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     retryable: bool,
-    /// With INVALID_INPUT, the input field that is wrong; with FORBIDDEN, the one that the credential does not allow.
+    /// The input field that is wrong (INVALID_INPUT) or not permitted (FORBIDDEN), otherwise null. Access: storefront and
+    /// above.
     #[graphql(directive = access::apply(Role::Storefront))]
     field: Option<String>,
-    /// With RATE_LIMITED, how many seconds to wait.
+    /// How many seconds to wait before the next attempt (RATE_LIMITED), otherwise null. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     retry_after: Option<u64>,
 }
 
-/// Links codes, each with its own outcome.
+/// Links codes, each with its own result.
 pub async fn link_promotion_codes(
     ctx: &Context<'_>,
     inputs: Vec<LinkPromotionCodeInput>,
 ) -> Result<Vec<LinkPromotionCodeResult>> {
-    if !(1..=MAX_LINKS_A_CALL).contains(&inputs.len()) {
-        return Err(invalid_input("input", format_args!("1 to {MAX_LINKS_A_CALL} links are wanted")));
+    if !(1..=MAX_LINKS).contains(&inputs.len()) {
+        return Err(invalid_input("input", format_args!("must have 1 to {MAX_LINKS} links")).into());
     }
-    let results = LinkAttempts::new(ctx)?.link(&inputs).await;
+    let results = LinkAttempts::new(ctx)?.link_all(&inputs).await;
     Ok(results.into_iter().map(LinkPromotionCodeResult::from).collect())
 }
 
-impl From<Result<Promotion>> for LinkPromotionCodeResult {
-    fn from(result: Result<Promotion>) -> Self {
+impl From<Result<Promotion, ApiError>> for LinkPromotionCodeResult {
+    fn from(result: Result<Promotion, ApiError>) -> Self {
         match result {
             Ok(promotion) => Self { promotion: Some(promotion), error: None },
-            Err(error) => {
-                let Coded { code, retryable, field, retry_after, .. } = Coded::of(&error);
-                let error = LinkPromotionCodeError { code, message: error.message, retryable, field, retry_after };
+            Err(ApiError { code, message, field, retry_after }) => {
+                let retryable = code.is_retryable();
+                let error = LinkPromotionCodeError { code, message, retryable, field, retry_after };
                 Self { promotion: None, error: Some(error) }
             }
         }
-    }
-}
-
-impl LinkPromotionCodeInput {
-    fn parse(&self) -> Result<(promotions::PromotionMode, Code, CustomerId)> {
-        let customer_id = self.customer_id.parse_as("customerId")?;
-        Ok((self.mode.into(), parse_code(&self.code, "code")?, customer_id))
     }
 }

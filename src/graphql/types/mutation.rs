@@ -1,4 +1,4 @@
-//! The root of mutations: each field's documentation, and the call that it makes.
+//! The root of mutations: the documentation of each field, and the function that executes it.
 
 use async_graphql::{Context, ID, Object, Result};
 
@@ -18,96 +18,131 @@ use crate::graphql::error::Nullable;
 
 pub struct Mutation;
 
-/// What can be changed. A field that fails is null and has an entry in `errors`; the others are not affected.
+/// Changes. The fields of a mutation are executed one after the other, and each takes effect by itself. A field that fails
+/// is null, has an entry in `errors`, and does not affect the others. Once acknowledged, a change survives a crash.
 #[Object]
 impl Mutation {
-    /// Links a promotion code to a customer, who from then on is the only one to redeem that hold. Safe to retry: for a
-    /// code that the customer holds already the answer is the same promotion.
+    /// Links a promotion code to a customer. From then on only that customer can redeem the promotion. Safe to retry: if the
+    /// customer already holds the code, it returns the same promotion. A code can be linked before `redeemableFrom`, but not
+    /// redeemed.
     ///
-    /// Fails, in this order of precedence, with INVALID_INPUT, CODE_NOT_FOUND, CODE_REVOKED, PROMOTION_INACTIVE,
-    /// PROMOTION_EXPIRED, CODE_ALREADY_LINKED (a code for one customer) or LINK_LIMIT_REACHED (for several), and
-    /// CUSTOMER_LIMIT_REACHED. Linking before redeemableFrom is possible; only redeeming waits.
+    /// Fails with the first of these that applies: INVALID_INPUT, CODE_NOT_FOUND, CODE_REVOKED, PROMOTION_INACTIVE,
+    /// PROMOTION_EXPIRED, CODE_ALREADY_LINKED (if `maxLinks` is 1) or LINK_LIMIT_REACHED (if it is more),
+    /// CUSTOMER_LIMIT_REACHED. Storefronts and customers get CODE_NOT_USABLE instead of all but INVALID_INPUT. May also fail
+    /// with FORBIDDEN or RATE_LIMITED. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
-    async fn link_promotion_code(&self, ctx: &Context<'_>, input: LinkPromotionCodeInput) -> Nullable<Promotion> {
+    async fn link_promotion_code(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code and the customer.")] input: LinkPromotionCodeInput,
+    ) -> Nullable<Promotion> {
         Some(link_promotion_code(ctx, input).await)
     }
 
-    /// Links 1 to 500 codes in one call, each with its own outcome, in the order given: one that fails does not affect
-    /// the others. Safe to retry.
+    /// Links several codes, like `linkPromotionCode`. Returns one result for each, in the order given; a link that fails does
+    /// not affect the others. Safe to retry. Fails with INVALID_INPUT if there are none or too many. Access: storefront and
+    /// above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn link_promotion_codes(
         &self,
         ctx: &Context<'_>,
-        input: Vec<LinkPromotionCodeInput>,
+        #[graphql(desc = "1 to 500 codes, each with its customer.")] input: Vec<LinkPromotionCodeInput>,
     ) -> Result<Vec<LinkPromotionCodeResult>> {
         link_promotion_codes(ctx, input).await
     }
 
-    /// Gives a hold up: the promotion stays readable in state UNLINKED, and its code can be linked again, by the same
-    /// customer too, for a new promotion. A hold that was redeemed is used up: it still counts against maxLinks and
-    /// maxLinksPerCustomer. Safe to retry. Fails with NOT_FOUND.
+    /// Unlinks a promotion: the customer no longer holds the code. The promotion remains readable, in state UNLINKED. If it
+    /// was never redeemed, or every redemption was reversed, its code can be linked again, which creates a new promotion.
+    /// Otherwise it still counts against `maxLinks` and `maxLinksPerCustomer`. Safe to retry. Fails with INVALID_INPUT or
+    /// NOT_FOUND. Access: service and above.
     #[graphql(directive = access::apply(Role::Service))]
-    async fn unlink_promotion(&self, ctx: &Context<'_>, id: ID) -> Nullable<Promotion> {
+    async fn unlink_promotion(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The `id` of the promotion, a UUID.")] id: ID,
+    ) -> Nullable<Promotion> {
         Some(unlink_promotion(ctx, &id).await)
     }
 
-    /// Uses a promotion, once for each transactionId: the same transactionId for the same customer and code answers with
-    /// the redemption that is there, also when it was reversed since.
+    /// Redeems a promotion, once for each `transactionId`. Safe to retry: the same `transactionId`, customer and code return
+    /// the existing redemption, even if it was reversed since.
     ///
-    /// Fails, in this order of precedence, with INVALID_INPUT, CODE_NOT_FOUND, TRANSACTION_ID_REUSED, NOT_LINKED,
-    /// CODE_REVOKED, PROMOTION_INACTIVE, PROMOTION_EXPIRED, NOT_YET_REDEEMABLE and REDEMPTION_LIMIT_REACHED.
+    /// Fails with the first of these that applies: INVALID_INPUT, CODE_NOT_FOUND, TRANSACTION_ID_REUSED, NOT_LINKED,
+    /// CODE_REVOKED, PROMOTION_INACTIVE, PROMOTION_EXPIRED, NOT_YET_REDEEMABLE, REDEMPTION_LIMIT_REACHED. Access: service and
+    /// above.
     #[graphql(directive = access::apply(Role::Service))]
-    async fn redeem_promotion(&self, ctx: &Context<'_>, input: RedeemPromotionInput) -> Nullable<Redemption> {
+    async fn redeem_promotion(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The customer, the code and the `transactionId`.")] input: RedeemPromotionInput,
+    ) -> Nullable<Redemption> {
         Some(redeem_promotion(ctx, input).await)
     }
 
-    /// Gives a use back, once: the promotion can be redeemed again, under another transactionId. Safe to retry. Fails
-    /// with NOT_FOUND.
+    /// Reverses a redemption, for example of a cancelled order. The promotion can then be redeemed once more, with another
+    /// `transactionId`. Safe to retry: a redemption that was reversed is returned as it is. Fails with INVALID_INPUT or
+    /// NOT_FOUND. Access: service and above.
     #[graphql(directive = access::apply(Role::Service))]
-    async fn reverse_redemption(&self, ctx: &Context<'_>, id: ID) -> Nullable<Redemption> {
+    async fn reverse_redemption(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The `id` of the redemption, a UUID.")] id: ID,
+    ) -> Nullable<Redemption> {
         Some(reverse_redemption(ctx, &id).await)
     }
 
-    /// Defines a campaign. Fails with INVALID_INPUT.
+    /// Creates a campaign. Not safe to retry: each call creates another one. Fails with INVALID_INPUT. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
-    async fn create_campaign(&self, ctx: &Context<'_>, input: CreateCampaignInput) -> Nullable<Campaign> {
+    async fn create_campaign(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The definition of the campaign.")] input: CreateCampaignInput,
+    ) -> Nullable<Campaign> {
         Some(create_campaign(ctx, input).await)
     }
 
-    /// Changes a campaign; its promotions follow. Fails with INVALID_INPUT and NOT_FOUND.
+    /// Changes a campaign. The changes apply to its existing promotions, too. Safe to retry. Fails with INVALID_INPUT or
+    /// NOT_FOUND. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
-    async fn update_campaign(&self, ctx: &Context<'_>, input: UpdateCampaignInput) -> Nullable<Campaign> {
+    async fn update_campaign(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The campaign and its changes.")] input: UpdateCampaignInput,
+    ) -> Nullable<Campaign> {
         Some(update_campaign(ctx, input).await)
     }
 
-    /// Generates codes for a campaign, from the operating system's random source. There must be 10,000 possible codes
-    /// for each that begins like the pattern, new or there already, lest they be guessed; else it fails with
-    /// CODE_SPACE_TOO_SMALL, which says what would do. Fails too with INVALID_INPUT and NOT_FOUND.
+    /// Generates random codes for a campaign. So that codes can't be guessed, the pattern must have at least 10,000 possible
+    /// codes for every code that begins like it, existing ones included. Not safe to retry: each call adds more codes. Fails
+    /// with INVALID_INPUT, NOT_FOUND or CODE_SPACE_TOO_SMALL, whose message says how many `#` are needed. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn generate_promotion_codes(
         &self,
         ctx: &Context<'_>,
-        input: GeneratePromotionCodesInput,
+        #[graphql(desc = "The campaign, the number of codes and their form.")] input: GeneratePromotionCodesInput,
     ) -> Nullable<GeneratePromotionCodesResult> {
         Some(generate_promotion_codes(ctx, input).await)
     }
 
-    /// Adds codes to a campaign: all of the well-formed list or, if one is malformed, none. Codes that are there already
-    /// stay as they are, so that it is safe to retry: what fails with another error than INVALID_INPUT and NOT_FOUND may
-    /// have added some of them.
+    /// Adds codes to a campaign. Safe to retry: existing codes do not change. Fails with INVALID_INPUT, if a code is malformed,
+    /// or NOT_FOUND, and then adds none. After any other error some of the codes may have been added. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn import_promotion_codes(
         &self,
         ctx: &Context<'_>,
-        input: ImportPromotionCodesInput,
+        #[graphql(desc = "The campaign and the codes.")] input: ImportPromotionCodesInput,
     ) -> Nullable<ImportPromotionCodesResult> {
         Some(import_promotion_codes(ctx, input).await)
     }
 
-    /// Revokes a code: it can't be linked or redeemed any more, and its promotions become INACTIVE. Safe to retry. Fails
-    /// with INVALID_INPUT and CODE_NOT_FOUND.
+    /// Revokes a code for good: it can no longer be linked or redeemed, and its promotions become INACTIVE. Safe to retry.
+    /// Fails with INVALID_INPUT or CODE_NOT_FOUND. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
-    async fn revoke_promotion_code(&self, ctx: &Context<'_>, input: PromotionCodeInput) -> Nullable<PromotionCode> {
+    async fn revoke_promotion_code(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code.")] input: PromotionCodeInput,
+    ) -> Nullable<PromotionCode> {
         Some(revoke_promotion_code(ctx, input).await)
     }
 }

@@ -1,4 +1,4 @@
-//! Codes come into being: generated from a pattern, or imported.
+//! The mutations that create codes: from a pattern, or from a list.
 
 use std::sync::Arc;
 
@@ -11,40 +11,41 @@ use super::{
 };
 use crate::{
     auth::Principal,
-    graphql::error::{broken, code_space_too_small, invalid_input, refused},
+    graphql::error::{ApiError, code_space_too_small, invalid_input, log_store_error, refused},
     promotions::{self, Code, Pattern, Refusal},
     service::PromotionService,
 };
 
-/// The most codes that one call generates or imports.
-const MAX_CODES_A_CALL: usize = 10_000;
+/// The most codes of one call.
+const MAX_CODES: usize = 10_000;
 
-/// What generated codes look like when nobody says: some 850,000,000,000 of them.
+/// The default pattern. It has 31^8, some 850,000,000,000, possible codes.
 const DEFAULT_PATTERN: &str = "########";
 
-/// Codes to generate.
+/// How many codes to generate, and in which form.
 #[derive(InputObject)]
 pub struct GeneratePromotionCodesInput {
-    /// The campaign that they are for.
+    /// The campaign to add the codes to.
     campaign_id: ID,
-    /// How many: 1 to 10000. For more, `promolink codes generate` is on the command line.
+    /// How many codes to generate, 1 to 10000. To generate more, use the command line: `promolink codes generate`.
     count: i32,
-    /// What they look like: each # becomes a random letter or digit (none that is mistaken for another: no 0 and O, no
-    /// 1, I and L); the rest stands as it is.
+    /// The form of the codes, at most 64 characters, at least one of them `#`. Each `#` becomes a random character of
+    /// `23456789ABCDEFGHJKMNPQRSTUVWXYZ` (without 0, O, 1, I and L, which are easily confused). The other characters are
+    /// kept. Null: the default.
     #[graphql(default_with = "Some(DEFAULT_PATTERN.to_owned())")]
     pattern: Option<String>,
-    /// How many customers may link each code. Null: any number.
+    /// How many customers may link each code, at least 1. Null: any number.
     #[graphql(default_with = "Some(1)")]
     max_links: Option<i32>,
 }
 
-/// What was generated.
+/// The codes that were generated.
 #[derive(SimpleObject)]
 pub struct GeneratePromotionCodesResult {
-    /// The campaign.
+    /// The campaign that the codes were added to. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     campaign: Campaign,
-    /// The new codes.
+    /// The new codes. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     codes: Vec<String>,
 }
@@ -55,43 +56,45 @@ pub async fn generate_promotion_codes(
     input: GeneratePromotionCodesInput,
 ) -> Result<GeneratePromotionCodesResult> {
     let count = match usize::try_from(input.count) {
-        Ok(count) if (1..=MAX_CODES_A_CALL).contains(&count) => count,
-        _ => return Err(invalid_input("count", format_args!("a number from 1 to {MAX_CODES_A_CALL} is wanted"))),
+        Ok(count) if (1..=MAX_CODES).contains(&count) => count,
+        _ => return Err(invalid_input("count", format_args!("must be 1 to {MAX_CODES}")).into()),
     };
     let pattern = Pattern::parse(input.pattern.as_deref().unwrap_or(DEFAULT_PATTERN))
         .map_err(|reason| invalid_input("pattern", reason))?;
     let max_links = parse_limit(input.max_links, "maxLinks")?;
     let campaign = campaign_of(ctx, &input.campaign_id).await?;
     let service = ctx.data::<Arc<PromotionService>>()?;
-    let generated = service.generate(&campaign, &pattern, count, max_links).await.map_err(|error| broken(&error))?;
+    let generated = service.generate(&campaign, &pattern, count, max_links).await;
+    let generated = generated.inspect_err(log_store_error).map_err(ApiError::from)?;
     let codes = generated.map_err(code_space_too_small)?;
     let codes = codes.iter().map(|code| code.text().to_owned()).collect();
     Ok(GeneratePromotionCodesResult { campaign: Campaign(Arc::new(campaign)), codes })
 }
 
-/// Codes to import.
+/// The codes to import.
 #[derive(InputObject)]
 pub struct ImportPromotionCodesInput {
-    /// The campaign that they are for.
+    /// The campaign to add the codes to.
     campaign_id: ID,
-    /// 1 to 10000 codes of 1 to 64 characters, all of which can be seen. Send many as a variable: a document may have 256
-    /// KiB. For more, `promolink codes import` is on the command line.
+    /// 1 to 10000 codes, each of 1 to 64 visible characters after trimming. Send long lists as a variable: the document
+    /// itself is limited to 256 KiB. To import more codes, use the command line: `promolink codes import`.
     codes: Vec<String>,
-    /// How many customers may link each code. Null: any number.
+    /// How many customers may link each code, at least 1. Null: any number.
     #[graphql(default_with = "Some(1)")]
     max_links: Option<i32>,
 }
 
-/// What was imported.
+/// The result of an import.
 #[derive(SimpleObject)]
 pub struct ImportPromotionCodesResult {
-    /// The campaign.
+    /// The campaign that the codes were added to. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     campaign: Campaign,
-    /// How many codes are new.
+    /// How many codes were added. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     imported: i32,
-    /// Codes that were there already, in this campaign or another, or stand twice in the list: they stay as they were.
+    /// Codes that were not added, because they already exist in this campaign or another one of its mode, or occur twice in
+    /// the list. Existing codes do not change. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     duplicates: Vec<String>,
 }
@@ -101,21 +104,24 @@ pub async fn import_promotion_codes(
     ctx: &Context<'_>,
     input: ImportPromotionCodesInput,
 ) -> Result<ImportPromotionCodesResult> {
-    if !(1..=MAX_CODES_A_CALL).contains(&input.codes.len()) {
-        return Err(invalid_input("codes", format_args!("1 to {MAX_CODES_A_CALL} codes are wanted")));
+    if !(1..=MAX_CODES).contains(&input.codes.len()) {
+        return Err(invalid_input("codes", format_args!("must have 1 to {MAX_CODES} codes")).into());
     }
     let codes = parse_codes(&input.codes, "codes", Code::parse_new)?;
     let max_links = parse_limit(input.max_links, "maxLinks")?;
     let campaign = campaign_of(ctx, &input.campaign_id).await?;
     let service = ctx.data::<Arc<PromotionService>>()?;
-    let duplicates = service.add_codes(&campaign, codes, max_links).await.map_err(|error| broken(&error))?;
+    let duplicates = service.add_codes(&campaign, codes, max_links).await;
+    let duplicates = duplicates.inspect_err(log_store_error).map_err(ApiError::from)?;
     let imported = i32::try_from(input.codes.len() - duplicates.len()).unwrap_or(i32::MAX);
     let duplicates = duplicates.iter().map(|code| code.text().to_owned()).collect();
     Ok(ImportPromotionCodesResult { campaign: Campaign(Arc::new(campaign)), imported, duplicates })
 }
 
+/// Returns the campaign that codes are added to.
 async fn campaign_of(ctx: &Context<'_>, id: &ID) -> Result<promotions::Campaign> {
     let org = ctx.data::<Principal>()?.org;
     let found = ctx.data::<Arc<PromotionService>>()?.campaign(org, parse_id(id, "campaignId")?).await;
-    found.map_err(|error| broken(&error))?.ok_or_else(|| refused(Refusal::NotFound))
+    let found = found.inspect_err(log_store_error).map_err(ApiError::from)?;
+    Ok(found.ok_or_else(|| refused(Refusal::NotFound))?)
 }

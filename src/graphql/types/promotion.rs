@@ -15,129 +15,136 @@ use super::{
 use crate::{
     auth::Principal,
     graphql::{
-        error::{broken, place, refused},
+        error::{ApiError, log_store_error, place, refused},
         loaders::Loaders,
     },
     promotions::{self, Refusal},
     service::PromotionService,
 };
 
-/// Where a promotion is in its life. Of several that apply, the first of UNLINKED, INACTIVE, EXPIRED, REDEEMED,
-/// NOT_YET_REDEEMABLE and ACTIVE is told.
+/// What can be done with a promotion now. If several states apply, it is the first of UNLINKED, INACTIVE, EXPIRED, REDEEMED,
+/// NOT_YET_REDEEMABLE and ACTIVE.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "crate::promotions::PromotionState")]
 pub enum PromotionState {
-    /// Linked, but the campaign's redeemableFrom has not come.
+    /// Linked, but its `redeemableFrom` is in the future.
     NotYetRedeemable,
-    /// Can be redeemed now.
+    /// It can be redeemed now.
     Active,
-    /// Redeemed as often as the campaign allows.
+    /// Redeemed `maxRedemptionsPerLink` times, as often as the campaign permits.
     Redeemed,
-    /// Past its validTill.
+    /// Past its `validTill`.
     Expired,
-    /// The campaign is switched off or the code was revoked.
+    /// The campaign is not active, or the code was revoked.
     Inactive,
-    /// The customer no longer holds the code.
+    /// Unlinked: the customer no longer holds the code.
     Unlinked,
 }
 
 pub struct Promotion(pub promotions::Promotion);
 
-/// A promotion code held by one customer: what linkPromotionCode returns. Only that customer can redeem it.
+/// One customer's hold on one promotion code, which `linkPromotionCode` creates. Only that customer can redeem it.
 #[Object]
 impl Promotion {
-    /// The promotion's id (a UUID). Linking the same code to the same customer again answers with the same id.
+    /// The id of the hold, a UUID. Linking the same code to the same customer again returns the same id. Access: storefront
+    /// and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn id(&self) -> ID {
         self.0.id.get().into()
     }
 
-    /// The organisation that issued the code.
+    /// The organisation that issued the code. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn org_id(&self) -> Long {
         self.0.campaign.org.into()
     }
 
-    /// The id of the campaign that the code belongs to.
+    /// The id of the code's campaign, a UUID. Not the id of this hold: that is `id`. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn promotion_id(&self) -> ID {
         self.0.campaign.id.get().into()
     }
 
-    /// The name of the campaign that the code belongs to.
+    /// The name of the code's campaign. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn promotion_name(&self) -> &str {
         &self.0.campaign.name
     }
 
-    /// The code as it was issued, however it was spelled when linking.
+    /// The code as it was issued, however it was spelled when it was linked. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn code(&self) -> &str {
         self.0.code.text()
     }
 
-    /// The customer who holds the code.
+    /// The number of the customer who holds the code. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn customer_id(&self) -> Long {
         self.0.customer_id.into()
     }
 
-    /// Whether the hold stands now: campaign active, code not revoked, not unlinked, not past validTill.
+    /// Whether the customer still has the promotion: the campaign is active, the code is not revoked, and the promotion is
+    /// neither unlinked nor past `validTill`. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn active(&self, ctx: &Context<'_>) -> Result<bool> {
         Ok(self.0.is_active(ctx.data::<Arc<PromotionService>>()?.now()))
     }
 
-    /// The moment of linking.
+    /// When the code was linked. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn created_on(&self) -> Timestamp {
         self.0.created_on.into()
     }
 
-    /// The last moment at which it can be redeemed: the earlier of the campaign's validTill and validForDays after
-    /// createdOn.
+    /// The last moment at which it can be redeemed: the earlier of the campaign's `validTill` and its `validForDays` after
+    /// `createdOn`. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn valid_till(&self) -> Timestamp {
         self.0.valid_till().into()
     }
 
-    /// What the code is for.
+    /// The mode of the code. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn mode(&self) -> PromotionMode {
         self.0.campaign.mode.into()
     }
 
-    /// The first moment at which it can be redeemed: the later of createdOn and the campaign's redeemableFrom.
+    /// The first moment at which it can be redeemed: the later of `createdOn` and the campaign's `redeemableFrom`. Access:
+    /// storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn redeemable_from(&self) -> Timestamp {
         self.0.redeemable_from().into()
     }
 
-    /// Where the promotion is in its life now.
+    /// What can be done with the promotion now. To a storefront, a redeemed promotion looks like one that was not redeemed.
+    /// Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn state(&self, ctx: &Context<'_>) -> Result<PromotionState> {
         Ok(self.0.state(ctx.data::<Arc<PromotionService>>()?.now()).into())
     }
 
-    /// The campaign that the code belongs to.
+    /// The code's campaign. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn campaign(&self) -> Campaign {
         Campaign(Arc::clone(&self.0.campaign))
     }
 
-    /// The customer who holds the code.
+    /// The customer who holds the code. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn customer(&self) -> Customer {
         Customer(self.0.customer_id)
     }
 
-    /// The uses of the promotion, oldest first, those given back too. `first` is 1 to 100.
+    /// The promotion's redemptions, oldest first, including reversed ones. Fails with INVALID_INPUT if an argument is
+    /// invalid. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn redemptions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default = 20)] first: Option<i32>,
-        after: Option<String>,
+        #[graphql(default = 20, desc = "How many redemptions to return, 1 to 100. Null: 20.")] first: Option<i32>,
+        #[graphql(desc = "Where the page begins: `endCursor` of the page before. Null: at the first.")] after: Option<
+            String,
+        >,
     ) -> Result<List<Redemption>> {
         let page = page(first, after.as_deref()).map_err(place(ctx))?;
         let rows = ctx.data::<Loaders>()?.redemptions_of_promotion(self.0.id, &page).await.map_err(place(ctx))?;
@@ -145,9 +152,10 @@ impl Promotion {
     }
 }
 
-/// Gives a hold up.
+/// Ends a hold.
 pub async fn unlink_promotion(ctx: &Context<'_>, id: &ID) -> Result<Promotion> {
     let org = ctx.data::<Principal>()?.org;
     let found = ctx.data::<Arc<PromotionService>>()?.unlink(org, parse_id(id, "id")?).await;
-    found.map_err(|error| broken(&error))?.map(Promotion).ok_or_else(|| refused(Refusal::NotFound))
+    let found = found.inspect_err(log_store_error).map_err(ApiError::from)?;
+    Ok(found.map(Promotion).ok_or_else(|| refused(Refusal::NotFound))?)
 }

@@ -14,72 +14,78 @@ use super::{
 use crate::{
     auth::Principal,
     graphql::{
-        error::{broken, place, refused},
+        error::{ApiError, log_store_error, place, refused},
         loaders::Loaders,
     },
-    promotions::{self, CodeKey, Refusal, StoreError},
+    promotions::{self, CodeKey, Refusal},
     service::PromotionService,
 };
 
 pub struct PromotionCode(pub promotions::PromotionCode);
 
+/// The database is inconsistent. Not an [`ApiError`]: the response masks it, and the log has it.
 #[derive(Debug, thiserror::Error)]
-#[error("a code belongs to a campaign that is not there")]
-struct NoCampaign;
+#[error("the campaign of a code does not exist")]
+struct MissingCampaign;
 
-/// A code as printed, mailed or handed out, before and after customers link it.
+/// A promotion code of a campaign, linked or not.
 #[Object]
 impl PromotionCode {
-    /// The code as it was issued.
+    /// The code as it was issued. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn code(&self) -> &str {
         self.0.code.text()
     }
 
-    /// What the code is for; the same as its campaign's.
+    /// The mode of the code and of its campaign. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn mode(&self) -> PromotionMode {
         self.0.mode.into()
     }
 
-    /// The campaign that the code belongs to.
+    /// The campaign that the code belongs to. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn campaign(&self, ctx: &Context<'_>) -> Result<Campaign> {
         let campaign = ctx.data::<Loaders>()?.campaign(self.0.campaign_id).await.map_err(place(ctx))?;
-        campaign.map(Campaign).ok_or_else(|| place(ctx)(broken(&StoreError::Failed(Arc::new(NoCampaign)))))
+        campaign.map(Campaign).ok_or_else(|| place(ctx)(MissingCampaign))
     }
 
-    /// When the code was issued.
+    /// When the code was generated or imported. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn created_on(&self) -> Timestamp {
         self.0.created_on.into()
     }
 
-    /// Whether the code was revoked: it can't be linked or redeemed any more.
+    /// Whether the code was revoked: it can no longer be linked or redeemed. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn revoked(&self) -> bool {
         self.0.revoked_on.is_some()
     }
 
-    /// How many customers may link this code. 1: whoever links it first owns it. Null: no limit.
+    /// How many customers may link this code. If it is 1, the code belongs to the first customer who links it. Null: any
+    /// number. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn max_links(&self) -> Option<u32> {
         self.0.max_links
     }
 
-    /// How many holds count against maxLinks: those that stand, and those that were redeemed and given up since.
+    /// How many holds count against `maxLinks`: the current ones, and those that were redeemed before they were unlinked.
+    /// Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn link_count(&self) -> u32 {
         self.0.link_count
     }
 
-    /// The standing holds on this code, in the order of their customers. `first` is 1 to 100.
+    /// The current holds on this code, by ascending `customerId`. Fails with INVALID_INPUT if an argument is invalid. Access:
+    /// admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn promotions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default = 20)] first: Option<i32>,
-        after: Option<String>,
+        #[graphql(default = 20, desc = "How many promotions to return, 1 to 100. Null: 20.")] first: Option<i32>,
+        #[graphql(desc = "Where the page begins: `endCursor` of the page before. Null: at the first.")] after: Option<
+            String,
+        >,
     ) -> Result<List<Promotion>> {
         let page = page(first, after.as_deref()).map_err(place(ctx))?;
         let holds = ctx.data::<Loaders>()?.holds_of_code(self.0.mode, self.0.code.folded().clone(), &page);
@@ -88,12 +94,12 @@ impl PromotionCode {
     }
 }
 
-/// Which code is meant.
+/// Identifies a promotion code.
 #[derive(InputObject)]
 pub struct PromotionCodeInput {
-    /// The code, in any spelling.
+    /// The code, in any spelling, as in LinkPromotionCodeInput.
     code: String,
-    /// What the code is for.
+    /// The mode of the code.
     mode: PromotionMode,
 }
 
@@ -102,5 +108,6 @@ pub async fn revoke_promotion_code(ctx: &Context<'_>, input: PromotionCodeInput)
     let folded = parse_code(&input.code, "code")?.into_folded();
     let key = CodeKey { org: ctx.data::<Principal>()?.org, mode: input.mode.into(), folded };
     let found = ctx.data::<Arc<PromotionService>>()?.revoke(&key).await;
-    found.map_err(|error| broken(&error))?.map(PromotionCode).ok_or_else(|| refused(Refusal::CodeNotFound))
+    let found = found.inspect_err(log_store_error).map_err(ApiError::from)?;
+    Ok(found.map(PromotionCode).ok_or_else(|| refused(Refusal::CodeNotFound))?)
 }

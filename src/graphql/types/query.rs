@@ -20,72 +20,89 @@ use crate::{
     promotions::Code,
 };
 
-/// The most codes that one look-up takes.
+/// The most codes of one lookup.
 const MAX_CODES: usize = 500;
 
-/// What can be read. Everything belongs to the caller's organisation.
+/// The root of queries in the text of the public schema. `query.md` is its description there.
 #[derive(MergedObject)]
 #[graphql(name = "Query")]
 pub struct Query(pub Reads);
 
-/// The fields of the root, which gateways see with more beside them.
+/// The fields of the public root. Gateways see others beside them.
 pub struct Reads;
 
 #[Object]
 impl Reads {
-    /// The promotion with this id. Null: the organisation has none, or the credential is another customer's.
+    /// The promotion with this id. Null if the organisation has no such promotion, or if it belongs to another customer than
+    /// the one of the customer token. Fails with INVALID_INPUT if the id is not a UUID. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
-    async fn promotion(&self, ctx: &Context<'_>, id: ID) -> Nullable<Promotion> {
+    async fn promotion(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The `id` of the promotion, a UUID.")] id: ID,
+    ) -> Nullable<Promotion> {
         promotion(ctx, &id).await.transpose()
     }
 
-    /// Looks up 1 to 500 codes, in any spelling. Answers in the order of the codes asked for; null where the
-    /// organisation has no such code in that mode.
+    /// Looks up codes. Returns one item for each, in the order given: null if the organisation has no such code in this
+    /// mode. Fails with INVALID_INPUT if there are too many codes or one is malformed. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn promotion_codes(
         &self,
         ctx: &Context<'_>,
-        codes: Vec<String>,
-        mode: PromotionMode,
+        #[graphql(desc = "1 to 500 codes, in any spelling, as in LinkPromotionCodeInput.")] codes: Vec<String>,
+        #[graphql(desc = "The mode of all codes.")] mode: PromotionMode,
     ) -> Result<Vec<Option<PromotionCode>>> {
         if !(1..=MAX_CODES).contains(&codes.len()) {
-            return Err(invalid_input("codes", format_args!("1 to {MAX_CODES} codes are wanted")));
+            return Err(invalid_input("codes", format_args!("must have 1 to {MAX_CODES} codes")).into());
         }
         let folded = parse_codes(&codes, "codes", Code::parse)?.into_iter().map(Code::into_folded);
         let found = ctx.data::<Loaders>()?.codes(mode.into(), folded).await?;
         Ok(found.into_iter().map(|code| code.map(PromotionCode)).collect())
     }
 
-    /// A customer's wallet: all promotions, newest first; those of one mode alone, and those alone that are active, or
-    /// are not. `first` is 1 to 100. Not named customer: that root field belongs to the graph that owns customers.
+    /// A customer's promotions, newest first, including those that are no longer active. Fails with INVALID_INPUT if an
+    /// argument is invalid, and with FORBIDDEN if a customer token is for another customer. Access: customer and above.
+    // Not named customer: that root field belongs to the graph that owns customers.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn customer_promotions(
         &self,
         ctx: &Context<'_>,
-        customer_id: Long,
-        #[graphql(default = 20)] first: Option<i32>,
-        after: Option<String>,
-        mode: Option<PromotionMode>,
-        active: Option<bool>,
+        #[graphql(desc = "The customer's number.")] customer_id: Long,
+        #[graphql(default = 20, desc = "How many promotions to return, 1 to 100. Null: 20.")] first: Option<i32>,
+        #[graphql(desc = "Where the page begins: `endCursor` of the page before. Null: at the first.")] after: Option<
+            String,
+        >,
+        #[graphql(desc = "Only promotions of this mode. Null: of both.")] mode: Option<PromotionMode>,
+        #[graphql(desc = "Only promotions that are `active`, or only those that are not. Null: all.")] active: Option<
+            bool,
+        >,
     ) -> Result<List<Promotion>> {
         let customer = customer_id.parse_as("customerId")?;
         own_customer(ctx.data::<Principal>()?, customer)?;
         wallet(ctx, customer, WalletArguments { first, after, mode, active }).await
     }
 
-    /// The campaign with this id. Null: the organisation has none.
+    /// The campaign with this id. Null if the organisation has no such campaign. Fails with INVALID_INPUT if the id is not a
+    /// UUID. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
-    async fn campaign(&self, ctx: &Context<'_>, id: ID) -> Nullable<Campaign> {
+    async fn campaign(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The `id` of the campaign, a UUID.")] id: ID,
+    ) -> Nullable<Campaign> {
         campaign(ctx, &id).await.transpose()
     }
 
-    /// The organisation's campaigns, newest first. `first` is 1 to 100.
+    /// The organisation's campaigns, newest first. Fails with INVALID_INPUT if an argument is invalid. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn campaigns(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default = 20)] first: Option<i32>,
-        after: Option<String>,
+        #[graphql(default = 20, desc = "How many campaigns to return, 1 to 100. Null: 20.")] first: Option<i32>,
+        #[graphql(desc = "Where the page begins: `endCursor` of the page before. Null: at the first.")] after: Option<
+            String,
+        >,
     ) -> Result<List<Campaign>> {
         let page = page(first, after.as_deref())?;
         let rows = ctx.data::<Loaders>()?.campaigns(&page).await?;
@@ -93,7 +110,7 @@ impl Reads {
     }
 }
 
-/// The promotion with this id, unless it is another customer's.
+/// Returns the promotion with this id, unless the caller may only see those of another customer.
 pub async fn promotion(ctx: &Context<'_>, id: &ID) -> Result<Option<Promotion>> {
     let principal = ctx.data::<Principal>()?;
     let found = ctx.data::<Loaders>()?.promotion(parse_id(id, "id")?).await?;

@@ -1,4 +1,4 @@
-//! `Redemption`, and the mutations that make it and give it back.
+//! `Redemption`, and the mutations that create and reverse it.
 
 use std::sync::Arc;
 
@@ -13,69 +13,70 @@ use super::{
 use crate::{
     auth::Principal,
     graphql::{
-        error::{broken, invalid_input, place, refused},
+        error::{ApiError, invalid_input, log_store_error, place, refused},
         loaders::Loaders,
     },
-    promotions::{self, CodeKey, Refusal, StoreError, TransactionId},
+    promotions::{self, CodeKey, Refusal, TransactionId},
     service::PromotionService,
 };
 
 pub struct Redemption(pub promotions::Redemption);
 
+/// The database is inconsistent. Not an [`ApiError`]: the response masks it, and the log has it.
 #[derive(Debug, thiserror::Error)]
-#[error("a redemption belongs to a promotion that is not there")]
-struct NoPromotion;
+#[error("the promotion of a redemption does not exist")]
+struct MissingPromotion;
 
 /// One use of a promotion.
 #[Object]
 impl Redemption {
-    /// The redemption's id (a UUID).
+    /// The redemption's id, a UUID. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn id(&self) -> ID {
         self.0.id.get().into()
     }
 
-    /// What was used.
+    /// The promotion that was redeemed. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn promotion(&self, ctx: &Context<'_>) -> Result<Promotion> {
         let promotion = ctx.data::<Loaders>()?.promotion(self.0.promotion_id).await.map_err(place(ctx))?;
-        promotion.map(Promotion).ok_or_else(|| place(ctx)(broken(&StoreError::Failed(Arc::new(NoPromotion)))))
+        promotion.map(Promotion).ok_or_else(|| place(ctx)(MissingPromotion))
     }
 
-    /// The caller's name for the use.
+    /// The caller's own identifier of this use, such as an order number. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn transaction_id(&self) -> &str {
         self.0.transaction_id.as_str()
     }
 
-    /// When the promotion was used.
+    /// When the promotion was redeemed. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn redeemed_on(&self) -> Timestamp {
         self.0.redeemed_on.into()
     }
 
-    /// When the use was given back. Null: it was not.
+    /// When the redemption was reversed. Null: it was not. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn reversed_on(&self) -> Option<Timestamp> {
         self.0.reversed_on.map(Into::into)
     }
 }
 
-/// Which promotion to use, and under what name.
+/// The promotion to redeem, identified by its customer and code, and an identifier of this use.
 #[derive(InputObject)]
 pub struct RedeemPromotionInput {
-    /// The customer who holds the code.
+    /// The number of the customer who holds the code.
     customer_id: Long,
-    /// The code, in any spelling.
+    /// The code, in any spelling, as in LinkPromotionCodeInput.
     code: String,
-    /// What the code is for.
+    /// The mode of the code.
     mode: PromotionMode,
-    /// The caller's own name for this use, such as an order number: 1 to 128 characters, none of them a control
-    /// character, unique in the organisation. A retry under the same name redeems nothing twice.
+    /// The caller's own identifier of this use, such as an order number: 1 to 128 characters, no control characters, unique
+    /// in the organisation. A retry with the same identifier does not redeem again.
     transaction_id: String,
 }
 
-/// Uses a promotion.
+/// Redeems a promotion.
 pub async fn redeem_promotion(ctx: &Context<'_>, input: RedeemPromotionInput) -> Result<Redemption> {
     let org = ctx.data::<Principal>()?.org;
     let customer_id = input.customer_id.parse_as("customerId")?;
@@ -84,12 +85,14 @@ pub async fn redeem_promotion(ctx: &Context<'_>, input: RedeemPromotionInput) ->
         TransactionId::parse(&input.transaction_id).map_err(|reason| invalid_input("transactionId", reason))?;
     let key = CodeKey { org, mode: input.mode.into(), folded };
     let outcome = ctx.data::<Arc<PromotionService>>()?.redeem(key, customer_id, transaction_id).await;
-    outcome.map_err(|error| broken(&error))?.map(Redemption).map_err(refused)
+    let outcome = outcome.inspect_err(log_store_error).map_err(ApiError::from)?;
+    Ok(outcome.map(Redemption).map_err(refused)?)
 }
 
-/// Gives a use back.
+/// Reverses a redemption.
 pub async fn reverse_redemption(ctx: &Context<'_>, id: &ID) -> Result<Redemption> {
     let org = ctx.data::<Principal>()?.org;
     let found = ctx.data::<Arc<PromotionService>>()?.reverse(org, parse_id(id, "id")?).await;
-    found.map_err(|error| broken(&error))?.map(Redemption).ok_or_else(|| refused(Refusal::NotFound))
+    let found = found.inspect_err(log_store_error).map_err(ApiError::from)?;
+    Ok(found.map(Redemption).ok_or_else(|| refused(Refusal::NotFound))?)
 }

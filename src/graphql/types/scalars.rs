@@ -1,20 +1,21 @@
-//! The scalars of the schema.
+//! The scalars of the schema, and parsers of arguments whose errors name the field.
 
-use async_graphql::{Error, ID, InputValueResult, Number, Scalar, ScalarType, Value};
+use async_graphql::{ID, InputValueResult, Number, Scalar, ScalarType, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
-    graphql::error::invalid_input,
+    graphql::error::{ApiError, invalid_input, invalid_item},
     promotions::{self, Code, InvalidCode},
 };
 
-/// What is out of range is kept as `None` rather than refused here, where the field's name is not known:
-/// [`Long::parse_as`] names it.
+/// `None` if the value is malformed or out of range. The name of the field is not known here: [`Long::parse_as`] rejects
+/// the value with its name.
 pub struct Long(Option<i64>);
 
-/// A whole number from 0 to 9007199254740991 (2^53 - 1, the largest that every JSON client keeps exactly), sent as a
-/// JSON number. Accepts a whole JSON number or a string of decimal digits; anything else is INVALID_INPUT.
+/// A whole number from 0 to 9007199254740991 (2^53 - 1, the largest number that every JSON client represents exactly).
+/// Responses have a JSON number. Arguments accept a whole JSON number or a string of decimal digits; any other value is
+/// INVALID_INPUT.
 #[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6")]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -31,15 +32,15 @@ impl ScalarType for Long {
 }
 
 impl Long {
-    /// The number that a text of decimal digits is.
+    /// Parses a text of decimal digits.
     pub fn from_text(text: &str) -> Self {
-        // Digits alone: the standard parser would take a sign as well.
+        // Only digits: the standard parser accepts a sign, too.
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
         Self(is_number.then(|| text.parse().ok()).flatten())
     }
 
-    /// The domain type that the field wants.
-    pub fn parse_as<T: TryFrom<i64, Error = promotions::OutOfRange>>(&self, field: &str) -> Result<T, Error> {
+    /// Converts to the domain type of the field.
+    pub fn parse_as<T: TryFrom<i64, Error = promotions::OutOfRange>>(&self, field: &str) -> Result<T, ApiError> {
         self.0.ok_or(promotions::OutOfRange).and_then(T::try_from).map_err(|reason| invalid_input(field, reason))
     }
 }
@@ -56,39 +57,39 @@ impl From<promotions::CustomerId> for Long {
     }
 }
 
-/// The whole number that a JSON number is: some clients write 5 as 5.0.
+/// Returns a JSON number as a whole number. Some clients write 5 as 5.0.
 fn whole(number: &Number) -> Option<i64> {
-    /// 2^53: below it a float holds every whole number.
+    /// 2^53. A float represents every whole number below it exactly.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let float = || number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < EXACT);
     #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
     number.as_i64().or_else(|| float().map(|float| float as i64))
 }
 
-/// The latest moment that ECMAScript's `Date` holds (ECMA-262, time values), and so every JSON client.
+/// The latest moment, in milliseconds since the Unix epoch: that of ECMAScript's `Date` (ECMA-262, time values).
 const LATEST_MILLIS: i64 = 8_640_000_000_000_000;
 
-/// What is invalid is kept rather than refused here, as in [`Long`].
+/// An invalid value is kept, as in [`Long`]: [`Timestamp::parse`] rejects it with the name of the field.
 pub struct Timestamp(Result<promotions::Timestamp, InvalidTimestamp>);
 
-/// Why a value is not a moment.
+/// Why a value is not a timestamp.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 enum InvalidTimestamp {
     #[error(
-        "it must be whole milliseconds since 1970-01-01T00:00:00Z, such as 1830297599000, or a date and time with a time \
-         zone, such as \"2027-12-31T23:59:59Z\""
+        "must be whole milliseconds since 1970-01-01T00:00:00Z, such as 1830297599000, or a date and time with a time zone, \
+         such as \"2027-12-31T23:59:59Z\""
     )]
     Unreadable,
-    #[error("it has no time zone; append Z for UTC, or an offset such as +01:00")]
+    #[error("must have a time zone: append Z for UTC, or an offset such as +01:00")]
     NoTimeZone,
-    #[error("it must be from 0 to {LATEST_MILLIS} milliseconds since 1970-01-01T00:00:00Z")]
+    #[error("must be 0 to {LATEST_MILLIS} milliseconds since 1970-01-01T00:00:00Z")]
     OutOfRange,
 }
 
-/// A moment, sent as a JSON number: milliseconds since the Unix epoch (1970-01-01T00:00:00Z), from 0 to 8640000000000000.
-/// Accepts such a number, a string of its decimal digits, or a date and time with a time zone (ISO 8601, RFC 3339), such
-/// as "2027-12-31T23:59:59Z" or "2028-01-01T00:59:59.999+01:00"; what is finer than a millisecond is cut off. Anything
-/// else is INVALID_INPUT.
+/// A moment, in milliseconds since the Unix epoch (1970-01-01T00:00:00Z), from 0 to 8640000000000000. Responses have a JSON
+/// number. Arguments accept a whole JSON number, a string of decimal digits, or a date and time with a time zone (RFC 3339),
+/// such as "2027-12-31T23:59:59Z" or "2028-01-01T00:59:59.999+01:00", whose fractions of milliseconds are cut off. Any other
+/// value is INVALID_INPUT.
 #[Scalar(specified_by_url = "https://tc39.es/ecma262/#sec-time-values-and-time-range")]
 impl ScalarType for Timestamp {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -108,13 +109,13 @@ impl ScalarType for Timestamp {
 }
 
 impl Timestamp {
-    /// The moment that the field wants.
-    pub fn parse(&self, field: &str) -> Result<promotions::Timestamp, Error> {
+    /// Returns the moment, or the error of the field.
+    pub fn parse(&self, field: &str) -> Result<promotions::Timestamp, ApiError> {
         self.0.map_err(|reason| invalid_input(field, reason))
     }
 }
 
-/// The milliseconds that a text of decimal digits, or a date and time with a time zone, means.
+/// Parses decimal digits, or a date and time with a time zone, as milliseconds since the Unix epoch.
 fn millis(text: &str) -> Result<i64, InvalidTimestamp> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().map_err(|_| InvalidTimestamp::OutOfRange);
@@ -133,30 +134,34 @@ impl From<promotions::Timestamp> for Timestamp {
     }
 }
 
-/// Reads an id, which is a UUID.
-pub fn parse_id<Id: From<Uuid>>(id: &ID, field: &str) -> Result<Id, Error> {
-    Uuid::parse_str(id).map(Into::into).map_err(|_| invalid_input(field, "a UUID is wanted"))
+/// Parses an id, which is a UUID.
+pub fn parse_id<Id: From<Uuid>>(id: &ID, field: &str) -> Result<Id, ApiError> {
+    Uuid::parse_str(id).map(Into::into).map_err(|_| invalid_input(field, "must be a UUID"))
 }
 
-/// Reads a promotion code.
-pub fn parse_code(spelling: &str, field: &str) -> Result<Code, Error> {
+/// Parses a promotion code.
+pub fn parse_code(spelling: &str, field: &str) -> Result<Code, ApiError> {
     Code::parse(spelling).map_err(|reason| invalid_input(field, reason))
 }
 
-/// Reads a limit, of at least one; null is none.
-pub fn parse_limit(limit: Option<i32>, field: &str) -> Result<Option<u32>, Error> {
-    let parse = |limit| u32::try_from(limit).ok().filter(|limit| *limit >= 1);
-    limit.map(|limit| parse(limit).ok_or_else(|| invalid_input(field, "must be at least 1"))).transpose()
+/// Parses a limit of at least 1. Null is no limit.
+pub fn parse_limit(limit: Option<i32>, field: &str) -> Result<Option<u32>, ApiError> {
+    limit.map(|limit| at_least_one(limit, field)).transpose()
 }
 
-/// Reads a list of codes, each by `parse`; the error tells which one is malformed.
+/// Parses a number of at least 1.
+pub fn at_least_one(number: i32, field: &str) -> Result<u32, ApiError> {
+    u32::try_from(number).ok().filter(|number| *number >= 1).ok_or_else(|| invalid_input(field, "must be at least 1"))
+}
+
+/// Parses a list of codes, each by `parse`. The error has the position of the first one that is malformed.
 pub fn parse_codes(
     spellings: &[String],
     field: &str,
     parse: fn(&str) -> Result<Code, InvalidCode>,
-) -> Result<Vec<Code>, Error> {
+) -> Result<Vec<Code>, ApiError> {
     let parse = |(position, spelling): (usize, &String)| {
-        parse(spelling).map_err(|reason| invalid_input(field, format_args!("at position {position}, {reason}")))
+        parse(spelling).map_err(|reason| invalid_item(field, position, reason))
     };
     spellings.iter().enumerate().map(parse).collect()
 }

@@ -1,205 +1,184 @@
-//! How a caller's links reach the service: within the caller's limits, and with no more said of a failure than the
-//! caller may know.
+//! Links codes within the budgets of their caller.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::{Arc, LazyLock},
-    time::Duration,
+use std::{collections::HashSet, slice, sync::Arc, time::Duration};
+
+use async_graphql::Context;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    LinkPromotionCodeInput, RequestedLink,
+    failure::{LinkFailure, LinkResult, report},
+    timing::conceal_timing,
 };
-
-use async_graphql::{Context, Result, resolver_utils::enum_value};
-use metrics::{Counter, counter};
-use tokio::time::{Instant, sleep_until, timeout_at};
-
-use super::LinkPromotionCodeInput;
 use crate::{
     auth::{Limit, Limiter, Principal, Reservation, ReserveError, Role},
     graphql::{
-        error::{Coded, ErrorCode, broken, name, not_usable, own_customer, rate_limited, refused},
+        error::{ApiError, own_customer},
         types::Promotion,
     },
-    promotions::{Code, CustomerId, LinkOutcome, PromotionMode, Refusal, StoreError},
+    promotions::{self, Code, StoreError},
     service::PromotionService,
 };
 
-/// Untrusted callers receive failures at full periods since they asked, because the time that it took to find out would
-/// tell unknown codes from taken ones. A period is at least this long.
-const FAILURE_PERIOD: Duration = Duration::from_millis(50);
-
-/// The longest period. It is a limit for users' patience: a mistyped code should not take longer.
-const MAX_FAILURE_PERIOD: Duration = Duration::from_secs(1);
-
-/// A failure waits for two transactions at most that commit what other callers asked for: the one before its own, and its
-/// own. The period has room for as much again.
-const COMMITS_PER_PERIOD: u32 = 4;
-
-/// How long to wait for budget that other requests of the same caller have reserved. Meanwhile the request holds places
+/// How long to wait for budget that other requests of the same caller have reserved. Meanwhile the request holds permits
 /// that other callers wait for.
-const MAX_WAIT: Duration = Duration::from_secs(2);
+const BUDGET_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One link of a field.
-struct Link {
-    /// Its place in the answer.
-    position: usize,
-    mode: PromotionMode,
-    code: Code,
-    customer: CustomerId,
-}
-
-/// The links of one field.
+/// Links codes for one caller.
 pub struct LinkAttempts<'a> {
     service: &'a PromotionService,
     limiter: &'a Limiter,
     principal: &'a Principal,
 }
 
-/// What came of the links so far, by their positions.
-type Results = BTreeMap<usize, Result<Promotion>>;
+/// A link that was admitted.
+struct Link {
+    /// Its position in the request.
+    position: usize,
+    requested: RequestedLink,
+}
+
+/// A link that has reserved its share of the caller's budgets.
+struct Reserved<'a> {
+    link: Link,
+    reservation: Reservation<'a>,
+}
 
 impl<'a> LinkAttempts<'a> {
-    /// The links of the caller of a request.
-    pub fn new(ctx: &Context<'a>) -> Result<Self> {
+    /// For the caller of a request.
+    pub fn new(ctx: &Context<'a>) -> async_graphql::Result<Self> {
         let (service, limiter) = (ctx.data::<Arc<PromotionService>>()?, ctx.data::<Arc<Limiter>>()?);
         Ok(Self { service, limiter, principal: ctx.data::<Principal>()? })
     }
 
-    /// Links codes, each with its own outcome, in the order given.
-    pub async fn link(&self, inputs: &[LinkPromotionCodeInput]) -> Vec<Result<Promotion>> {
+    /// Links one code.
+    pub async fn link(&self, input: &LinkPromotionCodeInput) -> Result<Promotion, ApiError> {
+        let mut outcome = [Err(LinkFailure::NotAttempted)];
+        self.attempt(slice::from_ref(input), &mut outcome).await;
+        let [outcome] = outcome;
+        self.disclose(outcome)
+    }
+
+    /// Links codes, each with its own result, in the order given.
+    pub async fn link_all(&self, inputs: &[LinkPromotionCodeInput]) -> Vec<Result<Promotion, ApiError>> {
+        let mut outcomes: Vec<_> = inputs.iter().map(|_| Err(LinkFailure::NotAttempted)).collect();
+        self.attempt(inputs, &mut outcomes).await;
+        outcomes.into_iter().map(|outcome| self.disclose(outcome)).collect()
+    }
+
+    /// Attempts each link and sets its outcome, at the same position.
+    async fn attempt(&self, inputs: &[LinkPromotionCodeInput], outcomes: &mut [LinkResult]) {
         let started = Instant::now();
-        let mut results = Results::new();
-        let mut waiting = Vec::with_capacity(inputs.len());
+        let admitted = self.admit(inputs, outcomes);
+        self.link_within_budgets(admitted, started + BUDGET_TIMEOUT, outcomes).await;
+        // Before the timing is concealed: this takes time, too.
+        outcomes.iter().for_each(|outcome| report(outcome, self.principal.is_trusted()));
+        let is_of_code = |outcome: &LinkResult| outcome.as_ref().is_err_and(LinkFailure::is_of_code);
+        if !self.principal.is_trusted() && outcomes.iter().any(is_of_code) {
+            conceal_timing(started, self.service.slowest_commit()).await;
+        }
+    }
+
+    /// Returns the links that may be attempted. Sets the outcome of the others.
+    fn admit(&self, inputs: &[LinkPromotionCodeInput], outcomes: &mut [LinkResult]) -> Vec<Link> {
+        let mut admitted = Vec::with_capacity(inputs.len());
         for (position, input) in inputs.iter().enumerate() {
-            match self.admit(position, input) {
-                Ok(link) => waiting.push(link),
-                Err(error) => drop(results.insert(position, Err(error))),
+            match self.check(input) {
+                Ok(requested) => admitted.push(Link { position, requested }),
+                Err(failure) => outcomes[position] = Err(failure),
             }
         }
-        let mut failed = false;
-        // As many at a time as the budgets have room for; the others when some of them did not fail.
-        while !waiting.is_empty() {
+        admitted
+    }
+
+    fn check(&self, input: &LinkPromotionCodeInput) -> Result<RequestedLink, LinkFailure> {
+        self.limiter.take_link(self.principal).map_err(|wait| LinkFailure::RateLimited(Limit::Links, wait))?;
+        let requested = input.parse()?;
+        own_customer(self.principal, requested.customer)?;
+        Ok(requested)
+    }
+
+    /// Links as many codes at a time as the budgets have room for. The others follow when links that did not use up their
+    /// reservation release it. Those that still wait at the deadline are not attempted.
+    async fn link_within_budgets(&self, mut links: Vec<Link>, deadline: Instant, outcomes: &mut [LinkResult]) {
+        while !links.is_empty() {
+            // First, so that no release is missed.
             let released = self.limiter.released();
-            let (ready, later) = self.reserve(waiting, &mut results);
+            let (reserved, waiting) = self.reserve(links, outcomes);
             // Other requests of the same caller may have reserved it all.
-            if ready.is_empty() && !later.is_empty() && timeout_at(started + MAX_WAIT, released).await.is_err() {
-                let busy = |link: Link| (link.position, Err(broken(&StoreError::Overloaded)));
-                results.extend(later.into_iter().map(busy));
+            if reserved.is_empty() && !waiting.is_empty() && timeout_at(deadline, released).await.is_err() {
                 break;
             }
-            failed |= self.run(ready, &mut results).await;
-            waiting = later;
+            self.run(reserved, outcomes).await;
+            links = waiting;
         }
-        if failed && !self.principal.is_trusted() {
-            sleep_until(next_period(started, self.service.slowest_commit())).await;
-        }
-        results.into_values().inspect(count).collect()
     }
 
-    fn admit(&self, position: usize, input: &LinkPromotionCodeInput) -> Result<Link> {
-        self.limiter.take_link(self.principal).map_err(|wait| rate_limited(wait, Limit::Links))?;
-        let (mode, code, customer) = input.parse()?;
-        own_customer(self.principal, customer)?;
-        Ok(Link { position, mode, code, customer })
-    }
-
-    /// Reserves the caller's budgets for as many links as possible, in their order. Returns these, and those that have to
-    /// wait for a reservation to be released.
-    fn reserve(&self, links: Vec<Link>, results: &mut Results) -> (Vec<(Link, Reservation<'a>)>, Vec<Link>) {
-        let (mut ready, mut later) = (Vec::with_capacity(links.len()), Vec::new());
+    /// Reserves budget for as many links as possible, in their order. Returns these, and those that have to wait for a
+    /// reservation to be released. Sets the outcome of those for which the budget is spent.
+    fn reserve(&self, links: Vec<Link>, outcomes: &mut [LinkResult]) -> (Vec<Reserved<'a>>, Vec<Link>) {
+        let (mut reserved, mut waiting) = (Vec::with_capacity(links.len()), Vec::new());
         let (mut all_wait, mut waiting_customers) = (false, HashSet::new());
         for link in links {
-            if all_wait || waiting_customers.contains(&link.customer) {
-                later.push(link);
+            let customer = link.requested.customer;
+            if all_wait || waiting_customers.contains(&customer) {
+                waiting.push(link);
                 continue;
             }
-            match self.limiter.reserve(self.principal, link.customer) {
-                Ok(reservation) => ready.push((link, reservation)),
+            match self.limiter.reserve(self.principal, customer) {
+                Ok(reservation) => reserved.push(Reserved { link, reservation }),
                 Err(ReserveError::Spent(limit, wait)) => {
-                    results.insert(link.position, Err(rate_limited(wait, limit)));
+                    outcomes[link.position] = Err(LinkFailure::RateLimited(limit, wait));
                 }
                 Err(error) => {
                     all_wait |= error == ReserveError::BudgetReserved;
-                    waiting_customers.insert(link.customer);
-                    later.push(link);
+                    waiting_customers.insert(customer);
+                    waiting.push(link);
                 }
             }
         }
-        (ready, later)
+        (reserved, waiting)
     }
 
-    /// Links codes. Returns whether one of them failed.
-    async fn run(&self, links: Vec<(Link, Reservation<'_>)>, results: &mut Results) -> bool {
-        let asked = links.iter().map(|(link, _)| (link.mode, link.code.clone(), link.customer)).collect();
-        let outcomes = self.service.link_many(self.principal.org, asked).await;
-        let mut failed = false;
-        for ((link, reservation), outcome) in links.into_iter().zip(outcomes) {
-            failed |= outcome.as_ref().map_or(true, Result::is_err);
-            results.insert(link.position, self.settle(&link.code, reservation, outcome));
-        }
-        failed
-    }
-
-    fn settle(
-        &self,
-        code: &Code,
-        reservation: Reservation<'_>,
-        outcome: Result<LinkOutcome, StoreError>,
-    ) -> Result<Promotion> {
-        match outcome {
-            Ok(Ok(mut promotion)) => {
-                reservation.linked();
-                if self.principal.role == Role::Storefront {
-                    // A storefront can name any customer: it must not learn whether this one has redeemed the code.
-                    promotion.redemption_count = 0;
-                }
-                Ok(Promotion(promotion))
-            }
-            Err(error) => {
-                // Only a code that exists can be locked: an untrusted caller pays for learning that.
-                if self.principal.is_trusted() || !matches!(error, StoreError::Contended(_)) {
-                    reservation.refund();
-                } else {
-                    reservation.failed();
-                }
-                Err(broken(&error))
-            }
-            Ok(Err(refusal)) => {
-                reservation.failed();
-                if self.principal.is_trusted() {
-                    return Err(refused(refusal));
-                }
-                log(code, refusal);
-                Err(not_usable())
-            }
+    /// Links codes, and sets their outcomes.
+    async fn run(&self, links: Vec<Reserved<'_>>, outcomes: &mut [LinkResult]) {
+        let requested = links.iter().map(|Reserved { link, .. }| {
+            let RequestedLink { mode, code, customer } = &link.requested;
+            (*mode, code.clone(), *customer)
+        });
+        let results = self.service.link_many(self.principal.org, requested.collect()).await;
+        for (Reserved { link, reservation }, result) in links.into_iter().zip(results) {
+            self.settle(reservation, &result);
+            outcomes[link.position] = outcome(link.requested.code, result);
         }
     }
+
+    /// Charges the caller's budgets for a link, or releases them.
+    fn settle(&self, reservation: Reservation<'_>, result: &Result<promotions::LinkOutcome, StoreError>) {
+        match result {
+            Ok(Ok(_)) => reservation.linked(),
+            Ok(Err(_)) => reservation.failed(),
+            // Only a code that exists can be locked: an untrusted caller pays for learning that.
+            Err(StoreError::Contended(_)) if !self.principal.is_trusted() => reservation.failed(),
+            Err(_) => reservation.refund(),
+        }
+    }
+
+    /// What the caller learns about an outcome.
+    fn disclose(&self, outcome: LinkResult) -> Result<Promotion, ApiError> {
+        let mut promotion = outcome.map_err(|failure| failure.into_error(self.principal.is_trusted()))?;
+        if self.principal.role == Role::Storefront {
+            // A storefront can name any customer: it must not learn whether this one has redeemed the code.
+            promotion.redemption_count = 0;
+        }
+        Ok(Promotion(promotion))
+    }
 }
 
-/// The next full period since the start, where a commit takes this long at the moment.
-fn next_period(started: Instant, commit: Duration) -> Instant {
-    let room = commit * COMMITS_PER_PERIOD;
-    let steps = u32::try_from(room.as_millis() / FAILURE_PERIOD.as_millis()).unwrap_or(u32::MAX);
-    let period = FAILURE_PERIOD.saturating_mul(steps.saturating_add(1)).min(MAX_FAILURE_PERIOD);
-    let periods = started.elapsed().as_millis() / period.as_millis() + 1;
-    started + period * u32::try_from(periods).unwrap_or(u32::MAX)
-}
-
-/// Counts what came of a link.
-fn count(result: &Result<Promotion>) {
-    static LINKED: LazyLock<Counter> = LazyLock::new(|| counter!("promolink_links_total", "outcome" => "LINKED"));
-    let outcome = match result {
-        Ok(_) => return LINKED.increment(1),
-        Err(error) => name(&enum_value(Coded::of(error).code)),
-    };
-    counter!("promolink_links_total", "outcome" => outcome).increment(1);
-}
-
-/// Codes that are shorter are not told apart by their beginning, but given away by it.
-const SHORTEST_WITH_BEGINNING: usize = 8;
-
-/// Tells the operator what the caller is not told.
-fn log(code: &Code, refusal: Refusal) {
-    let reason = name(&enum_value(ErrorCode::from(refusal)));
-    let shown = if code.text().chars().count() < SHORTEST_WITH_BEGINNING { 0 } else { 2 };
-    let beginning: String = code.text().chars().take(shown).collect();
-    tracing::info!(code = %format_args!("{beginning}..."), reason, "a code was not linked");
+fn outcome(code: Code, result: Result<promotions::LinkOutcome, StoreError>) -> LinkResult {
+    match result {
+        Ok(Ok(promotion)) => Ok(promotion),
+        Ok(Err(refusal)) => Err(LinkFailure::Refused(code, refusal)),
+        Err(error) => Err(LinkFailure::Store(error)),
+    }
 }
