@@ -317,7 +317,7 @@ fn settings_that_can_not_be_meant_are_said() {
         (vec![issuer, audience, ("PROMOLINK_JWT_SECRET_FILE", "/nowhere/secret")], "/nowhere/secret"),
         (vec![issuer, audience, ("PROMOLINK_JWKS", "/nowhere/keys.json")], "/nowhere/keys.json"),
         (vec![issuer, audience, ("PROMOLINK_JWKS", "http://accounts.example/keys")], "https"),
-        (vec![("PROMOLINK_LIMITS", "storefront.links=0")], "a number from 1"),
+        (vec![("PROMOLINK_LIMITS", "storefront.links=0")], "from 1 to 4294967295, or none"),
         (vec![("PROMOLINK_LIMITS", "shop.links=1")], "unknown role shop: must be one of storefront"),
         (vec![issuer, ("PROMOLINK_JWT_AUDIENCE", ""), secret], "--jwt-audience"),
         (vec![("PROMOLINK_CORS_ORIGINS", "https://shop.example/")], "'https://shop.example/' for '--cors-origin"),

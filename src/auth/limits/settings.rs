@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
 use crate::auth::role::Role;
 
-/// What is limited.
+/// A kind of limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// Operations of one credential per second. An operation that reads and returns many values counts as several.

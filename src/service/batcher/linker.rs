@@ -48,7 +48,7 @@ pub const MAX_LOCK_PAUSE: Duration = Duration::from_millis(100);
 pub struct Panicked;
 
 #[derive(Debug, thiserror::Error)]
-#[error("the database did not answer within {} seconds", BATCH_TIMEOUT.as_secs())]
+#[error("the database did not respond within {} seconds", BATCH_TIMEOUT.as_secs())]
 struct NoResponse;
 
 /// The state that the workers share.

@@ -200,8 +200,8 @@ async fn a_failed_read_keeps_the_keys_and_is_not_repeated_within_a_minute() {
 
 #[tokio::test]
 async fn without_keys_tokens_can_not_be_verified_until_the_issuer_responds() {
-    for answer in [Response::NotFound, Response::Keys(&[]), Response::Redirect, Response::Large] {
-        let issuer = Issuer::start(answer);
+    for response in [Response::NotFound, Response::Keys(&[]), Response::Redirect, Response::Large] {
+        let issuer = Issuer::start(response);
         let cache = issuer.cache().await;
         for _ in 0..10 {
             assert_unavailable!(find(&cache, "1").await);
