@@ -26,8 +26,14 @@ pub struct HttpArgs {
         value_parser = parse_address
     )]
     pub listen: SocketAddr,
-    /// Let pages of this origin call the API (CORS), such as https://shop.example. May be repeated
-    #[arg(long = "cors-origin", env = "PROMOLINK_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    // Not a doc comment, where rustdoc would want a link.
+    #[arg(
+        long = "cors-origin",
+        env = "PROMOLINK_CORS_ORIGINS",
+        value_name = "ORIGIN",
+        value_delimiter = ',',
+        help = "Let pages of this origin call the API (CORS), such as https://shop.example. May be repeated"
+    )]
     cors_origins: Vec<Origin>,
     /// Serve the GraphiQL page at /graphiql, for developers to explore the API
     #[arg(
