@@ -1,4 +1,4 @@
-//! What operators see: logs on standard error, and metrics as Prometheus reads them.
+//! What operators see: logs on standard error, metrics in the format of Prometheus, and traces.
 
 mod json;
 mod log_queue;
@@ -20,20 +20,20 @@ use tracing_subscriber::{
 use self::json::JsonLines;
 
 #[cfg(feature = "otlp")]
-pub use self::traces::{adopt, finish};
+pub use self::traces::{continue_trace, flush_traces};
 pub use self::{
     log_queue::LogGuard,
     log_throttle::LogThrottle,
-    metrics::{METRICS_TYPE, keep_metrics, metrics},
+    metrics::{METRICS_CONTENT_TYPE, render_metrics, run_upkeep},
 };
 
 /// The default filter: each request, how the server starts and ends, and what goes wrong.
 const DEFAULT: &str = "warn,promolink=info";
 
-/// The variables that say where traces go, which OpenTelemetry has named.
+/// OpenTelemetry's variables for the endpoint of traces.
 pub const TRACE_ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
-/// How a line of the log is written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
@@ -50,8 +50,8 @@ pub enum LogFormat {
 )]
 pub struct InvalidFilter(String);
 
-/// Starts logging and counting. The filter, or the default, has the syntax of the `tracing-subscriber` crate. The log ends
-/// when the guard is dropped.
+/// Starts logging and metrics. The filter has the syntax of the `tracing-subscriber` crate. Dropping the guard writes the
+/// last lines.
 pub fn start(format: LogFormat, filter: Option<&str>) -> Result<LogGuard, InvalidFilter> {
     let filter = parse_filter(filter.unwrap_or(DEFAULT))?;
     let (writer, guard) = log_queue::start();
@@ -68,7 +68,8 @@ pub fn start(format: LogFormat, filter: Option<&str>) -> Result<LogGuard, Invali
     Ok(guard)
 }
 
-/// The crate takes a word that is not a level for a target, so a level with a typing error would silence everything else.
+/// Parses a filter. The crate reads a word that is not a level as a target, so a misspelt level would silence everything
+/// else: such words are rejected.
 fn parse_filter(text: &str) -> Result<EnvFilter, InvalidFilter> {
     let mut filter = EnvFilter::default();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {

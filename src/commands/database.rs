@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 
 use super::{environment::variable, settings_error};
 use crate::{
-    http::DatabaseCheck,
+    http::{DatabaseCheck, NotReady},
     store::{self, DatabaseUrl, Migration, MigrationState, Readiness, Store},
 };
 
@@ -92,7 +92,7 @@ pub fn database_check(readiness: Readiness) -> DatabaseCheck {
         let readiness = readiness.clone();
         let check = async move {
             readiness.check().await.map_err(|reason| {
-                let shown = reason.to_string();
+                let shown = NotReady::Database(reason.to_string());
                 tracing::warn!(reason = format!("{:#}", anyhow::Error::from(reason)), "the server is not ready");
                 shown
             })

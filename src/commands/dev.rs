@@ -9,6 +9,7 @@ use super::{Database, database::database_check, http_args::HttpArguments, listen
 use crate::{
     app::{self, App, Shutdown},
     auth::{Authenticator, Credential, Limits, Principal, Role},
+    http::AllowedHosts,
     promotions::{Clock, OrgId, SystemClock, demo},
     store::{self, Store},
 };
@@ -21,16 +22,16 @@ pub struct Arguments {
     #[arg(long, env = "PROMOLINK_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
     #[command(flatten)]
-    wire: HttpArguments,
+    http: HttpArguments,
 }
 
-pub async fn run(Arguments { database: Database { url }, listen: address, wire }: Arguments) -> anyhow::Result<()> {
+pub async fn run(Arguments { database: Database { url }, listen: address, http }: Arguments) -> anyhow::Result<()> {
     if !address.ip().is_loopback() {
         return Err(settings_error(format_args!(
             "`promolink dev` requires no credential, so it listens on loopback only: {address} is not loopback"
         )));
     }
-    let (engine, wire) = (wire.engine()?, wire.wire(true));
+    let (engine, http) = (http.engine()?, http.http(AllowedHosts::Loopback));
     super::warn_of_ineffective_settings();
     let listener = listen(address, "--listen").await?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
@@ -48,7 +49,7 @@ pub async fn run(Arguments { database: Database { url }, listen: address, wire }
     let asked_to_end = signals::asked_to_end()?;
     let address = listener.local_addr()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, database = %url, "the server has started");
-    super::greet(&greeting(address, &url, seeded, wire.graphiql));
+    super::greet(&greeting(address, &url, seeded, http.graphiql));
     let everyone = Principal { org, role: Role::Admin, credential: Credential::None };
     let app = App {
         promotions,
@@ -59,7 +60,7 @@ pub async fn run(Arguments { database: Database { url }, listen: address, wire }
         limits: Limits::NONE,
         concurrency: usize::MAX,
         engine,
-        wire,
+        http,
         shutdown: Shutdown { delay: Duration::ZERO, grace: Duration::from_secs(10) },
     };
     app::run(app, listener, None, asked_to_end).await;

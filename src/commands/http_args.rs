@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use super::{parse_switch, settings_error};
 use crate::{
     graphql::{EngineSettings, Introspection, PersistedDocuments},
-    http::{HttpSettings, Origin},
+    http::{AllowedHosts, HttpSettings, Origin},
 };
 
 #[derive(Debug, Args)]
@@ -78,10 +78,10 @@ impl From<IntrospectionArgument> for Introspection {
 }
 
 impl HttpArguments {
-    /// What they say of the wire, where the command is for this machine alone, or for all.
-    pub fn wire(&self, local_names_only: bool) -> HttpSettings {
-        let graphiql = self.graphiql.unwrap_or(local_names_only);
-        HttpSettings { graphiql, origins: self.origins.clone(), local_names_only }
+    /// The settings of the HTTP server. By default, a server for this machine only has a GraphiQL page.
+    pub fn http(&self, allowed_hosts: AllowedHosts) -> HttpSettings {
+        let graphiql = self.graphiql.unwrap_or(allowed_hosts == AllowedHosts::Loopback);
+        HttpSettings { graphiql, origins: self.origins.clone(), allowed_hosts }
     }
 
     /// What they say of the API.

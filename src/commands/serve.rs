@@ -16,6 +16,7 @@ use super::{
 use crate::{
     app::{self, App},
     auth::{ApiKeyVerifier, Authenticator, CustomerTokens, LimitSetting, Limits, TokenSettings},
+    http::AllowedHosts,
     promotions::{Clock, SystemClock},
     store::{self, DatabaseUrl},
 };
@@ -28,7 +29,7 @@ pub struct Arguments {
     #[arg(long, env = "PROMOLINK_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
     #[command(flatten)]
-    wire: HttpArguments,
+    http: HttpArguments,
     #[command(flatten)]
     customer_tokens: TokenArguments,
     #[command(flatten)]
@@ -73,8 +74,8 @@ Examples:
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { database, listen: address, wire, customer_tokens, operations, limits: limit_settings } = arguments;
-    let (engine, wire) = (wire.engine()?, wire.wire(false));
+    let Arguments { database, listen: address, http, customer_tokens, operations, limits: limit_settings } = arguments;
+    let (engine, http) = (http.engine()?, http.http(AllowedHosts::Any));
     let mut limits = Limits::default();
     for setting in &limit_settings {
         limits.set(*setting);
@@ -117,13 +118,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         database_tls = url.is_encrypted(),
         read_database = operations.read_database_url.as_ref().map(tracing::field::display),
         customer_tokens = customer_tokens.is_some(),
-        graphiql = wire.graphiql,
+        graphiql = http.graphiql,
         concurrency = operations.concurrency,
         limits = (!limit_settings.is_empty()).then(|| limit_settings.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
         "the server has started"
     );
     let mut greeting = vec![format!("Promolink serves http://{address}/graphql from {url}\n")];
-    greeting.extend(wire.graphiql.then(|| format!("GraphiQL is at http://{address}/graphiql\n")));
+    greeting.extend(http.graphiql.then(|| format!("GraphiQL is at http://{address}/graphiql\n")));
     greeting.extend(metrics.map(|metrics| format!("Metrics are at http://{metrics}/metrics\n")));
     super::greet(&greeting.concat());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -137,7 +138,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         limits,
         concurrency: operations.concurrency as usize,
         engine,
-        wire,
+        http,
         shutdown: operations.shutdown(),
     };
     app::run(app, listener, operators, asked_to_end).await;

@@ -268,14 +268,14 @@ pub fn broken(error: &StoreError) -> Error {
     match error {
         StoreError::Overloaded | StoreError::Contended(_) => {
             static LINES: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
-            if let Some(left_out) = LINES.next() {
+            if let Some(left_out) = LINES.allow_line() {
                 tracing::warn!(%error, left_out, "request refused");
             }
             coded(ErrorCode::Overloaded, BUSY)
         }
         StoreError::Unavailable(_) | StoreError::Full(_) => {
             static LINES: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
-            if let Some(left_out) = LINES.next() {
+            if let Some(left_out) = LINES.allow_line() {
                 tracing::error!(%error, left_out, "request failed");
             }
             coded(ErrorCode::Overloaded, "The server can't use its database at the moment. Please try again shortly.")

@@ -104,7 +104,7 @@ fn placeless(error: Error) -> ServerError {
 #[must_use]
 pub fn credential_unchecked(cause: &(dyn std::error::Error + 'static)) -> ServerError {
     static LINES: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
-    if let Some(left_out) = LINES.next() {
+    if let Some(left_out) = LINES.allow_line() {
         tracing::error!(error = cause, left_out, "a credential could not be checked");
     }
     request_error(ErrorCode::Overloaded, "The credential can't be checked at the moment. Please try again shortly.")
