@@ -1,4 +1,4 @@
-//! The composition root: store, service, schema and routes become a server.
+//! The composition root: builds the server from store, service, schema and routes, and runs it.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -7,51 +7,52 @@ use tokio::{net::TcpListener, sync::oneshot, time};
 use crate::{
     auth::{Authenticator, Limiter, Limits},
     graphql::{Engine, EngineSettings, Services},
-    http::{self, Concurrency, DatabaseCheck, HttpSettings, Readiness, Shared, Unsent},
+    http::{self, ConcurrencyLimit, DatabaseCheck, HttpSettings, Readiness, Shared, UnsentResponses},
     promotions::{Clock, PromotionReads, PromotionRepository},
     service::PromotionService,
     telemetry,
 };
 
-/// What a server is made of.
+/// The parts and settings of a server.
 pub struct App {
-    /// Where promotions are kept.
+    /// The store of promotions.
     pub promotions: Arc<dyn PromotionRepository>,
-    /// A copy of it that queries may read from, and that may lag behind.
+    /// A replica of the store for queries. It may lag behind.
     pub replica: Option<Arc<dyn PromotionReads>>,
-    /// Looks whether the database can be used.
+    /// Checks whether the database can be used.
     pub database_check: DatabaseCheck,
-    /// Where the time is read.
+    /// The source of the current time.
     pub clock: Arc<dyn Clock>,
-    /// Who lets callers in.
+    /// Authenticates callers.
     pub authenticator: Authenticator,
-    /// How much they may do.
+    /// The rate limits of callers.
     pub limits: Limits,
-    /// How many operations are executed concurrently.
+    /// The most operations that are executed concurrently, in permits.
     pub concurrency: usize,
-    /// How the schema is offered.
+    /// The settings for executing documents.
     pub engine: EngineSettings,
-    /// How the server is called.
-    pub wire: HttpSettings,
-    /// How it ends.
+    /// The settings of the HTTP server.
+    pub http: HttpSettings,
+    /// The timing of the shutdown.
     pub shutdown: Shutdown,
 }
 
-/// How a server ends.
+/// The timing of a shutdown.
 #[derive(Debug, Clone, Copy)]
 pub struct Shutdown {
-    /// How long it goes on as before, but says that it is not ready.
+    /// How long the server accepts requests while `/ready` already says that it is not ready.
     pub delay: Duration,
-    /// How long requests and links that are under way may then take.
+    /// The time after that for requests and links in progress to complete.
     pub grace: Duration,
 }
 
-/// Serves until `asked_to_end` completes, with the name of the signal, then finishes what is under way. Operators may have a listener of their own.
+/// Serves until `shutdown_signal` completes with the name of the signal, then completes the requests in progress.
+/// `operators` is a separate listener for probes and metrics.
 pub async fn run(
     app: App,
     listener: TcpListener,
     operators: Option<TcpListener>,
-    asked_to_end: impl Future<Output = &'static str> + Send + 'static,
+    shutdown_signal: impl Future<Output = &'static str> + Send + 'static,
 ) {
     let Shutdown { delay, grace } = app.shutdown;
     let (service, workers) = PromotionService::start(app.promotions, app.clock);
@@ -62,54 +63,53 @@ pub async fn run(
     let invalid = engine.invalid_persisted_documents();
     if let Some((id, reason)) = invalid.first() {
         let count = invalid.len();
-        tracing::warn!(
-            count,
-            id,
-            %reason,
-            "the schema does not permit some persisted documents: requests for them fail"
-        );
+        tracing::warn!(count, id, %reason, "some persisted documents are invalid by the schema: requests for them fail");
     }
     let shared = Shared {
         engine,
         authenticator: Arc::new(app.authenticator),
         limiter,
-        concurrency: Concurrency::new(app.concurrency),
-        heavy: Concurrency::heavy(),
-        large_bodies: Concurrency::large_bodies(),
-        unsent: Unsent::default(),
+        concurrency: ConcurrencyLimit::new(app.concurrency),
+        heavy: ConcurrencyLimit::heavy(),
+        large_bodies: ConcurrencyLimit::large_bodies(),
+        unsent_responses: UnsentResponses::default(),
     };
     let readiness = Arc::new(Readiness::new(app.database_check));
-    let router = http::router(shared, app.wire, Arc::clone(&readiness));
-    tokio::spawn(telemetry::keep_metrics());
+    let router = http::router(shared, app.http, Arc::clone(&readiness));
+    tokio::spawn(telemetry::run_upkeep());
     if let Some(listener) = operators {
-        // To the very end, so that they see it.
-        tokio::spawn(http::serve(listener, http::operators(Arc::clone(&readiness)), std::future::pending()));
+        // It serves until the process ends, so that operators can watch the shutdown.
+        tokio::spawn(http::serve(listener, http::operator_routes(Arc::clone(&readiness)), std::future::pending()));
     }
-    let (ending, ended) = oneshot::channel();
+    let (draining, drain_started) = oneshot::channel();
     let shutdown = async move {
-        let signal = asked_to_end.await;
-        readiness.end();
-        tracing::info!(signal, delay_seconds = delay.as_secs_f64(), "the server is shutting down: /ready is off");
+        let signal = shutdown_signal.await;
+        readiness.shut_down();
+        tracing::info!(
+            signal,
+            delay_seconds = delay.as_secs_f64(),
+            "the server is shutting down: /ready says that it is not ready"
+        );
         time::sleep(delay).await;
         tracing::info!(
             grace_seconds = grace.as_secs_f64(),
-            "no more connections are accepted; finishing what is under way"
+            "no more connections are accepted; completing requests in progress"
         );
-        // Nobody listens if the server has ended by itself.
-        let _ = ending.send(());
+        // The receiver may be gone if the server has ended.
+        let _ = draining.send(());
     };
-    let patience = async {
-        let _ = ended.await;
+    let grace_period = async {
+        let _ = drain_started.await;
         time::sleep(grace).await;
     };
     let complete = async {
         http::serve(listener, router, shutdown).await;
-        // With the last connection the service goes, the workers see the end of their queue and stop.
+        // The last connection drops the service, which closes the workers' queue.
         workers.finished().await;
     };
     tokio::select! {
         biased;
         () = complete => tracing::info!("the server has ended"),
-        () = patience => tracing::warn!("the server has ended without what was still under way after {grace:?}"),
+        () = grace_period => tracing::warn!("the server has ended: requests in progress were aborted after {grace:?}"),
     }
 }

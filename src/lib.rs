@@ -8,14 +8,13 @@
 //! - [`http`]: connections, routes, the concurrency limit, the access log, and the GraphQL endpoint.
 //! - [`auth`]: credentials, the organisation that they belong to, and their limits.
 //! - [`graphql`]: the public API. `types` is what clients see; `engine` turns a document into a response.
-//! - [`service`]: the use cases. The batcher that lets links share transactions, and retries.
-//! - [`promotions`]: the domain. Vocabulary and rules, as pure functions.
+//! - [`service`]: the use cases, the batcher that lets links share transactions, and retries.
+//! - [`promotions`]: the domain: vocabulary and rules, as pure functions.
 //! - [`store`]: both databases behind one trait of the domain. The only module that uses Diesel.
 //! - [`telemetry`]: logs, metrics and traces. Any module may use it.
 //!
-//! A module uses those below it and never those above, with one exception: the store implements traits that `auth` and
-//! `promotions` declare. `tests/it/house.rs` enforces this, and that this list and the map in `docs/architecture.md`
-//! equal the tree.
+//! A module uses only modules below it, with one exception: the store implements traits that `auth` and `promotions`
+//! declare. `tests/it/house.rs` enforces this, and that this list and the map in `docs/architecture.md` equal the tree.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

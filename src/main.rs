@@ -15,10 +15,10 @@ async fn main() -> ExitCode {
 
 async fn run() -> anyhow::Result<()> {
     let cli = Cli::read()?;
-    // Writes the last lines of the log when it is dropped.
+    // Dropping it writes the last lines of the log.
     let _log = cli.start_log()?;
-    let done = cli.run().await;
+    let result = cli.run().await;
     #[cfg(feature = "otlp")]
-    promolink::telemetry::finish();
-    done
+    promolink::telemetry::flush_traces();
+    result
 }

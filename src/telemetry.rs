@@ -1,4 +1,4 @@
-//! What operators see: logs on standard error, and metrics as Prometheus reads them.
+//! What operators see: logs on standard error, metrics in the format of Prometheus, and traces.
 
 mod json;
 mod log_queue;
@@ -20,17 +20,17 @@ use tracing_subscriber::{
 use self::json::JsonLines;
 
 #[cfg(feature = "otlp")]
-pub use self::traces::{adopt, finish};
+pub use self::traces::{continue_trace, flush_traces};
 pub use self::{
     log_queue::LogGuard,
     log_throttle::LogThrottle,
-    metrics::{METRICS_TYPE, keep_metrics, metrics},
+    metrics::{METRICS_CONTENT_TYPE, render_metrics, run_upkeep},
 };
 
 /// The variables that say where traces go, which OpenTelemetry has named.
 pub const TRACE_ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
-/// How a line of the log is written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
@@ -65,7 +65,8 @@ pub fn start(format: LogFormat, filter: &str) -> Result<LogGuard, InvalidFilter>
     Ok(guard)
 }
 
-/// The crate takes a word that is not a level for a target, so a level with a typing error would silence everything else.
+/// Parses a filter. The crate reads a word that is not a level as a target, so a misspelt level would silence everything
+/// else: such words are rejected.
 fn parse_filter(text: &str) -> Result<EnvFilter, InvalidFilter> {
     let mut filter = EnvFilter::default();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {

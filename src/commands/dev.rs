@@ -73,7 +73,7 @@ pub async fn run(Arguments { database: DatabaseArgs { url }, http, documents }: 
         limits: Limits::UNLIMITED,
         concurrency: usize::MAX,
         engine,
-        wire: http,
+        http,
         shutdown: Shutdown { delay: Duration::ZERO, grace: Duration::from_secs(10) },
     };
     app::run(app, listener, None, shutdown_signal).await;

@@ -142,7 +142,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         limits: limits.limits(),
         concurrency: limits.concurrency as usize,
         engine,
-        wire: http,
+        http,
         shutdown: shutdown.settings(),
     };
     app::run(app, listener, operators, shutdown_signal).await;

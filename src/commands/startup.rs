@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use super::{command_line, output};
 use crate::{
     config,
-    http::{self, DatabaseCheck},
+    http::{self, DatabaseCheck, NotReady},
     store::Readiness,
 };
 
@@ -25,7 +25,7 @@ pub fn database_check(readiness: Readiness) -> DatabaseCheck {
         let readiness = readiness.clone();
         let check = async move {
             readiness.check().await.map_err(|reason| {
-                let shown = reason.to_string();
+                let shown = NotReady::Database(reason.to_string());
                 tracing::warn!(reason = format!("{:#}", anyhow::Error::from(reason)), "the server is not ready");
                 shown
             })

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use clap::{ArgAction, Args};
 
 use super::values::{parse_address, parse_switch};
-use crate::http::{HttpSettings, Origin};
+use crate::http::{AllowedHosts, HttpSettings, Origin};
 
 /// How callers reach the server.
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ impl HttpArgs {
     /// The settings of the server.
     #[must_use]
     pub fn settings(self) -> HttpSettings {
-        HttpSettings { graphiql: self.graphiql, origins: self.cors_origins, local_names_only: false }
+        HttpSettings { graphiql: self.graphiql, origins: self.cors_origins, allowed_hosts: AllowedHosts::Any }
     }
 }
 
@@ -80,7 +80,7 @@ impl LocalHttpArgs {
     /// The settings of the server.
     #[must_use]
     pub fn settings(self) -> HttpSettings {
-        HttpSettings { local_names_only: true, ..self.http.settings() }
+        HttpSettings { allowed_hosts: AllowedHosts::Loopback, ..self.http.settings() }
     }
 }
 

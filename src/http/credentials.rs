@@ -1,56 +1,34 @@
-//! Who is at the door: the credential of a request, as RFC 6750 has it, and what is answered to who may not come in.
+//! Admits callers: reads the credential of a request (RFC 6750), authenticates it, and counts the operation. Its results
+//! are data; rendering the response to a denied request is the endpoint's task.
 
-use std::sync::LazyLock;
-
-use axum::{
-    http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
-    },
-    response::Response,
-};
+use axum::http::{HeaderMap, header::AUTHORIZATION};
 use futures_util::FutureExt;
 
-use super::{
-    access_log::{About, Reason},
-    graphql::{Media, unseen},
-};
-use crate::{
-    auth::{Authenticator, Credential, Limiter, Principal, Rejection},
-    graphql,
-    promotions::StoreError,
-    telemetry::LogThrottle,
-};
+use crate::auth::{Authenticator, Limiter, Principal, Rejection, RetryAfter};
 
-/// Lets a request in, as whose it is, or answers it.
-pub async fn admit(
-    authenticator: &Authenticator,
-    limiter: &Limiter,
-    headers: &HeaderMap,
-    media: Media,
-    about: About,
-) -> Result<Principal, Box<Response>> {
-    let admitted = authenticator.authenticate(bearer(headers)).await;
-    let principal = match admitted {
-        Ok(principal) => principal,
-        Err(rejection) => return Err(Box::new(reject(rejection, media, about))),
-    };
-    limiter.take_operation(&principal).map_err(|wait| {
-        let credential = Some(name_of(&principal).into());
-        let about = About { credential, reason: Some(Reason::TooManyOperations), ..about };
-        let mut response = unseen(StatusCode::TOO_MANY_REQUESTS, media, graphql::too_many_operations(wait), about);
-        response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
-        Box::new(response)
-    })?;
-    Ok(principal)
+/// Why a request was denied.
+pub enum Denied {
+    /// The credential is missing or invalid, or can't be checked at the moment.
+    Credential(Rejection),
+    /// The caller has exceeded its limit of operations.
+    OperationLimit { caller: Principal, wait: RetryAfter },
 }
 
-/// Whose request it is, if that is known without asking the database or an issuer.
+/// Authenticates the caller, and takes one operation from its limit.
+pub async fn admit(authenticator: &Authenticator, limiter: &Limiter, headers: &HeaderMap) -> Result<Principal, Denied> {
+    let caller = authenticator.authenticate(bearer(headers)).await.map_err(Denied::Credential)?;
+    match limiter.take_operation(&caller) {
+        Ok(()) => Ok(caller),
+        Err(wait) => Err(Denied::OperationLimit { caller, wait }),
+    }
+}
+
+/// The caller, if it is known without asking the database or an issuer.
 pub fn known_caller(authenticator: &Authenticator, headers: &HeaderMap) -> Option<Principal> {
     authenticator.authenticate(bearer(headers)).now_or_never()?.ok()
 }
 
-/// The credential that a request shows, if it shows any.
+/// The credential of a request. `None` if it has none.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -64,45 +42,5 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
     match value.split_once(' ') {
         Some((scheme, credential)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(Some(credential.trim())),
         _ => Err(Rejection::Invalid("the header Authorization is not Bearer")),
-    }
-}
-
-fn reject(rejection: Rejection, media: Media, about: About) -> Response {
-    let because = |reason| About { reason: Some(reason), ..about };
-    let (challenge, about) = match rejection {
-        Rejection::Unavailable(cause) => {
-            log_unchecked(&*cause);
-            let error = graphql::credential_unchecked();
-            return unseen(StatusCode::SERVICE_UNAVAILABLE, media, error, because(Reason::CredentialUnchecked));
-        }
-        Rejection::Store(error) => {
-            let broken = matches!(error, StoreError::Failed(_));
-            let status = if broken { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::SERVICE_UNAVAILABLE };
-            graphql::log_store_error(&error);
-            let response = graphql::credential_lookup_failed(error);
-            return unseen(status, media, response, because(Reason::KeyNotLookedUp));
-        }
-        Rejection::Missing => ("Bearer", because(Reason::NoCredential)),
-        Rejection::Invalid(reason) => ("Bearer error=\"invalid_token\"", because(Reason::Credential(reason))),
-    };
-    let mut response = unseen(StatusCode::UNAUTHORIZED, media, graphql::unauthenticated(), about);
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-    response
-}
-
-/// Logs why a customer token can't be checked.
-fn log_unchecked(cause: &(dyn std::error::Error + 'static)) {
-    static THROTTLE: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
-    if let Some(left_out) = THROTTLE.next() {
-        tracing::error!(error = cause, left_out, "a credential could not be checked");
-    }
-}
-
-/// How the log names the caller. Customers' numbers are not logged.
-pub fn name_of(principal: &Principal) -> String {
-    match principal.credential {
-        Credential::None => "none".to_owned(),
-        Credential::ApiKey(id) => format!("{} key {}", principal.role, id.get()),
-        Credential::Customer(_) => format!("customer of {}", principal.org.get()),
     }
 }

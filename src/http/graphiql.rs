@@ -1,4 +1,4 @@
-//! The GraphiQL page, which is part of the program: `build.rs` puts its files here, compressed.
+//! Serves the GraphiQL page, which is part of the program: `build.rs` embeds its files, compressed.
 
 use std::io::{self, Read};
 
@@ -28,12 +28,12 @@ struct File {
     name: &'static str,
     content_type: &'static str,
     etag: &'static str,
-    /// Whether its name tells its content, so that it never changes.
+    /// Whether its name contains a hash of its content, so that it never changes.
     immutable: bool,
     gzip: &'static [u8],
 }
 
-/// The page, its files, and the way to it.
+/// The page, its files, and a redirect from `/`.
 pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(async || Redirect::temporary("graphiql")))
@@ -41,10 +41,11 @@ pub fn routes() -> Router<Shared> {
         .route("/graphiql/{name}", get(async |Path(name): Path<String>, headers: HeaderMap| respond(&name, &headers)))
 }
 
-/// Shows the page to a person that opens the address of the API in a browser, who asks for HTML and for no operation.
-pub async fn open_in_browsers(request: Request, next: Next) -> Response {
-    let asks_for_nothing = request.method() == Method::GET && request.uri().query().is_none();
-    if asks_for_nothing && accepts_html(request.headers()) {
+/// Middleware: redirects to the page from the API's URL if it is opened in a browser, which accepts HTML and sends no
+/// operation.
+pub async fn redirect_browsers(request: Request, next: Next) -> Response {
+    let has_no_operation = request.method() == Method::GET && request.uri().query().is_none();
+    if has_no_operation && accepts_html(request.headers()) {
         return ([(VARY, "accept")], Redirect::temporary("graphiql")).into_response();
     }
     next.run(request).await
@@ -59,43 +60,43 @@ fn respond(name: &str, headers: &HeaderMap) -> Response {
     let Some(file) = FILES.iter().find(|file| file.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    // A year, which is as long as it gets; or a look whether there is a newer one, each time.
+    // One year, or a check for a newer version each time.
     let caching = if file.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let about = [
+    let common = [
         (CACHE_CONTROL, caching),
         (CONTENT_SECURITY_POLICY, POLICY),
         (ETAG, file.etag),
-        // Beside what layers add.
+        // In addition to what layers add.
         (VARY, "accept-encoding"),
     ];
-    let lists = |name, what: fn(&str, &str) -> bool, wanted: &str| {
+    let lists = |name, matches: fn(&str, &str) -> bool, expected: &str| {
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).any(|item| what(item.trim(), wanted))
+        values.flat_map(|value| value.split(',')).any(|item| matches(item.trim(), expected))
     };
     if lists(IF_NONE_MATCH, is_same, file.etag) {
-        return (StatusCode::NOT_MODIFIED, about).into_response();
+        return (StatusCode::NOT_MODIFIED, common).into_response();
     }
-    let typed = [(CONTENT_TYPE, file.content_type)];
+    let content_type = [(CONTENT_TYPE, file.content_type)];
     if lists(ACCEPT_ENCODING, accepts, "gzip") {
-        return (about, typed, [(CONTENT_ENCODING, "gzip")], Bytes::from_static(file.gzip)).into_response();
+        return (common, content_type, [(CONTENT_ENCODING, "gzip")], Bytes::from_static(file.gzip)).into_response();
     }
     match decompressed(file.gzip) {
-        Ok(content) => (about, typed, content).into_response(),
+        Ok(content) => (common, content_type, content).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-/// Whether an entity tag of If-None-Match, or `*`, is the file's.
+/// Whether an entity tag of If-None-Match matches the file's. `*` matches any.
 fn is_same(tag: &str, etag: &str) -> bool {
     tag == "*" || tag == etag
 }
 
-/// Whether an item of Accept or Accept-Encoding (RFC 9110, section 12.5) takes a media type or an encoding.
-fn accepts(item: &str, encoding: &str) -> bool {
+/// Whether an item of Accept or Accept-Encoding (RFC 9110, section 12.5) accepts a media type or an encoding.
+fn accepts(item: &str, value: &str) -> bool {
     let mut parts = item.split(';').map(str::trim);
-    let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
-    let refused = |weight: &str| weight.trim_start_matches(['q', 'Q', '=', ' ', '0', '.']).is_empty();
-    named && !parts.any(refused)
+    let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(value));
+    let is_zero = |weight: &str| weight.trim_start_matches(['q', 'Q', '=', ' ', '0', '.']).is_empty();
+    named && !parts.any(is_zero)
 }
 
 fn decompressed(gzip: &[u8]) -> io::Result<Vec<u8>> {

@@ -1,16 +1,17 @@
-//! The GraphQL endpoint: GraphQL over HTTP as its draft specification has it
+//! The GraphQL endpoint: GraphQL over HTTP by its draft specification
 //! (<https://graphql.github.io/graphql-over-http/draft/>).
 //!
-//! The stock handler of async-graphql-axum executes mutations from whatever a web page of a stranger's can send, takes
-//! batches, and answers every request alike. So what arrives is read and judged here, and that library is left what it
-//! does well: writing the response to what was executed.
+//! The handler of async-graphql-axum executes mutations from requests that any web page can send, accepts batches, and
+//! gives every request the same status. So requests are read and judged here, and that library only encodes responses.
 
-mod answer;
-mod body;
+mod accept;
+mod encoding;
 mod execute;
-mod media;
-mod request;
-mod unsent;
+mod failure;
+mod params;
+mod request_body;
+mod response;
+mod unsent_responses;
 
 use std::sync::Arc;
 
@@ -22,132 +23,107 @@ use axum::{
     response::Response,
 };
 
-use self::{answer::Answerer, body::Unread, execute::Failure, request::Params};
+use self::{encoding::Encoded, params::Params};
 pub use self::{
-    answer::{TooLargeToCompress, unseen},
-    media::Media,
-    unsent::Unsent,
+    encoding::TooLargeToCompress,
+    failure::{BadRequest, Failure},
+    response::Responder,
+    unsent_responses::UnsentResponses,
 };
 use super::{
     Shared,
-    access_log::{About, Naming, Reason},
-    credentials::{admit, known_caller, name_of},
+    access_log::{OperationSource, Reason, RequestRecord},
+    credentials::{Denied, admit, known_caller},
 };
-use crate::{auth::Principal, graphql::GraphqlRequest};
+use crate::auth::Principal;
 
-/// Where the endpoint is.
+/// The path of the endpoint.
 pub const PATH: &str = "/graphql";
 
-/// The length of a body, in bytes, that needs not be read before its request is rejected.
+/// The largest body, in bytes, that need not be read before its request is rejected: it arrives together with the head.
 const SMALL_BODY: u64 = 8 * 1024;
 
-/// Rejects a request of a caller that has its share of the places already, before all other layers: what is rejected takes
-/// time from what is executed.
+/// Middleware: rejects a request immediately if no permit is free and its caller has its share. It comes before the other
+/// layers and must be cheap, since rejections compete with the operations in progress.
 pub async fn shed_load(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     if request.uri().path() == PATH
         && shared.concurrency.is_full()
-        && let Some(principal) = known_caller(&shared.authenticator, request.headers())
-        && shared.concurrency.rejects(&principal)
+        && let Some(caller) = known_caller(&shared.authenticator, request.headers())
+        && shared.concurrency.rejects(&caller)
     {
-        let media = Media::negotiate(request.headers()).unwrap_or(Media::Json);
-        let mut answerer = Answerer::new(media, About::of(&request));
-        answerer.about.credential = Some(name_of(&principal).into());
-        answerer.about.unserved = true;
-        let response = answerer.busy(Reason::ShareTaken);
-        // What is smaller has arrived with the head.
+        let mut responder = Responder::new(request.headers(), RequestRecord::of(&request));
+        responder.record().set_caller(&caller);
+        responder.record().rejected_early = true;
+        let response = responder.failed(Failure::Busy(Reason::ShareTaken));
         if request.body().size_hint().upper().is_none_or(|length| length > SMALL_BODY) {
-            body::discard(request.into_body()).await;
+            request_body::discard(request.into_body()).await;
         }
         return response;
     }
     next.run(request).await
 }
 
-/// Executes a query or a mutation: POST, with a JSON body alone, which no stranger's page can send without asking first
+/// Executes a query or a mutation: POST, with a JSON body. Web pages can't send one to another origin without a preflight
 /// (CORS).
 pub async fn post(State(shared): State<Shared>, request: Request) -> Response {
-    let about = About::of(&request);
-    let (parts, content) = request.into_parts();
-    let (principal, mut answerer) = match admitted(&shared, &parts.headers, about).await {
-        Ok(admitted) => admitted,
-        Err(response) => {
-            // A caller that is let in gets to read why it is rejected.
-            if is_authenticated(&response) {
-                body::discard(content).await;
+    let mut responder = Responder::new(request.headers(), RequestRecord::of(&request));
+    let (parts, body) = request.into_parts();
+    let caller = match admitted(&shared, &parts.headers, &mut responder).await {
+        Ok(caller) => caller,
+        Err(failure) => {
+            // Only a caller with a valid credential gets to send its body, and so to read why it was rejected.
+            let is_authenticated = matches!(failure, Failure::Denied(Denied::OperationLimit { .. }));
+            let response = responder.failed(failure);
+            if is_authenticated {
+                request_body::discard(body).await;
             }
-            return *response;
+            return response;
         }
     };
-    match request::from_body(&parts.headers, content, &principal, &shared.large_bodies).await {
-        Ok(params) => respond(shared, principal, params, false, answerer).await,
-        Err(Unread::Malformed(malformed)) => answerer.malformed(malformed),
-        Err(Unread::Failed(failure)) => answerer.failed(failure, false),
-    }
+    let result = match params::from_body(&parts.headers, body, &caller, &shared.large_bodies).await {
+        Ok(params) => execute(&shared, caller, params, responder.record()).await,
+        Err(failure) => Err(failure),
+    };
+    responder.respond(result)
 }
 
 /// Executes a query: GET, with the parameters in the URL.
 pub async fn get(State(shared): State<Shared>, request: Request) -> Response {
-    let about = About::of(&request);
-    let (principal, mut answerer) = match admitted(&shared, request.headers(), about).await {
-        Ok(admitted) => admitted,
-        Err(response) => return *response,
+    let mut responder = Responder::new(request.headers(), RequestRecord::of(&request));
+    let caller = match admitted(&shared, request.headers(), &mut responder).await {
+        Ok(caller) => caller,
+        Err(failure) => return responder.failed(failure),
     };
-    match request::from_query(request.uri()) {
-        Ok(params) => respond(shared, principal, params, true, answerer).await,
-        Err(malformed) => answerer.malformed(malformed),
-    }
+    let result = match params::from_query(request.uri()) {
+        Ok(params) => execute(&shared, caller, params, responder.record()).await,
+        Err(error) => Err(error.into()),
+    };
+    responder.respond(result)
 }
 
-/// Whether the credential of a rejected request was accepted.
-fn is_authenticated(response: &Response) -> bool {
-    response.extensions().get::<About>().is_some_and(|about| about.credential.is_some())
+/// The caller, if the client accepts a media type of responses and its credential is valid.
+async fn admitted(shared: &Shared, headers: &HeaderMap, responder: &mut Responder) -> Result<Principal, Failure> {
+    responder.check_acceptable()?;
+    let caller = admit(&shared.authenticator, &shared.limiter, headers).await.map_err(Failure::Denied)?;
+    responder.record().set_caller(&caller);
+    Ok(caller)
 }
 
-/// Who asks, and how to answer.
-async fn admitted(shared: &Shared, headers: &HeaderMap, about: About) -> Result<(Principal, Answerer), Box<Response>> {
-    let Some(media) = Media::negotiate(headers) else { return Err(Box::new(answer::not_acceptable(about))) };
-    // First, so that a caller who goes while the credential is looked up is told of too.
-    let mut answerer = Answerer::new(media, about.clone());
-    let admitted = admit(&shared.authenticator, &shared.limiter, headers, media, about).await;
-    let principal = admitted.inspect_err(|_| answerer.leave())?;
-    answerer.about.credential = Some(name_of(&principal).into());
-    Ok((principal, answerer))
-}
-
-async fn respond(
-    shared: Shared,
-    principal: Principal,
-    params: Params,
-    queries_only: bool,
-    mut answerer: Answerer,
-) -> Response {
-    let _place = params.place;
-    let call = GraphqlRequest {
-        document: params.document,
-        operation_name: params.operation_name,
-        variables: params.variables,
-        queries_only,
-    };
-    let prepared = match execute::prepare(&shared, call, principal, params.bytes).await {
-        Ok(Ok(prepared)) => prepared,
-        Ok(Err(error)) => return answerer.request_error(&error),
-        Err(failure) => return answerer.failed(failure, false),
-    };
-    answerer.about.operation = prepared.name().map(Arc::from);
-    answerer.about.naming = Naming::of(&prepared, &principal);
+async fn execute(
+    shared: &Shared,
+    caller: Principal,
+    Params { call, bytes, permits: _permits }: Params,
+    record: &mut RequestRecord,
+) -> Result<Encoded, Failure> {
+    let prepared = execute::prepare(shared, call, caller, bytes).await?;
+    record.operation = prepared.name().map(Arc::from);
+    record.source = OperationSource::of(&prepared, &caller);
+    // Admission has taken one point already.
     let further = prepared.points() - 1;
-    if let Err(wait) = shared.limiter.charge_cost(&principal, further) {
-        return answerer.too_many_operations(wait);
+    shared.limiter.charge_cost(&caller, further).map_err(Failure::OperationLimit)?;
+    let result = execute::execute(shared, prepared, caller, record.id.as_deref()).await;
+    if matches!(result, Err(Failure::Busy(_))) {
+        shared.limiter.refund_cost(&caller, further);
     }
-    let is_mutation = prepared.is_mutation();
-    let id = answerer.about.id.clone();
-    match execute::execute(&shared, prepared, principal, id.as_deref()).await {
-        Ok(encoded) => answerer.executed(encoded),
-        Err(failure) => {
-            if matches!(failure, Failure::Busy(_)) {
-                shared.limiter.refund_cost(&principal, further);
-            }
-            answerer.failed(failure, is_mutation)
-        }
-    }
+    result
 }

@@ -1,4 +1,4 @@
-//! What operators' programs ask: whether the process lives, whether it is to be sent requests, and what it has counted.
+//! Endpoints for operators and load balancers: `/health`, `/ready` and `/metrics`.
 
 use std::{
     sync::{
@@ -20,70 +20,87 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::telemetry::{METRICS_TYPE, metrics};
+use crate::telemetry::{METRICS_CONTENT_TYPE, render_metrics};
 
-/// Looks at the database. Says why it can't be used, in words that anyone may read.
-pub type DatabaseCheck = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+/// Checks whether the database can be used.
+pub type DatabaseCheck = Box<dyn Fn() -> BoxFuture<'static, Result<(), NotReady>> + Send + Sync>;
 
-/// How long the database may take to answer.
+/// The longest time for the database to respond.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long what was found holds: whoever asks more often learns nothing new, and costs the database nothing.
-const CHECK_KEPT: Duration = Duration::from_secs(1);
+/// How long the result of a check is cached, so that frequent probes cost the database nothing.
+const CHECK_CACHED_FOR: Duration = Duration::from_secs(1);
 
-/// Whether this process is to be sent requests.
+/// Why a server should not be sent requests. `/ready` is public, so the texts contain no secrets.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NotReady {
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    /// The database can't be used, with the reason.
+    #[error("{0}")]
+    Database(String),
+    /// The database did not respond to the check in time.
+    #[error("the database does not respond")]
+    DatabaseTimeout,
+    /// The check panicked.
+    #[error("the check failed")]
+    CheckFailed,
+}
+
+/// Whether this server should be sent requests.
 pub struct Readiness {
-    database: DatabaseCheck,
-    ending: AtomicBool,
-    last: Mutex<Option<(Instant, Result<(), String>)>>,
+    database_check: DatabaseCheck,
+    is_shutting_down: AtomicBool,
+    /// The result of the last check, and its time.
+    last: Mutex<Option<(Instant, Result<(), NotReady>)>>,
 }
 
 impl Readiness {
-    /// Ready as soon as the database is.
+    /// Ready whenever the database is.
     #[must_use]
-    pub fn new(database: DatabaseCheck) -> Self {
-        Self { database, ending: AtomicBool::new(false), last: Mutex::default() }
+    pub fn new(database_check: DatabaseCheck) -> Self {
+        Self { database_check, is_shutting_down: AtomicBool::new(false), last: Mutex::default() }
     }
 
-    /// From now on not ready, whatever the database says.
-    pub fn end(&self) {
-        self.ending.store(true, Ordering::Release);
+    /// From now on, the server is not ready.
+    pub fn shut_down(&self) {
+        self.is_shutting_down.store(true, Ordering::Release);
     }
 
-    /// Ready, or why not.
-    async fn check(self: Arc<Self>) -> Result<(), String> {
-        if self.ending.load(Ordering::Acquire) {
-            return Err("the server is shutting down".to_owned());
+    async fn check(self: Arc<Self>) -> Result<(), NotReady> {
+        if self.is_shutting_down.load(Ordering::Acquire) {
+            return Err(NotReady::ShuttingDown);
         }
-        // In a task of its own: what was found is kept, whether or not who asked has gone.
-        let looked = tokio::spawn(async move { self.look().await }).await;
-        looked.unwrap_or_else(|_| Err("the check failed".to_owned()))
+        // In a task of its own: the result is cached even if the client disconnects.
+        let checked = tokio::spawn(async move { self.cached_check().await }).await;
+        checked.unwrap_or(Err(NotReady::CheckFailed))
     }
 
-    /// Who asks while the database is looked at waits for that look.
-    async fn look(&self) -> Result<(), String> {
+    /// Checks the database unless a recent result is cached. Concurrent callers share one check.
+    async fn cached_check(&self) -> Result<(), NotReady> {
         let mut last = self.last.lock().await;
-        if let Some((when, found)) = &*last
-            && when.elapsed() < CHECK_KEPT
+        if let Some((checked, result)) = &*last
+            && checked.elapsed() < CHECK_CACHED_FOR
         {
-            return found.clone();
+            return result.clone();
         }
-        let found = timeout(CHECK_TIMEOUT, (self.database)()).await;
-        let found = found.unwrap_or_else(|_| Err("the database does not answer".to_owned()));
-        *last = Some((Instant::now(), found.clone()));
-        found
+        let result = timeout(CHECK_TIMEOUT, (self.database_check)()).await;
+        let result = result.unwrap_or(Err(NotReady::DatabaseTimeout));
+        *last = Some((Instant::now(), result.clone()));
+        result
     }
 }
 
-/// `/health` and `/ready`, which anyone may ask.
-pub fn probes(readiness: Arc<Readiness>) -> Router {
+/// `/health` and `/ready`, which are public.
+pub fn public_routes(readiness: Arc<Readiness>) -> Router {
     Router::new().route("/health", get(async || "alive\n")).route("/ready", get(ready)).with_state(readiness)
 }
 
-/// All that operators ask, `/metrics` too. Those tell how often which code was refused for what reason, so they are not
-/// for callers.
-pub fn operators(readiness: Arc<Readiness>) -> Router {
-    probes(readiness).route("/metrics", get(async || ([(CONTENT_TYPE, METRICS_TYPE)], metrics())))
+/// All endpoints for operators. `/metrics` says how often codes were refused and why, so it is not for callers.
+pub fn operator_routes(readiness: Arc<Readiness>) -> Router {
+    let metrics = get(async || ([(CONTENT_TYPE, METRICS_CONTENT_TYPE)], render_metrics()));
+    public_routes(readiness).route("/metrics", metrics)
 }
 
 async fn ready(State(readiness): State<Arc<Readiness>>) -> (StatusCode, String) {

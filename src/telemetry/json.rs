@@ -1,4 +1,4 @@
-//! Lines of the log as JSON.
+//! Log lines as JSON.
 
 use std::fmt;
 
@@ -11,17 +11,17 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Each event is an object, with its request's id where there is one. The line that ends a request has that itself: to
-/// read it out of the span would take longer than all else about the line.
+/// Formats each event as an object, with the span of its request, if any. The access log's lines carry the request's id
+/// themselves: reading it from the span would take longer than the rest of the line.
 pub struct JsonLines {
     events: Format<Json>,
-    requests: Format<Json>,
+    access_log: Format<Json>,
 }
 
 impl JsonLines {
     pub fn new() -> Self {
         let format = || tracing_subscriber::fmt::format().json().flatten_event(true).with_span_list(false);
-        Self { events: format(), requests: format().with_current_span(false) }
+        Self { events: format(), access_log: format().with_current_span(false) }
     }
 }
 
@@ -31,8 +31,8 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let ends_a_request = event.metadata().target() == "promolink::request";
-        let format = if ends_a_request { &self.requests } else { &self.events };
+        let is_access_log = event.metadata().target() == "promolink::request";
+        let format = if is_access_log { &self.access_log } else { &self.events };
         format.format_event(context, writer, event)
     }
 }

@@ -1,8 +1,8 @@
-//! The queue between the threads that serve requests and the one that writes the log. A reader of standard error that
-//! stalls must not stop the server: lines beyond the queue's capacity are dropped and counted.
+//! The queue between the threads that serve requests and the thread that writes the log. A stalled reader of standard error
+//! must not stop the server, so lines beyond the queue's capacity are dropped and counted.
 //!
-//! The thread writes all lines of some milliseconds together. A thread that is woken for each line, as the crate
-//! tracing-appender does it, costs a busy server a fifth of what a small request costs.
+//! The thread writes the lines of 10 ms together. Waking a thread for each line, as the crate tracing-appender does, would
+//! add a fifth to what a small request costs a busy server.
 
 use std::{
     io::{self, Write},
@@ -18,27 +18,27 @@ use std::{
 use metrics::counter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The bytes that wait at most: half a second of the busiest server's log.
-const CAPACITY: usize = 2 * 1024 * 1024;
+/// The most bytes that wait to be written: half a second of the busiest server's log.
+const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// How long lines wait for more.
-const COLLECTED: Duration = Duration::from_millis(10);
+/// How long the writer waits for more lines to write with the first.
+const BATCH_DELAY: Duration = Duration::from_millis(10);
 
-/// How long a reader that does not read delays the end of the process.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The longest time for writing the last lines when the process ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 static QUEUE: OnceLock<Arc<Queue>> = OnceLock::new();
 
 /// Starts the thread that writes to standard error.
 ///
 /// # Panics
-/// If the system has no thread left.
+/// If the operating system can't start a thread.
 pub fn start() -> (LogWriter, LogGuard) {
     let queue = Arc::new(Queue::default());
     let _ = QUEUE.set(Arc::clone(&queue));
     let writing = Arc::clone(&queue);
     let thread = thread::Builder::new().name("log".to_owned());
-    thread.spawn(move || writing.write_out(&mut io::stderr())).expect("a thread for the log");
+    thread.spawn(move || writing.write_lines(&mut io::stderr())).expect("the operating system can start a thread");
     (LogWriter(Arc::clone(&queue)), LogGuard(queue))
 }
 
@@ -49,12 +49,15 @@ pub fn count_dropped() -> u64 {
     dropped
 }
 
-/// Logs how many lines were dropped, if the number has changed since that was last logged.
+/// Logs the number of dropped lines if it has changed since it was last logged.
 pub fn warn_of_dropped() {
     static LOGGED: AtomicU64 = AtomicU64::new(0);
     let dropped = count_dropped();
     if dropped > LOGGED.load(Ordering::Relaxed) {
-        tracing::warn!(dropped, "the reader of the log is too slow: so many lines were dropped since the start");
+        tracing::warn!(
+            dropped,
+            "the reader of the log is too slow: lines were dropped; `dropped` counts them since the start"
+        );
         // If this line was dropped too, the number has changed, and the next call logs it again.
         LOGGED.store(dropped, Ordering::Relaxed);
     }
@@ -63,7 +66,7 @@ pub fn warn_of_dropped() {
 #[derive(Default)]
 struct Queue {
     lines: Mutex<Lines>,
-    /// Notified when the first line comes, and when the state changes.
+    /// Notified when the first line is added, and when the state changes.
     changed: Condvar,
     dropped: AtomicU64,
 }
@@ -78,10 +81,10 @@ struct Lines {
 enum State {
     #[default]
     Open,
-    /// What is left is written out.
-    Ending,
-    /// All is written.
-    Ended,
+    /// The remaining lines are being written.
+    Closing,
+    /// All lines are written.
+    Closed,
 }
 
 impl Queue {
@@ -89,10 +92,10 @@ impl Queue {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a line, or drops it if there is no room.
+    /// Adds a line, or drops it if the queue is full.
     fn add(&self, line: &[u8]) {
         let mut lines = self.lines();
-        if lines.bytes.len() + line.len() > CAPACITY {
+        if lines.bytes.len() + line.len() > MAX_BYTES {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -104,17 +107,17 @@ impl Queue {
         }
     }
 
-    /// Writes what comes until the queue is ended. What cannot be written is dropped.
-    fn write_out(&self, output: &mut impl Write) {
+    /// Writes lines until the queue is closed. Drops those that cannot be written.
+    fn write_lines(&self, output: &mut impl Write) {
         let mut lines = self.lines();
         loop {
             let is_idle = |lines: &mut Lines| lines.bytes.is_empty() && lines.state == State::Open;
             lines = self.changed.wait_while(lines, is_idle).unwrap_or_else(PoisonError::into_inner);
             let is_open = |lines: &mut Lines| lines.state == State::Open;
-            let waited = self.changed.wait_timeout_while(lines, COLLECTED, is_open);
+            let waited = self.changed.wait_timeout_while(lines, BATCH_DELAY, is_open);
             lines = waited.unwrap_or_else(PoisonError::into_inner).0;
             if lines.bytes.is_empty() {
-                lines.state = State::Ended;
+                lines.state = State::Closed;
                 self.changed.notify_all();
                 return;
             }
@@ -129,7 +132,7 @@ impl Queue {
     }
 }
 
-/// What log lines are written to.
+/// Makes the writers of log lines.
 pub struct LogWriter(Arc<Queue>);
 
 impl<'a> MakeWriter<'a> for LogWriter {
@@ -140,7 +143,7 @@ impl<'a> MakeWriter<'a> for LogWriter {
     }
 }
 
-/// What a line is written to, in one piece.
+/// Adds a line to the queue, in one piece.
 pub struct LineWriter<'a>(&'a Queue);
 
 impl Write for LineWriter<'_> {
@@ -154,16 +157,16 @@ impl Write for LineWriter<'_> {
     }
 }
 
-/// Writes out the log when it is dropped. A reader that does not read delays that by a second at most.
+/// Writes the remaining lines when it is dropped. A stalled reader delays that by at most one second.
 pub struct LogGuard(Arc<Queue>);
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
         let mut lines = self.0.lines();
-        lines.state = State::Ending;
+        lines.state = State::Closing;
         self.0.changed.notify_all();
-        let has_not_ended = |lines: &mut Lines| lines.state != State::Ended;
-        let _ = self.0.changed.wait_timeout_while(lines, PATIENCE, has_not_ended);
+        let is_writing = |lines: &mut Lines| lines.state != State::Closed;
+        let _ = self.0.changed.wait_timeout_while(lines, FLUSH_TIMEOUT, is_writing);
     }
 }
 
@@ -173,10 +176,10 @@ mod tests {
 
     use super::*;
 
-    /// An output whose reader takes a piece when the test does.
-    struct Pieces(mpsc::SyncSender<Vec<u8>>);
+    /// An output that blocks until the test receives each write.
+    struct Writes(mpsc::SyncSender<Vec<u8>>);
 
-    impl Write for Pieces {
+    impl Write for Writes {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
             Ok(bytes.len())
@@ -187,19 +190,19 @@ mod tests {
         }
     }
 
-    /// A queue, its guard, and the pieces that its thread writes.
+    /// A queue, its guard, and the writes of its thread.
     fn queue() -> (Arc<Queue>, LogGuard, mpsc::Receiver<Vec<u8>>) {
-        let (sender, pieces) = mpsc::sync_channel(0);
+        let (sender, writes) = mpsc::sync_channel(0);
         let queue = Arc::new(Queue::default());
         let writing = Arc::clone(&queue);
-        thread::spawn(move || writing.write_out(&mut Pieces(sender)));
-        (Arc::clone(&queue), LogGuard(queue), pieces)
+        thread::spawn(move || writing.write_lines(&mut Writes(sender)));
+        (Arc::clone(&queue), LogGuard(queue), writes)
     }
 
     #[test]
-    fn all_lines_are_written_in_order_before_the_log_ends() {
-        let (queue, guard, pieces) = queue();
-        let reader = thread::spawn(move || pieces.iter().flatten().collect::<Vec<_>>());
+    fn all_lines_are_written_in_order_before_the_log_is_closed() {
+        let (queue, guard, writes) = queue();
+        let reader = thread::spawn(move || writes.iter().flatten().collect::<Vec<_>>());
         let lines: Vec<_> = (0..1000).map(|number| format!("line {number}\n")).collect();
         for line in &lines {
             queue.add(line.as_bytes());
@@ -210,9 +213,9 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_a_stalled_reader_leaves_no_room_for_are_dropped_and_counted() {
-        let (queue, _guard, pieces) = queue();
-        let line = vec![b'x'; CAPACITY / 4];
+    fn lines_beyond_the_capacity_are_dropped_and_counted_if_the_reader_stalls() {
+        let (queue, _guard, writes) = queue();
+        let line = vec![b'x'; MAX_BYTES / 4];
         queue.add(&line);
         // The thread now waits for the reader.
         while !queue.lines().bytes.is_empty() {
@@ -220,14 +223,14 @@ mod tests {
         }
         (0..6).for_each(|_| queue.add(&line));
         assert_eq!(queue.dropped.load(Ordering::Relaxed), 2);
-        assert_eq!(pieces.recv().unwrap().len(), line.len());
-        assert_eq!(pieces.recv().unwrap().len(), 4 * line.len());
+        assert_eq!(writes.recv().unwrap().len(), line.len());
+        assert_eq!(writes.recv().unwrap().len(), 4 * line.len());
     }
 
     #[test]
-    fn lines_that_cannot_be_written_are_counted() {
-        let (queue, guard, pieces) = queue();
-        drop(pieces);
+    fn lines_that_cannot_be_written_are_counted_as_dropped() {
+        let (queue, guard, writes) = queue();
+        drop(writes);
         queue.add(b"one\n");
         queue.add(b"two\n");
         drop(guard);

@@ -1,4 +1,4 @@
-//! Metrics: what each is about, and where they are kept.
+//! Metrics: their descriptions and buckets, and the recorder that keeps them.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -8,26 +8,27 @@ use tokio::time::interval;
 
 use super::log_queue;
 
-/// The media type of the text that Prometheus reads.
-pub const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The media type of the metrics, in the text format of Prometheus.
+pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The bounds of the histograms of times, in seconds: from a lone link's to a request's time limit.
-const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+/// The buckets of latency histograms, in seconds: from a single link to the timeout of a request.
+const LATENCY_BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
-/// The bounds of the histogram of batch sizes.
-const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+/// The buckets of the histogram of batch sizes.
+const SIZE_BUCKETS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
-/// How often what was measured is counted into the histograms, so that it takes no more and more memory when nobody asks.
-const KEPT_EVERY: Duration = Duration::from_secs(5);
+/// How often samples are moved into the histograms. Without that, their memory would grow until the next scrape.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Starts counting.
+/// Installs the recorder.
 pub fn start() {
     let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
-        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES));
-    let recorder = builder.expect("there are bounds").build_recorder();
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &LATENCY_BUCKETS)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZE_BUCKETS));
+    let recorder = builder.expect("no list of buckets is empty").build_recorder();
     let handle = recorder.handle();
     if metrics::set_global_recorder(recorder).is_ok() {
         let _ = METRICS.set(handle);
@@ -38,41 +39,48 @@ pub fn start() {
 }
 
 fn describe() {
-    describe_gauge!("promolink_build_info", "Always 1; the label tells the version.");
-    describe_counter!("promolink_requests_total", "GraphQL requests, by operation, HTTP status and first error.");
-    describe_histogram!("promolink_request_seconds", Unit::Seconds, "How long GraphQL requests took, by operation.");
-    describe_counter!("promolink_links_total", "Links asked for, by outcome: LINKED or an error code.");
-    describe_histogram!("promolink_link_batch_size", Unit::Count, "Links that shared a transaction.");
-    describe_histogram!("promolink_link_batch_seconds", Unit::Seconds, "How long a batch of links took.");
-    describe_gauge!("promolink_link_queue_length", Unit::Count, "Links that wait for a batch.");
-    describe_histogram!("promolink_link_queue_seconds", Unit::Seconds, "How long links waited for their batch.");
+    describe_gauge!("promolink_build_info", "Always 1. The label version is the version of the server.");
+    describe_counter!(
+        "promolink_requests_total",
+        "GraphQL requests, by operation, HTTP status and code of the first error."
+    );
+    describe_histogram!("promolink_request_seconds", Unit::Seconds, "Latency of GraphQL requests, by operation.");
+    describe_counter!("promolink_links_total", "Requested links, by outcome: LINKED or an error code.");
+    describe_histogram!("promolink_link_batch_size", Unit::Count, "Links per batch: those that shared a transaction.");
+    describe_histogram!(
+        "promolink_link_batch_seconds",
+        Unit::Seconds,
+        "Duration of the transaction of a batch of links."
+    );
+    describe_gauge!("promolink_link_queue_length", Unit::Count, "Links that are waiting for a batch.");
+    describe_histogram!("promolink_link_queue_seconds", Unit::Seconds, "Time that links waited for their batch.");
     describe_gauge!("promolink_database_connections", Unit::Count, "Connections to PostgreSQL, by state.");
-    describe_gauge!("promolink_replica_available", "1 if queries read from the replica, 0 while it is away.");
+    describe_gauge!("promolink_replica_available", "1 while queries read from the replica, 0 while it is unavailable.");
     describe_counter!("promolink_documents_total", "GraphQL documents, by whether they were in the cache.");
     describe_gauge!(
         "promolink_concurrency",
         Unit::Count,
-        "Requests that may go on at once: fewer under too much load."
+        "Concurrency permits: --concurrency, or fewer while the server is overloaded."
     );
-    describe_counter!("promolink_refusals_total", "What was refused, by the limit that it was above.");
+    describe_counter!("promolink_refusals_total", "Rejections, by the limit that was exceeded.");
     describe_counter!(
         "promolink_log_lines_dropped_total",
-        "Lines of the log that were dropped, as its reader was too slow."
+        "Log lines dropped because the reader of the log was too slow."
     );
 }
 
-/// All metrics, as text.
+/// All metrics, in the text format of Prometheus.
 #[must_use]
-pub fn metrics() -> String {
+pub fn render_metrics() -> String {
     log_queue::count_dropped();
     METRICS.get().map(PrometheusHandle::render).unwrap_or_default()
 }
 
-/// Keeps the metrics small, and logs how many lines of the log were dropped, for ever.
-pub async fn keep_metrics() {
-    let mut turns = interval(KEPT_EVERY);
+/// Bounds the memory of the metrics, and logs the number of dropped log lines. Never completes.
+pub async fn run_upkeep() -> ! {
+    let mut interval = interval(UPKEEP_INTERVAL);
     loop {
-        turns.tick().await;
+        interval.tick().await;
         if let Some(metrics) = METRICS.get() {
             metrics.run_upkeep();
         }

@@ -1,5 +1,5 @@
-//! Traces for OpenTelemetry, sent by OTLP over HTTP. Where to, and how, is told by the variables that OpenTelemetry names
-//! for exporters (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>): without an endpoint there are none.
+//! Traces for OpenTelemetry, sent by OTLP over HTTP. OpenTelemetry's variables for exporters configure them
+//! (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>). Without an endpoint, no traces are sent.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use tracing_subscriber::{Layer, registry::LookupSpan};
 
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
-/// What sends spans to where the environment says, if it says so.
+/// The layer that sends spans. `None` if no endpoint is set, or the exporter can't be built.
 pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> Option<impl Layer<S>> {
     if !super::TRACE_ENDPOINTS.iter().any(|name| env::var(name).is_ok_and(|endpoint| !endpoint.is_empty())) {
         return None;
@@ -25,7 +25,7 @@ pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> Option<impl Layer<S>> 
     let exporter = match SpanExporter::builder().with_http().build() {
         Ok(exporter) => exporter,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "no traces are sent: {error}");
+            let _ = writeln!(io::stderr(), "cannot send traces: {error}");
             return None;
         }
     };
@@ -36,21 +36,21 @@ pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> Option<impl Layer<S>> 
     Some(tracing_opentelemetry::layer().with_tracer(tracer))
 }
 
-/// The headers that name a caller's trace (<https://www.w3.org/TR/trace-context/>).
+/// The headers that identify a caller's trace (<https://www.w3.org/TR/trace-context/>).
 const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
 
-/// Makes a span part of the trace that the headers of a request name, if they name one.
-pub fn adopt(span: &Span, header: impl Fn(&str) -> Option<String>) {
-    let named = TRACE_HEADERS.into_iter().filter_map(|name| Some((name.to_owned(), header(name)?)));
-    // It fails where no traces are sent, and then there is nothing to be part of.
-    let _ = span.set_parent(TraceContextPropagator::new().extract(&named.collect::<HashMap<_, _>>()));
+/// Makes a span part of the trace that the headers of a request identify, if any.
+pub fn continue_trace(span: &Span, header: impl Fn(&str) -> Option<String>) {
+    let headers = TRACE_HEADERS.into_iter().filter_map(|name| Some((name.to_owned(), header(name)?)));
+    // It only fails if no traces are sent.
+    let _ = span.set_parent(TraceContextPropagator::new().extract(&headers.collect::<HashMap<_, _>>()));
 }
 
-/// Sends what has not been sent.
-pub fn finish() {
+/// Sends the remaining spans.
+pub fn flush_traces() {
     if let Some(provider) = PROVIDER.get()
         && let Err(error) = provider.shutdown()
     {
-        let _ = writeln!(io::stderr(), "the last traces are not sent: {error}");
+        let _ = writeln!(io::stderr(), "cannot send the last traces: {error}");
     }
 }

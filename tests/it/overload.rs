@@ -38,7 +38,7 @@ async fn requests_beyond_those_that_go_on_at_once_are_refused_at_once() {
     let reasons: Vec<Value> =
         lines.filter(|line| line["status"] == 503).map(|mut line| line["reason"].take()).collect();
     // The link failed too: its code was locked for too long.
-    assert_eq!(reasons, ["no place is free, and the caller has its share", "every field failed with OVERLOADED"]);
+    assert_eq!(reasons, ["no permit is free, and the caller has its share", "every field failed with OVERLOADED"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +63,7 @@ async fn while_more_is_refused_than_taken_fewer_requests_go_on() {
     session.run("BEGIN; SELECT 1 FROM promotion_codes WHERE folded = 'locked' FOR UPDATE").await;
     let links = join_all((0..4).map(|customer| caller.link(customer, "LOCKED")));
     let beside = async {
-        // Until the links have their places.
+        // Until the links have their permits.
         tokio::time::sleep(Duration::from_millis(200)).await;
         ask_until(2).await;
         session.run("ROLLBACK").await;

@@ -10,7 +10,7 @@ pub fn log_store_error(error: &StoreError) {
         StoreError::Overloaded | StoreError::Contended(_) => log_overload(error),
         StoreError::Unavailable(_) | StoreError::Full(_) => {
             static THROTTLE: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
-            if let Some(left_out) = THROTTLE.next() {
+            if let Some(left_out) = THROTTLE.allow_line() {
                 tracing::error!(%error, left_out, "request failed");
             }
         }
@@ -21,7 +21,7 @@ pub fn log_store_error(error: &StoreError) {
 /// Logs that a request was rejected because the server is overloaded.
 pub fn log_overload(error: impl Display) {
     static THROTTLE: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
-    if let Some(left_out) = THROTTLE.next() {
+    if let Some(left_out) = THROTTLE.allow_line() {
         tracing::warn!(%error, left_out, "request rejected");
     }
 }

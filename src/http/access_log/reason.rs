@@ -1,32 +1,32 @@
-//! Why nothing came of a request, in words for the log. docs/overload.md lists them.
+//! Why a request has no result, as the access log says it. docs/overload.md lists the texts.
 
 use std::borrow::Cow;
 
 /// Why a request was rejected, or failed as a whole.
 #[derive(Debug, Clone)]
 pub enum Reason {
-    /// What is wrong with the request, as its caller is told.
-    Malformed(Cow<'static, str>),
-    /// What is wrong with the credential, which its caller is not told.
+    /// The request is malformed: the text of the response.
+    BadRequest(Cow<'static, str>),
+    /// The credential is invalid. The caller doesn't learn why.
     Credential(&'static str),
-    /// The origin of the page is not one that may call.
+    /// Pages of this origin may not call.
     Origin,
-    /// The request shows no credential.
+    /// The request has no credential.
     NoCredential,
-    /// A customer token can't be checked now.
+    /// A customer token can't be checked at the moment.
     CredentialUnchecked,
-    /// An API key can't be looked up now.
+    /// An API key can't be looked up at the moment.
     KeyNotLookedUp,
-    /// The caller has spent its operations.
+    /// The caller has exceeded its limit of operations.
     TooManyOperations,
-    /// All places are taken, and the caller has its share.
+    /// No permit is free, and the caller has its share.
     ShareTaken,
-    /// No place became free in time.
-    NoPlace,
+    /// No permit became free in time.
+    NoPermit,
     /// The same for heavy work.
-    NoHeavyPlace,
+    NoHeavyPermit,
     /// The same for a large body.
-    NoBodyPlace,
+    NoBodyPermit,
     /// Every field failed with OVERLOADED.
     Overloaded,
     /// It took too long.
@@ -38,17 +38,17 @@ pub enum Reason {
 impl Reason {
     pub fn as_str(&self) -> &str {
         match self {
-            Self::Malformed(reason) => reason,
+            Self::BadRequest(reason) => reason,
             Self::Credential(reason) => reason,
             Self::Origin => "pages of this origin may not call: permit them by --cors-origin",
             Self::NoCredential => "there is no credential",
             Self::CredentialUnchecked => "the customer token can't be checked",
             Self::KeyNotLookedUp => "the API key can't be looked up",
             Self::TooManyOperations => "too many operations",
-            Self::ShareTaken => "no place is free, and the caller has its share",
-            Self::NoPlace => "no place was free in time",
-            Self::NoHeavyPlace => "no place for heavy work was free in time",
-            Self::NoBodyPlace => "no place for a large body was free in time",
+            Self::ShareTaken => "no permit is free, and the caller has its share",
+            Self::NoPermit => "no permit was free in time",
+            Self::NoHeavyPermit => "no permit for heavy work was free in time",
+            Self::NoBodyPermit => "no permit for a large body was free in time",
             Self::Overloaded => "every field failed with OVERLOADED",
             Self::TimedOut => "it took more than 30 seconds",
             Self::Panicked => "it panicked",
@@ -61,7 +61,7 @@ mod tests {
     use super::Reason::*;
 
     #[test]
-    fn the_documentation_lists_them() {
+    fn the_documentation_lists_every_reason() {
         let documentation = include_str!("../../../docs/overload.md");
         for reason in [
             Origin,
@@ -70,9 +70,9 @@ mod tests {
             KeyNotLookedUp,
             TooManyOperations,
             ShareTaken,
-            NoPlace,
-            NoHeavyPlace,
-            NoBodyPlace,
+            NoPermit,
+            NoHeavyPermit,
+            NoBodyPermit,
             Overloaded,
             TimedOut,
             Panicked,

@@ -1,91 +1,100 @@
-//! The rules by which operations get places, wait for them or are rejected.
+//! The rules by which claims are granted, wait or are rejected.
 
 use tokio::sync::oneshot;
 
-use super::{Places, Shared, demand::Demand, usage::Usage};
+use super::{
+    capacity::Capacity,
+    permits::{Limit, Permits},
+    usage::Usage,
+};
 use crate::auth::Principal;
 
-/// What an operation takes places for.
+/// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A query.
+pub enum OperationKind {
     Query,
-    /// A mutation. Some places are reserved for these, so that queries can't keep links out.
+    /// Some permits are reserved for mutations, so that queries can't keep links out.
     Mutation,
 }
 
-/// The places that are taken, and the operations that wait for the next ones.
+/// The permits in use, and the claims that wait for the next ones.
 pub struct State {
-    pub demand: Demand,
+    pub capacity: Capacity,
     pub usage: Usage,
-    pub waiting: Vec<Waiting>,
+    pub waiters: Vec<Waiter>,
     pub next_id: u64,
 }
 
-/// An operation that waits for places.
-pub struct Waiting {
+/// A claim that waits.
+pub struct Waiter {
     pub id: u64,
     pub claim: Claim,
-    pub granted: oneshot::Sender<Places>,
+    pub granted: oneshot::Sender<Permits>,
 }
 
-/// The number of places that a caller claims, and the kind of operation.
+/// A caller's claim of permits for one operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim {
-    pub principal: Principal,
-    pub kind: Kind,
-    pub places: u32,
+    pub caller: Principal,
+    pub kind: OperationKind,
+    pub permits: u32,
 }
 
 impl State {
-    /// Whether a place is free, if only for a mutation.
-    pub fn has_free_place(&self, shared: &Shared) -> bool {
-        self.usage.taken() < self.most(shared)
+    /// Whether a permit is free, be it only for mutations.
+    pub fn has_free_permit(&self, limit: &Limit) -> bool {
+        self.usage.taken() < self.max_permits(limit)
     }
 
-    /// The most places that may be taken, those reserved for mutations among them.
-    fn most(&self, shared: &Shared) -> u32 {
-        let permitted = self.demand.permitted();
-        permitted + permitted.checked_div(shared.places_per_reserved).unwrap_or(0)
+    /// All permits, including those reserved for mutations.
+    fn max_permits(&self, limit: &Limit) -> u32 {
+        let permits = self.capacity.permits();
+        permits + permits.checked_div(limit.permits_per_reserved).unwrap_or(0)
     }
 
-    /// Whether the claimed places are free.
-    pub fn fits(&self, shared: &Shared, claim: &Claim) -> bool {
-        // Fewer may be permitted now than when it was claimed.
-        let places = claim.places.min(self.demand.permitted());
-        let queries_fit = self.usage.queries() + places <= self.demand.permitted();
-        let is_permitted = claim.kind == Kind::Mutation || queries_fit;
-        is_permitted && self.usage.taken() + places <= self.most(shared)
+    /// Whether the claimed permits are free.
+    pub fn fits(&self, limit: &Limit, claim: &Claim) -> bool {
+        // The capacity may have shrunk since the claim was made.
+        let permits = claim.permits.min(self.capacity.permits());
+        let queries_fit = self.usage.queries() + permits <= self.capacity.permits();
+        let is_permitted = claim.kind == OperationKind::Mutation || queries_fit;
+        is_permitted && self.usage.taken() + permits <= self.max_permits(limit)
     }
 
-    /// Whether a caller has less than its share, so that it may wait for a place.
-    pub fn may_wait(&self, shared: &Shared, claim: &Claim) -> bool {
-        let share = self.usage.shares(&claim.principal, self.demand.permitted());
-        let within = |held: u32, share: u32| held == 0 || held + claim.places <= share.saturating_mul(shared.queue);
+    /// Counts permits as granted.
+    pub fn take(&mut self, claim: &Claim) {
+        self.capacity.count_granted();
+        self.usage.take(claim);
+    }
+
+    /// Whether the caller has less than its share, so that its claim may wait.
+    pub fn may_wait(&self, limit: &Limit, claim: &Claim) -> bool {
+        let share = self.usage.shares(&claim.caller, self.capacity.permits());
+        let within = |held: u32, share: u32| held == 0 || held + claim.permits <= share.saturating_mul(limit.queue);
         within(share.held_by_caller, share.of_caller) && within(share.waiting_in_role, share.of_role)
     }
 
-    /// The position of the waiting operation that gets the next places: of the organisation that has the least, the role that
-    /// has the least in it, and the caller that has the least in that. `None` if there are not enough for it.
-    pub fn next(&self, shared: &Shared) -> Option<usize> {
-        let first = |kinds: &[Kind]| {
-            let waiting = self.waiting.iter().enumerate().filter(|(_, waiting)| kinds.contains(&waiting.claim.kind));
-            waiting.min_by_key(|(position, waiting)| (self.usage.rank(&waiting.claim.principal), *position))
+    /// The position of the waiting claim that is next: of the organisation that holds the fewest permits, the role that
+    /// holds the fewest in it, and the caller that holds the fewest in that. `None` if its permits are not free.
+    pub fn next(&self, limit: &Limit) -> Option<usize> {
+        let first = |kinds: &[OperationKind]| {
+            let waiters = self.waiters.iter().enumerate().filter(|(_, waiter)| kinds.contains(&waiter.claim.kind));
+            waiters.min_by_key(|(position, waiter)| (self.usage.rank(&waiter.claim.caller), *position))
         };
-        let (position, next) = first(&[Kind::Query, Kind::Mutation])?;
-        if self.fits(shared, &next.claim) {
+        let (position, next) = first(&[OperationKind::Query, OperationKind::Mutation])?;
+        if self.fits(limit, &next.claim) {
             return Some(position);
         }
-        // A query that has to wait for other queries leaves what is reserved to mutations.
-        let (position, next) = first(&[Kind::Mutation])?;
-        self.fits(shared, &next.claim).then_some(position)
+        // While a query waits for other queries, mutations may take the reserved permits.
+        let (position, next) = first(&[OperationKind::Mutation])?;
+        self.fits(limit, &next.claim).then_some(position)
     }
 }
 
 impl Claim {
-    /// Whether this one, which waits, must not be overtaken by another. A mutation may take what is reserved for it while
-    /// queries wait.
+    /// Whether `other` must not overtake this waiting claim. Only a mutation may overtake queries, since permits are reserved
+    /// for it.
     pub fn goes_before(&self, other: &Self) -> bool {
-        self.kind == Kind::Mutation || other.kind == Kind::Query
+        self.kind == OperationKind::Mutation || other.kind == OperationKind::Query
     }
 }

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::advance;
 
-use super::*;
+use super::{permits::WaitForPermits, *};
 use crate::auth::{Credential, Role};
 
-const PLACES: usize = 16;
+const PERMITS: usize = 16;
 const FEW: usize = 8;
 
 fn caller(org: i64, role: Role, number: i64) -> Principal {
@@ -17,149 +18,164 @@ fn service(org: i64) -> Principal {
     caller(org, Role::Service, 1)
 }
 
-/// Takes one place if the caller gets it without waiting.
-fn take(concurrency: &Concurrency, principal: &Principal, kind: Kind) -> Option<Places> {
-    concurrency.0.claim(Claim { principal: *principal, kind, places: 1 }).ok()
+/// Acquires one permit if that needs no wait.
+fn try_acquire(limit: &ConcurrencyLimit, caller: &Principal, kind: OperationKind) -> Option<Permits> {
+    match limit.0.claim(Claim { caller: *caller, kind, permits: 1 }) {
+        Claimed::Granted(permits) => Some(permits),
+        Claimed::Waiting(_) | Claimed::Rejected => None,
+    }
 }
 
-fn take_all(concurrency: &Concurrency, principal: &Principal, kind: Kind) -> Vec<Places> {
-    std::iter::from_fn(|| take(concurrency, principal, kind)).collect()
+fn acquire_all(limit: &ConcurrencyLimit, caller: &Principal, kind: OperationKind) -> Vec<Permits> {
+    std::iter::from_fn(|| try_acquire(limit, caller, kind)).collect()
 }
 
-/// Starts to wait for one place.
-fn wait(concurrency: &Concurrency, principal: &Principal, kind: Kind) -> Waits {
-    let claimed = concurrency.0.claim(Claim { principal: *principal, kind, places: 1 });
-    claimed.err().expect("no place is free").expect("the caller may wait")
+/// Starts to wait for one permit.
+fn wait(limit: &ConcurrencyLimit, caller: &Principal, kind: OperationKind) -> WaitForPermits {
+    match limit.0.claim(Claim { caller: *caller, kind, permits: 1 }) {
+        Claimed::Waiting(waiting) => waiting,
+        Claimed::Granted(_) | Claimed::Rejected => panic!("the claim does not wait"),
+    }
 }
 
-/// Whether the place has come. It is given back.
-fn has_come(waits: &mut Waits) -> bool {
-    waits.receiver.try_recv().is_ok()
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lone_caller_takes_all_places_and_is_then_rejected() {
-    let concurrency = Concurrency::new(PLACES);
-    let taken = take_all(&concurrency, &service(1), Kind::Query);
-    assert_eq!(taken.len(), PLACES);
-    let lone = service(1);
-    let asked = concurrency.take(&lone, Kind::Query, 1);
-    let at_once = timeout(Duration::from_millis(1), asked).await.expect("it does not wait");
-    assert!(at_once.is_none());
+/// Whether the permit has been granted. Releases it.
+fn is_granted(waiting: &mut WaitForPermits) -> bool {
+    waiting.now_or_never().flatten().is_some()
 }
 
 #[tokio::test(start_paused = true)]
-async fn mutations_have_places_that_queries_can_not_take() {
-    let concurrency = Concurrency::new(PLACES);
-    let queries = take_all(&concurrency, &service(1), Kind::Query);
-    assert!(concurrency.0.claim(Claim { principal: service(1), kind: Kind::Query, places: 1 }).is_err());
-    assert!(!concurrency.rejects(&service(1)), "it may be a mutation");
-    let mutations = take_all(&concurrency, &service(1), Kind::Mutation);
-    assert_eq!((queries.len(), mutations.len()), (PLACES, PLACES / 8));
-    assert!(concurrency.rejects(&service(1)));
+async fn a_single_caller_acquires_all_permits_and_is_then_rejected() {
+    let limit = ConcurrencyLimit::new(PERMITS);
+    let taken = acquire_all(&limit, &service(1), OperationKind::Query);
+    assert_eq!(taken.len(), PERMITS);
+    let caller = service(1);
+    let claim = limit.acquire(&caller, OperationKind::Query, 1);
+    let acquired = timeout(Duration::from_millis(1), claim).await.expect("the claim does not wait");
+    assert!(acquired.is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_below_its_share_gets_the_next_place() {
-    let concurrency = Concurrency::new(PLACES);
-    let mut taken = take_all(&concurrency, &service(1), Kind::Query);
-    let mut other = wait(&concurrency, &service(2), Kind::Query);
-    assert!(concurrency.0.claim(Claim { principal: service(1), kind: Kind::Query, places: 1 }).is_err());
+async fn some_permits_are_reserved_for_mutations() {
+    let limit = ConcurrencyLimit::new(PERMITS);
+    let queries = acquire_all(&limit, &service(1), OperationKind::Query);
+    assert!(try_acquire(&limit, &service(1), OperationKind::Query).is_none());
+    assert!(!limit.rejects(&service(1)), "its next operation may be a mutation");
+    let mutations = acquire_all(&limit, &service(1), OperationKind::Mutation);
+    assert_eq!((queries.len(), mutations.len()), (PERMITS, PERMITS / 8));
+    assert!(limit.rejects(&service(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_below_its_share_gets_the_next_permit() {
+    let limit = ConcurrencyLimit::new(PERMITS);
+    let mut taken = acquire_all(&limit, &service(1), OperationKind::Query);
+    let mut other = wait(&limit, &service(2), OperationKind::Query);
+    assert!(try_acquire(&limit, &service(1), OperationKind::Query).is_none());
     taken.pop();
-    assert!(has_come(&mut other));
+    assert!(is_granted(&mut other));
 }
 
 #[tokio::test(start_paused = true)]
 async fn organisations_roles_and_callers_have_equal_shares() {
-    let concurrency = Concurrency::new(PLACES);
-    let taken = take_all(&concurrency, &service(1), Kind::Query);
-    // Half for the other organisation.
-    let mut waiting: Vec<_> = (0..8).map(|_| wait(&concurrency, &service(2), Kind::Query)).collect();
-    assert!(matches!(concurrency.0.claim(Claim { principal: service(2), kind: Kind::Query, places: 1 }), Err(None)));
-    // A customer of the first organisation has a share, however many customers there are.
+    let limit = ConcurrencyLimit::new(PERMITS);
+    let taken = acquire_all(&limit, &service(1), OperationKind::Query);
+    // Half of the permits are for the other organisation.
+    let mut waiting: Vec<_> = (0..8).map(|_| wait(&limit, &service(2), OperationKind::Query)).collect();
+    assert!(matches!(
+        limit.0.claim(Claim { caller: service(2), kind: OperationKind::Query, permits: 1 }),
+        Claimed::Rejected
+    ));
+    // The customers of the first organisation have a share together, however many there are.
     let mut customers: Vec<_> =
-        (0..4).map(|number| wait(&concurrency, &caller(1, Role::Customer, number), Kind::Query)).collect();
-    let ninth = Claim { principal: caller(1, Role::Customer, 9), kind: Kind::Query, places: 1 };
-    assert!(matches!(concurrency.0.claim(ninth), Err(None)), "the customers' share is awaited");
+        (0..4).map(|number| wait(&limit, &caller(1, Role::Customer, number), OperationKind::Query)).collect();
+    let ninth = Claim { caller: caller(1, Role::Customer, 9), kind: OperationKind::Query, permits: 1 };
+    assert!(
+        matches!(limit.0.claim(ninth), Claimed::Rejected),
+        "claims of customers already wait for their whole share"
+    );
     drop(taken);
-    assert!(waiting.iter_mut().chain(&mut customers).all(has_come));
+    assert!(waiting.iter_mut().chain(&mut customers).all(is_granted));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_one_with_the_least_goes_first() {
-    let concurrency = Concurrency::new(PLACES);
-    let mut taken = take_all(&concurrency, &service(1), Kind::Query);
-    let first = wait(&concurrency, &service(2), Kind::Query);
-    let mut second = wait(&concurrency, &service(2), Kind::Query);
-    let mut third = wait(&concurrency, &service(3), Kind::Query);
+async fn the_next_permit_goes_to_the_organisation_that_holds_the_fewest() {
+    let limit = ConcurrencyLimit::new(PERMITS);
+    let mut taken = acquire_all(&limit, &service(1), OperationKind::Query);
+    let first = wait(&limit, &service(2), OperationKind::Query);
+    let mut second = wait(&limit, &service(2), OperationKind::Query);
+    let mut third = wait(&limit, &service(3), OperationKind::Query);
     taken.pop();
-    let _place = { first }.receiver.try_recv().expect("it came first");
+    let _permit = first.now_or_never().flatten().expect("it is granted first");
     taken.pop();
-    assert!(!has_come(&mut second) && has_come(&mut third), "the other organisation has none yet");
+    assert!(!is_granted(&mut second) && is_granted(&mut third), "the other organisation holds none yet");
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_long() {
-    let concurrency = Concurrency::new(PLACES);
-    let _taken = take_all(&concurrency, &service(1), Kind::Query);
+async fn a_claim_that_is_not_granted_in_time_is_withdrawn() {
+    let limit = ConcurrencyLimit::new(PERMITS);
+    let _taken = acquire_all(&limit, &service(1), OperationKind::Query);
     let started = tokio::time::Instant::now();
-    assert!(concurrency.take(&service(2), Kind::Query, 1).await.is_none());
+    assert!(limit.acquire(&service(2), OperationKind::Query, 1).await.is_none());
     assert_eq!(started.elapsed(), MAX_WAIT);
-    let state = concurrency.0.lock();
-    assert!(state.waiting.is_empty() && state.usage.shares(&service(2), 16).held_by_caller == 0);
+    let state = limit.0.lock();
+    assert!(state.waiters.is_empty() && state.usage.shares(&service(2), 16).held_by_caller == 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_that_nobody_waits_for_any_more_goes_to_the_next() {
-    let concurrency = Concurrency::new(1);
-    let taken = take_all(&concurrency, &service(1), Kind::Query);
-    let gone = wait(&concurrency, &service(2), Kind::Query);
-    let mut next = wait(&concurrency, &service(3), Kind::Query);
+async fn a_permit_of_a_cancelled_operation_goes_to_the_next_claim() {
+    let limit = ConcurrencyLimit::new(1);
+    let taken = acquire_all(&limit, &service(1), OperationKind::Query);
+    let gone = wait(&limit, &service(2), OperationKind::Query);
+    let mut next = wait(&limit, &service(3), OperationKind::Query);
     drop(taken);
-    // It came, and was not taken.
+    // It was granted, but not received.
     drop(gone);
-    assert!(has_come(&mut next));
-    assert!(take(&concurrency, &service(1), Kind::Query).is_some());
+    assert!(is_granted(&mut next));
+    assert!(try_acquire(&limit, &service(1), OperationKind::Query).is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_operation_is_not_overtaken_for_ever() {
-    let concurrency = Concurrency::heavy();
-    let claim = |org, places| Claim { principal: service(org), kind: Kind::Mutation, places };
-    let small = concurrency.0.claim(claim(1, 100)).ok().expect("all is free");
-    let Err(Some(mut large)) = concurrency.0.claim(claim(2, 500)) else { panic!("it waits") };
-    let Err(Some(mut behind)) = concurrency.0.claim(claim(3, 100)) else { panic!("it waits, too") };
+async fn a_small_operation_does_not_overtake_a_large_one() {
+    let limit = ConcurrencyLimit::heavy();
+    let claim = |org, permits| Claim { caller: service(org), kind: OperationKind::Mutation, permits };
+    let Claimed::Granted(small) = limit.0.claim(claim(1, 100)) else { panic!("all permits are free") };
+    let Claimed::Waiting(large) = limit.0.claim(claim(2, 500)) else { panic!("the claim waits") };
+    let Claimed::Waiting(mut behind) = limit.0.claim(claim(3, 100)) else { panic!("the claim waits") };
     drop(small);
-    let place = large.receiver.try_recv().expect("it came first");
-    assert!(!has_come(&mut behind));
-    drop(place);
-    assert!(has_come(&mut behind));
+    let permit = large.now_or_never().flatten().expect("it is granted first");
+    assert!(!is_granted(&mut behind));
+    drop(permit);
+    assert!(is_granted(&mut behind));
 }
 
 #[tokio::test(start_paused = true)]
-async fn values_are_counted_in_places() {
-    let concurrency = Concurrency::new(PLACES);
-    let five = concurrency.take(&service(1), Kind::Query, 4_001).await;
-    assert_eq!(take_all(&concurrency, &service(1), Kind::Query).len(), PLACES - 5);
+async fn an_operation_takes_one_permit_per_1000_of_its_cost() {
+    let limit = ConcurrencyLimit::new(PERMITS);
+    let five = limit.acquire(&service(1), OperationKind::Query, 4_001).await;
+    assert_eq!(acquire_all(&limit, &service(1), OperationKind::Query).len(), PERMITS - 5);
     drop(five);
-    let most = concurrency.take(&service(1), Kind::Query, 1_000_000).await;
-    assert!(most.is_some(), "more than all is all");
+    let most = limit.acquire(&service(1), OperationKind::Query, 1_000_000).await;
+    assert!(most.is_some(), "a claim of more than all permits gets all");
 }
 
 #[tokio::test(start_paused = true)]
-async fn few_places_are_permitted_while_more_is_rejected_than_taken() {
-    let concurrency = Concurrency::new(PLACES);
-    let taken = take_all(&concurrency, &service(1), Kind::Mutation);
-    for _ in 0..=PLACES * 2 {
-        assert!(concurrency.rejects(&service(1)));
+async fn few_permits_are_available_while_more_operations_are_rejected_than_granted() {
+    let limit = ConcurrencyLimit::new(PERMITS);
+    let taken = acquire_all(&limit, &service(1), OperationKind::Mutation);
+    for _ in 0..=PERMITS * 2 {
+        assert!(limit.rejects(&service(1)));
     }
     drop(taken);
-    let taken = take_all(&concurrency, &service(1), Kind::Mutation);
+    let taken = acquire_all(&limit, &service(1), OperationKind::Mutation);
     assert_eq!(taken.len(), FEW + FEW / 8);
     drop(taken);
-    // The rest of the round was still one of rejections.
+    // The current window still counts the rejections.
     advance(Duration::from_millis(100)).await;
-    drop(take(&concurrency, &service(1), Kind::Query));
+    drop(try_acquire(&limit, &service(1), OperationKind::Query));
     advance(Duration::from_millis(100)).await;
-    assert_eq!(take_all(&concurrency, &service(1), Kind::Query).len(), PLACES, "nothing was rejected since");
+    assert_eq!(
+        acquire_all(&limit, &service(1), OperationKind::Query).len(),
+        PERMITS,
+        "nothing was rejected in the last window"
+    );
 }

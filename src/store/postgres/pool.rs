@@ -109,7 +109,7 @@ async fn get(pool: &Pool<Connector>) -> StoreResult<Pooled> {
         Ok(Err(error)) => Err(StoreError::Unavailable(Arc::new(error))),
         Err(_) => {
             static LINES: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
-            if let Some(left_out) = LINES.next() {
+            if let Some(left_out) = LINES.allow_line() {
                 tracing::warn!(
                     left_out,
                     "no database connection became free within {} seconds",

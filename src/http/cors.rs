@@ -1,76 +1,77 @@
-//! Whose pages may call, and by what name.
+//! Cross-origin requests (CORS): the origins whose pages may call the API.
 
-use std::{net::IpAddr, str::FromStr};
+use std::{str::FromStr, time::Duration};
 
-use axum::{
-    extract::Request,
-    http::{HeaderValue, StatusCode, header::HOST, uri::Authority},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
-use reqwest::Url;
+use axum::http::{HeaderValue, Method, header::RETRY_AFTER};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use url::Url;
 
-use super::access_log::{About, Reason};
+use super::{REQUEST_ID, host_check::is_local_name};
+
+/// How long a browser may cache the response to a preflight.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
 /// An origin (RFC 6454): scheme, host and port of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
+/// Why a text is not an origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidOrigin {
+    /// It has a wildcard.
+    #[error("wildcards are not supported; list each origin, such as https://shop.example")]
+    Wildcard,
+    /// It differs from what browsers send.
+    #[error(
+        "an origin must be written as browsers send it: scheme, host and port, without a path and without the default \
+         port, such as https://shop.example"
+    )]
+    Malformed,
+}
+
 impl PartialEq<HeaderValue> for Origin {
-    /// Whether the header Origin names it.
+    /// Compares with the header Origin.
     fn eq(&self, value: &HeaderValue) -> bool {
         self.0 == value
     }
 }
 
 impl FromStr for Origin {
-    type Err = String;
+    type Err = InvalidOrigin;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
         let text = text.trim();
         if text.contains('*') {
-            return Err("wildcards are not supported; list each origin, such as https://shop.example".to_owned());
+            return Err(InvalidOrigin::Wildcard);
         }
-        let malformed = || {
-            "an origin is required as browsers send it: scheme, host and port, without a path and without the default \
-             port, such as https://shop.example"
-                .to_owned()
-        };
-        let url = Url::parse(text).map_err(|_| malformed())?;
+        let url = Url::parse(text).map_err(|_| InvalidOrigin::Malformed)?;
         if !url.origin().is_tuple() || url.origin().ascii_serialization() != text {
-            return Err(malformed());
+            return Err(InvalidOrigin::Malformed);
         }
-        HeaderValue::from_str(text).map(Self).map_err(|_| malformed())
+        HeaderValue::from_str(text).map(Self).map_err(|_| InvalidOrigin::Malformed)
     }
 }
 
-/// Whether the header Origin names a page that this machine serves itself: nobody else can have one there. A page that was
-/// opened as a file has the origin `null`, as a page of a stranger's may have.
-pub fn is_local(origin: &HeaderValue) -> bool {
+/// Lets pages of these origins call the API and, if `permit_local`, pages that this machine serves. Credentials come from
+/// their scripts, never from the browser itself.
+pub fn layer(origins: Vec<Origin>, permit_local: bool) -> CorsLayer {
+    let may_call = move |origin: &HeaderValue| {
+        origins.iter().any(|permitted| permitted == origin) || permit_local && is_local(origin)
+    };
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(move |origin, _| may_call(origin)))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([REQUEST_ID, RETRY_AFTER])
+        .max_age(PREFLIGHT_MAX_AGE)
+}
+
+/// Whether the header Origin names a page that this machine serves, which no other machine can. A page that was opened as a
+/// file has the origin `null`, but a page from elsewhere can have that too.
+fn is_local(origin: &HeaderValue) -> bool {
     let text = origin.to_str().unwrap_or_default();
     let url = text.parse::<Origin>().ok().and_then(|_| Url::parse(text).ok());
     url.is_some_and(|url| ["http", "https"].contains(&url.scheme()) && url.host_str().is_some_and(is_local_name))
-}
-
-/// Whether a host is a name or an address of this machine for itself.
-fn is_local_name(host: &str) -> bool {
-    let name = host.trim_matches(['[', ']']);
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Refuses who calls the server by a name that is not this machine's own: a stranger's page, whose name was made to
-/// lead here after it was loaded (DNS rebinding), would be let in like a local one.
-pub async fn local_names_only(request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let authority = host.and_then(|host| host.parse::<Authority>().ok());
-    if authority.is_some_and(|authority| is_local_name(authority.host())) {
-        return next.run(request).await;
-    }
-    let advice = "this server is for this machine alone: call it localhost or 127.0.0.1\n";
-    let mut response = (StatusCode::MISDIRECTED_REQUEST, advice).into_response();
-    let reason = Some(Reason::Malformed("the header Host is no name of this machine".into()));
-    response.extensions_mut().insert(About { reason, unserved: true, ..About::of(&request) });
-    response
 }
 
 #[cfg(test)]
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_this_machine_are_told_from_others() {
+    fn only_pages_from_loopback_origins_are_local() {
         let is_local = |text: &str| is_local(&HeaderValue::from_str(text).unwrap());
         for text in [
             "http://localhost",

@@ -1,4 +1,4 @@
-//! The bytes of a connection, and how long a client may take to send and to read them.
+//! The stream of a connection, with timeouts for clients that send or read too slowly.
 
 use std::{
     io::{self, IoSlice},
@@ -14,72 +14,79 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use super::connections::Connection;
+use super::connection_limit::TrackedConnection;
 
-/// How long a connection may be without a request.
+/// The longest time between two requests, or before the first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long the head of a request may take from its first byte.
+/// The longest time from the first byte of a request's head to the last.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a client may take to read a response, however short.
+/// The time for a client to read a response of any length.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a client may read nothing of a response.
+/// The longest time in which a client reads nothing of a response.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The bytes of a response for which a client gets another second: the slowest networks of phones are as fast.
-const BYTES_A_SECOND: u32 = 64 * 1024;
+/// The bytes of a response for which a client gets another second. The slowest mobile networks are as fast.
+const MIN_BYTES_PER_SECOND: u32 = 64 * 1024;
 
-/// A connection's stream.
-pub struct Stream {
+/// A connection's TCP stream, with timeouts.
+pub struct TimedStream {
     tcp: TcpStream,
-    connection: Arc<Connection>,
+    connection: Arc<TrackedConnection>,
     timer: Pin<Box<Sleep>>,
-    /// When the head of the next request must be there, or begin.
-    head_by: Instant,
-    has_begun: bool,
+    /// When the next request's head must be complete if it has begun, or must begin.
+    head_deadline: Instant,
+    head_has_begun: bool,
     response: Response,
 }
 
 /// The response that is being sent, by its number on the connection.
 struct Response {
     number: u64,
-    since: Instant,
-    /// When the last of its bytes could be written.
-    last: Instant,
+    started: Instant,
+    /// When bytes of it could last be written.
+    last_write: Instant,
     bytes: u32,
 }
 
 impl Response {
     fn new(number: u64) -> Self {
         let now = Instant::now();
-        Self { number, since: now, last: now, bytes: 0 }
+        Self { number, started: now, last_write: now, bytes: 0 }
     }
 
-    /// When its client must have read more of it.
+    /// When the client must have read more of it.
     fn deadline(&self) -> Instant {
-        let in_all = self.since + RESPONSE_TIMEOUT + Duration::from_secs(1) * self.bytes / BYTES_A_SECOND;
-        in_all.min(self.last + STALL_TIMEOUT)
+        let total = self.started + RESPONSE_TIMEOUT + Duration::from_secs(1) * self.bytes / MIN_BYTES_PER_SECOND;
+        total.min(self.last_write + STALL_TIMEOUT)
     }
 }
 
-impl Stream {
-    pub fn new(tcp: TcpStream, connection: Arc<Connection>) -> Self {
+impl TimedStream {
+    pub fn new(tcp: TcpStream, connection: Arc<TrackedConnection>) -> Self {
         let timer = Box::pin(sleep(IDLE_TIMEOUT));
-        Self { tcp, connection, head_by: timer.deadline(), timer, has_begun: false, response: Response::new(0) }
+        Self {
+            tcp,
+            connection,
+            head_deadline: timer.deadline(),
+            timer,
+            head_has_begun: false,
+            response: Response::new(0),
+        }
     }
 
-    /// An error if it is too late, else pending.
-    fn wait<T>(&mut self, until: Instant, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if self.timer.deadline() != until {
-            self.timer.as_mut().reset(until);
+    /// Pending until a deadline, then an error.
+    fn poll_deadline<T>(&mut self, deadline: Instant, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if self.timer.deadline() != deadline {
+            self.timer.as_mut().reset(deadline);
         }
         ready!(self.timer.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// What came of a write.
+    /// Applies the timeouts to the result of a write.
     fn written(&mut self, result: Poll<io::Result<usize>>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let (number, response) = (self.connection.responses(), &mut self.response);
         if response.number != number {
@@ -87,11 +94,11 @@ impl Stream {
         }
         match result {
             Poll::Pending => {
-                let until = response.deadline();
-                self.wait(until, context)
+                let deadline = response.deadline();
+                self.poll_deadline(deadline, context)
             }
             Poll::Ready(Ok(count)) => {
-                response.last = Instant::now();
+                response.last_write = Instant::now();
                 response.bytes = response.bytes.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
                 Poll::Ready(Ok(count))
             }
@@ -100,7 +107,7 @@ impl Stream {
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for TimedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -111,18 +118,18 @@ impl AsyncRead for Stream {
             return result;
         }
         if result.is_pending() {
-            let until = self.head_by;
-            return self.wait(until, context);
+            let deadline = self.head_deadline;
+            return self.poll_deadline(deadline, context);
         }
-        if !self.has_begun {
-            self.has_begun = true;
-            self.head_by = Instant::now() + HEAD_TIMEOUT;
+        if !self.head_has_begun {
+            self.head_has_begun = true;
+            self.head_deadline = Instant::now() + HEAD_TIMEOUT;
         }
         result
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for TimedStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.tcp).poll_write(context, bytes);
         self.written(result, context)
@@ -141,15 +148,15 @@ impl AsyncWrite for Stream {
         self.tcp.is_write_vectored()
     }
 
-    /// hyper calls this only when it has written all that it had.
+    /// hyper calls this only when it has written everything.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.tcp).poll_flush(context))?;
         if self.connection.flushed() {
-            self.has_begun = false;
-            self.head_by = Instant::now() + IDLE_TIMEOUT;
-            // hyper reads again only when it is woken.
-            let until = self.head_by;
-            let _ = self.wait::<()>(until, context);
+            self.head_has_begun = false;
+            self.head_deadline = Instant::now() + IDLE_TIMEOUT;
+            // hyper reads again only when it is woken, so the timer must wake it.
+            let deadline = self.head_deadline;
+            let _ = self.poll_deadline::<()>(deadline, context);
         }
         Poll::Ready(Ok(()))
     }
@@ -167,24 +174,24 @@ mod tests {
     };
 
     use super::*;
-    use crate::http::connections::Connections;
+    use crate::http::listener::connection_limit::ConnectionLimit;
 
     /// A stream and its client.
-    async fn connected() -> (Stream, TcpStream) {
+    async fn connected() -> (TimedStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let connection = Connections::new(1).add().await;
-        (Stream::new(listener.accept().await.unwrap().0, Arc::new(connection)), client)
+        let connection = ConnectionLimit::new(1).add().await;
+        (TimedStream::new(listener.accept().await.unwrap().0, Arc::new(connection)), client)
     }
 
-    async fn read_to_end(stream: &mut Stream) -> (io::ErrorKind, Duration) {
+    async fn read_to_end(stream: &mut TimedStream) -> (io::ErrorKind, Duration) {
         let started = Instant::now();
         let ended = stream.read_to_end(&mut Vec::new()).await;
         (ended.unwrap_err().kind(), started.elapsed())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_connection_ends_sooner_once_a_head_has_begun() {
+    async fn an_incomplete_head_times_out_sooner_than_an_idle_connection() {
         let (mut stream, mut client) = connected().await;
         client.write_all(b"GET /").await.unwrap();
         let (error, after) = read_to_end(&mut stream).await;
@@ -196,11 +203,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_under_way_and_a_response_that_is_read_have_no_such_limit() {
+    async fn no_idle_timeout_applies_while_a_request_is_in_progress() {
         let (mut stream, mut client) = connected().await;
-        let under_way = stream.connection.begin(false);
+        let request = stream.connection.begin_request(false);
         assert!(tokio::time::timeout(IDLE_TIMEOUT * 10, stream.read(&mut [0; 8])).await.is_err());
-        drop(under_way);
+        drop(request);
         stream.write_all(b"alive").await.unwrap();
         stream.flush().await.unwrap();
         client.write_all(b"G").await.unwrap();
@@ -208,21 +215,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_reads_nothing_is_cut_off() {
+    async fn a_client_that_reads_nothing_is_disconnected() {
         let (mut stream, _client) = connected().await;
-        let under_way = stream.connection.begin(false).unwrap();
-        under_way.respond();
+        let request = stream.connection.begin_request(false).unwrap();
+        request.begin_response();
         let started = Instant::now();
         while stream.write(&[0; 8 * 1024]).await.is_ok() {}
         assert_eq!(started.elapsed().as_secs(), STALL_TIMEOUT.as_secs());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_reads_slowly_has_time_by_the_size_of_the_response() {
-        let mut response = Response { bytes: 100 * BYTES_A_SECOND, ..Response::new(1) };
-        for (read_after, until) in [(20, 50), (120, 130)] {
-            response.last = response.since + Duration::from_secs(read_after);
-            assert_eq!(response.deadline() - response.since, Duration::from_secs(until));
+    async fn the_time_to_read_a_response_grows_with_its_size() {
+        let mut response = Response { bytes: 100 * MIN_BYTES_PER_SECOND, ..Response::new(1) };
+        for (last_write, deadline) in [(20, 50), (120, 130)] {
+            response.last_write = response.started + Duration::from_secs(last_write);
+            assert_eq!(response.deadline() - response.started, Duration::from_secs(deadline));
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Response bodies that have not been sent yet. Their memory is bounded, per caller and in all, however slowly clients
-//! read: beyond a bound, the oldest response of the caller that has the most, in the organisation that has the most, is dropped, and
-//! its connection closed.
+//! Limits the memory of responses that clients have not read yet, per caller and in total, however slowly clients read.
+//! Over a limit, it drops the oldest response of the caller that holds the most, in the organisation that holds the most,
+//! and closes its connection.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,51 +20,51 @@ use crate::{
     promotions::OrgId,
 };
 
-/// The most bytes that wait to be sent to all callers together.
+/// The most bytes of unsent responses to all callers together.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// The most bytes that wait to be sent to one caller. A single response may be larger.
+/// The most bytes of unsent responses to one caller. A single response may be larger.
 const MAX_BYTES_PER_CALLER: usize = 16 * 1024 * 1024;
 
-/// Smaller responses are not counted: a connection has one of them at most.
-const COUNTED_FROM: usize = 16 * 1024;
+/// Smaller responses, in bytes, don't count: a connection holds at most one of them.
+const MIN_COUNTED: usize = 16 * 1024;
 
-/// How much of a response is handed to its connection at a time, as a copy: a slice would keep the whole response in
-/// memory.
-const FRAME: usize = 16 * 1024;
+/// The bytes of a response that its connection gets at a time, as a copy: a slice would keep the whole response in memory.
+const FRAME_SIZE: usize = 16 * 1024;
 
 type Caller = (OrgId, Credential);
 
-/// What is left of a response. `None` if it was dropped.
+/// The unsent part of a response. `None` if it was dropped.
 type Rest = Arc<Mutex<Option<Bytes>>>;
 
-/// The responses that have not been sent yet.
+/// The responses that clients have not read yet.
 #[derive(Clone, Default)]
-pub struct Unsent(Arc<Mutex<Ledger>>);
+pub struct UnsentResponses(Arc<Mutex<Ledger>>);
 
 #[derive(Default)]
 struct Ledger {
     bytes: usize,
     next_id: u64,
-    callers: HashMap<Caller, Held>,
+    callers: HashMap<Caller, CallerResponses>,
 }
 
-/// What one caller has not read yet. Ids ascend.
+/// The unsent responses to one caller.
 #[derive(Default)]
-struct Held {
+struct CallerResponses {
     bytes: usize,
+    /// By id, the oldest first: the unsent bytes, and the response.
     responses: BTreeMap<u64, (usize, Rest)>,
 }
 
-impl Unsent {
-    /// A body that sends these bytes to a caller.
+impl UnsentResponses {
+    /// Returns a body that sends these bytes to a caller.
     pub fn body(&self, principal: &Principal, bytes: Bytes) -> Body {
-        if bytes.len() < COUNTED_FROM {
+        if bytes.len() < MIN_COUNTED {
             return Body::from(bytes);
         }
         let caller = (principal.org, principal.credential);
         let (id, rest) = self.lock().add(caller, bytes);
-        Body::new(Sending { unsent: self.clone(), caller, id, rest }.map_err(axum::Error::new))
+        Body::new(UnsentBody { all: self.clone(), caller, id, rest }.map_err(axum::Error::new))
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
@@ -81,31 +81,32 @@ impl Ledger {
         let held = self.callers.entry(caller).or_default();
         held.bytes += length;
         held.responses.insert(id, (length, Arc::clone(&rest)));
-        while let Some(over) = self.over_bound(caller) {
-            self.drop_oldest(over);
+        while let Some(caller) = self.caller_over_limit(caller) {
+            self.drop_oldest(caller);
         }
         (id, rest)
     }
 
-    /// The caller whose oldest response is to be dropped, after one was added for a caller.
-    fn over_bound(&self, added: Caller) -> Option<Caller> {
+    /// After a response to `added` was added: the caller whose oldest response must be dropped. `None` if all are within the
+    /// limits.
+    fn caller_over_limit(&self, added: Caller) -> Option<Caller> {
         let held = self.callers.get(&added)?;
         if held.bytes > MAX_BYTES_PER_CALLER && held.responses.len() > 1 {
             return Some(added);
         }
-        if self.bytes <= MAX_BYTES || self.responses() == 1 {
+        if self.bytes <= MAX_BYTES || self.response_count() == 1 {
             return None;
         }
-        let mut of_orgs: HashMap<OrgId, usize> = HashMap::new();
+        let mut bytes_by_org: HashMap<OrgId, usize> = HashMap::new();
         for ((org, _), held) in &self.callers {
-            *of_orgs.entry(*org).or_default() += held.bytes;
+            *bytes_by_org.entry(*org).or_default() += held.bytes;
         }
-        let (org, _) = of_orgs.into_iter().max_by_key(|(_, bytes)| *bytes)?;
+        let (org, _) = bytes_by_org.into_iter().max_by_key(|(_, bytes)| *bytes)?;
         let callers = self.callers.iter().filter(|((of, _), _)| *of == org);
         callers.max_by_key(|(_, held)| held.bytes).map(|(caller, _)| *caller)
     }
 
-    fn responses(&self) -> usize {
+    fn response_count(&self) -> usize {
         self.callers.values().map(|held| held.responses.len()).sum()
     }
 
@@ -117,19 +118,19 @@ impl Ledger {
         self.remove(caller, id);
     }
 
-    /// Counts a part of a response as sent.
-    fn sent(&mut self, caller: Caller, id: u64, bytes: usize) {
+    /// Counts bytes of a response as sent.
+    fn count_sent(&mut self, caller: Caller, id: u64, bytes: usize) {
         let Some(held) = self.callers.get_mut(&caller) else { return };
-        let Some((left, _)) = held.responses.get_mut(&id) else { return };
-        *left -= bytes;
+        let Some((unsent, _)) = held.responses.get_mut(&id) else { return };
+        *unsent -= bytes;
         held.bytes -= bytes;
         self.bytes -= bytes;
-        if *left == 0 {
+        if *unsent == 0 {
             self.remove(caller, id);
         }
     }
 
-    /// Forgets a response that was sent or dropped.
+    /// Removes a response that was sent or dropped.
     fn remove(&mut self, caller: Caller, id: u64) {
         let Some(held) = self.callers.get_mut(&caller) else { return };
         let Some((length, _)) = held.responses.remove(&id) else { return };
@@ -141,15 +142,15 @@ impl Ledger {
     }
 }
 
-/// A body that is counted until its last frame is taken.
-struct Sending {
-    unsent: Unsent,
+/// A response body that counts until its connection has taken the last frame.
+struct UnsentBody {
+    all: UnsentResponses,
     caller: Caller,
     id: u64,
     rest: Rest,
 }
 
-impl HttpBody for Sending {
+impl HttpBody for UnsentBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -158,13 +159,13 @@ impl HttpBody for Sending {
             None => Some(Err(io::Error::other("the client did not read its responses in time"))),
             Some(rest) if rest.is_empty() => None,
             Some(rest) => {
-                let frame = Bytes::copy_from_slice(&rest[..rest.len().min(FRAME)]);
+                let frame = Bytes::copy_from_slice(&rest[..rest.len().min(FRAME_SIZE)]);
                 rest.advance(frame.len());
                 Some(Ok(Frame::data(frame)))
             }
         };
         if let Some(Ok(frame)) = &frame {
-            self.unsent.lock().sent(self.caller, self.id, frame.data_ref().map_or(0, Bytes::len));
+            self.all.lock().count_sent(self.caller, self.id, frame.data_ref().map_or(0, Bytes::len));
         }
         Poll::Ready(frame)
     }
@@ -178,9 +179,9 @@ impl HttpBody for Sending {
     }
 }
 
-impl Drop for Sending {
+impl Drop for UnsentBody {
     fn drop(&mut self) {
-        self.unsent.lock().remove(self.caller, self.id);
+        self.all.lock().remove(self.caller, self.id);
     }
 }
 
@@ -203,38 +204,38 @@ mod tests {
         Bytes::from(vec![b'x'; megabytes * 1024 * 1024])
     }
 
-    async fn arrives(body: Body) -> bool {
+    async fn arrives_whole(body: Body) -> bool {
         to_bytes(body, usize::MAX).await.is_ok()
     }
 
     #[tokio::test]
-    async fn a_response_arrives_whole_and_is_forgotten() {
-        let unsent = Unsent::default();
-        let body = unsent.body(&principal(1), Bytes::from(vec![b'x'; FRAME * 3 + 1]));
-        assert_eq!(body.size_hint().exact(), Some(FRAME as u64 * 3 + 1));
-        assert_eq!(to_bytes(body, usize::MAX).await.unwrap().len(), FRAME * 3 + 1);
+    async fn a_sent_response_no_longer_counts() {
+        let unsent = UnsentResponses::default();
+        let body = unsent.body(&principal(1), Bytes::from(vec![b'x'; FRAME_SIZE * 3 + 1]));
+        assert_eq!(body.size_hint().exact(), Some(FRAME_SIZE as u64 * 3 + 1));
+        assert_eq!(to_bytes(body, usize::MAX).await.unwrap().len(), FRAME_SIZE * 3 + 1);
         drop(unsent.body(&principal(1), bytes(1)));
         assert!(unsent.lock().bytes == 0 && unsent.lock().callers.is_empty());
     }
 
     #[tokio::test]
-    async fn of_one_caller_the_oldest_goes_first() {
-        let unsent = Unsent::default();
+    async fn over_the_limit_of_one_caller_its_oldest_response_is_dropped() {
+        let unsent = UnsentResponses::default();
         let mut bodies: Vec<_> = (0..6).map(|_| unsent.body(&principal(1), bytes(5))).collect();
         let other = unsent.body(&principal(2), bytes(20));
-        assert!(arrives(bodies.pop().unwrap()).await && arrives(bodies.pop().unwrap()).await);
-        assert!(arrives(bodies.pop().unwrap()).await && !arrives(bodies.pop().unwrap()).await);
-        assert!(arrives(other).await, "one response may be larger");
+        assert!(arrives_whole(bodies.pop().unwrap()).await && arrives_whole(bodies.pop().unwrap()).await);
+        assert!(arrives_whole(bodies.pop().unwrap()).await && !arrives_whole(bodies.pop().unwrap()).await);
+        assert!(arrives_whole(other).await, "a single response may be larger");
     }
 
     #[tokio::test]
-    async fn of_all_callers_the_one_with_the_most_pays() {
-        let unsent = Unsent::default();
+    async fn over_the_limit_of_all_callers_the_one_with_the_most_loses_a_response() {
+        let unsent = UnsentResponses::default();
         let large = unsent.body(&principal(1), bytes(40));
         let others: Vec<_> = (2..6).map(|org| unsent.body(&principal(org), bytes(10))).collect();
-        assert!(!arrives(large).await);
+        assert!(!arrives_whole(large).await);
         for other in others {
-            assert!(arrives(other).await);
+            assert!(arrives_whole(other).await);
         }
         assert_eq!(unsent.lock().bytes, 0);
     }

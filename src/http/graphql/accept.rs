@@ -1,17 +1,17 @@
-//! The media type of a response: what the caller would rather have (RFC 9110, section 12.5.1).
+//! Negotiates the media type of a response by the header Accept (RFC 9110, section 12.5.1).
 
 use axum::http::{HeaderMap, HeaderValue, header::ACCEPT};
 
-/// The media types of responses.
+/// A media type of responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Media {
-    /// `application/graphql-response+json`: the status tells whether the request was executed.
+    /// `application/graphql-response+json`: the status says whether the request was executed.
     GraphqlResponse,
-    /// `application/json`: a well-formed request is answered with 200, whatever came of it.
+    /// `application/json`: every well-formed request gets 200, even if its document is invalid.
     Json,
 }
 
-/// How well a range of an Accept header describes a media type. The most specific one decides.
+/// How specifically a range of an Accept header matches a media type. The most specific range decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
     Anything,
@@ -22,24 +22,24 @@ enum Fit {
 impl Media {
     const ALL: [Self; 2] = [Self::Json, Self::GraphqlResponse];
 
-    /// The type that the Accept headers ask for. `None`: neither is acceptable.
+    /// The media type that the client prefers. `None` if it accepts neither.
     pub fn negotiate(headers: &HeaderMap) -> Option<Self> {
         if !headers.contains_key(ACCEPT) {
             return Some(Self::Json);
         }
         let header: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
         let header = header.join(",");
-        let wanted = Self::ALL.into_iter().filter_map(|media| {
+        let acceptable = Self::ALL.into_iter().filter_map(|media| {
             let (weight, fit) = media.quality(&header)?;
-            // Of two that are wanted alike, the one that is named; of two that are named, the newer; of two that
-            // aren't, the older.
+            // If the weights are equal, the one that is named wins; if both are named, the newer one; if neither is, the
+            // older one.
             let preferred = (media == Self::GraphqlResponse) == (fit == Fit::Exact);
             Some(((weight, fit, preferred), media))
         });
-        wanted.max_by_key(|(wanted, _)| *wanted).map(|(_, media)| media)
+        acceptable.max_by_key(|(preference, _)| *preference).map(|(_, media)| media)
     }
 
-    /// The response header for it.
+    /// The value of Content-Type.
     pub fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
@@ -54,7 +54,8 @@ impl Media {
         }
     }
 
-    /// How much it is wanted, in thousandths, and by what. `None`: not at all.
+    /// The weight that the client gives this type, in thousandths, and the fit of the range that says so. `None` if the
+    /// client doesn't accept it.
     fn quality(self, header: &str) -> Option<(u16, Fit)> {
         let ranges = header.split(',').filter_map(|range| {
             let mut parts = range.split(';').map(str::trim);
@@ -78,7 +79,7 @@ impl Media {
     }
 }
 
-/// A weight (RFC 9110, section 12.4.2): 0 to 1, with up to three decimals. One that is malformed is taken for 0.
+/// A weight (RFC 9110, section 12.4.2) in thousandths: 0 to 1, with up to three decimals. A malformed one counts as 0.
 fn thousandths(weight: &str) -> u16 {
     let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
     let digits = decimals.len() <= 3 && decimals.bytes().all(|byte| byte.is_ascii_digit());
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_type_that_is_wanted_most_is_chosen() {
+    fn the_preferred_type_is_chosen() {
         use Media::{GraphqlResponse, Json};
         for (accept, expected) in [
             ("application/json", Some(Json)),
