@@ -163,16 +163,15 @@ on_both_databases! {
 fn names_its_organisation(sql: &str) -> bool {
     const TABLES: [&str; 6] =
         ["campaigns", "promotion_codes", "promotions", "redemptions", "api_keys", "organisations"];
-    // How a condition asks for an organisation: that of a parameter, of the keys that the statement is given (`wanted`,
-    // `asked`, `linked`), or of a code (`k`, `c`) or a promotion that was found by such a condition.
-    const ASKS: [&str; 8] = [
+    // How a condition asks for an organisation: that of a parameter, of the keys that the statement is given (`requested`,
+    // `linked`), or of a code (`existing`, `promotion_codes`) or a promotion that was found by such a condition.
+    const ASKS: [&str; 7] = [
         "org_id = $",
         "org_id = ?",
-        "org_id = wanted.",
-        "org_id = asked.",
+        "org_id = requested.",
         "org_id = linked.",
-        "org_id = k.",
-        "org_id = c.",
+        "org_id = existing.",
+        "org_id = promotion_codes.",
         "org_id = promotions.",
     ];
     let plain = sql.replace(['"', '`', '\\'], "");
