@@ -1,4 +1,4 @@
-//! How much PostgreSQL reads for a request: what is asked for, however large the tables were when it was planned.
+//! How many rows PostgreSQL reads for a request: only those it needs, however small the tables were at planning time.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::support::{Database, ORG, Server, campaign};
 
-/// Operations that read in a way of their own, about something with a number.
+/// One operation per way of reading. The test replaces `NUMBER` and the ids in capitals.
 const OPERATIONS: [(&str, &str); 13] = [
     ("wallet", "{ customerPromotions(customerId: NUMBER) { nodes { code redemptions { nodes { id } } } } }"),
     ("active wallet", "{ customerPromotions(customerId: NUMBER, active: true) { nodes { code } } }"),
@@ -43,12 +43,12 @@ const OPERATIONS: [(&str, &str); 13] = [
     ),
 ];
 
-/// Rows and entries of indexes that may be read for one of them.
+/// The most rows and index entries that one of them may read.
 const ENOUGH: i64 = 50;
 
-/// Each operation is planned while there are some rows, which any index finds. Then a campaign goes out.
+/// Each operation is planned while the tables have a few rows, where any index will do. Then the tables grow.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_has_grown_is_read_by_whole_keys() {
+async fn tables_that_have_grown_are_still_read_by_whole_keys() {
     const FEW: u32 = 15;
     const MANY: u32 = 40_000;
     let database = Database::postgres();
@@ -59,7 +59,7 @@ async fn a_table_that_has_grown_is_read_by_whole_keys() {
     let campaign_id = spring.campaign.id.get().to_string();
     database.seed(&[spring]).await;
     for table in ["campaigns", "promotion_codes", "promotions", "redemptions"] {
-        // The planner knows nothing of what comes.
+        // The planner must not learn that the tables grow.
         database.run(&format!("ANALYZE {table}; ALTER TABLE {table} SET (autovacuum_enabled = false)")).await;
     }
     let document = |document: &str, number| {
@@ -72,17 +72,17 @@ async fn a_table_that_has_grown_is_read_by_whole_keys() {
     fill(&database, 0..FEW).await;
     let mut servers = Vec::new();
     for ((name, operation), number) in OPERATIONS.iter().zip(0..) {
-        // PostgreSQL knows its sessions by this name.
+        // Identifies the sessions of this server in pg_stat_activity.
         let server = Server::start(&Database::at(format!("{}?application_name={name}", database.url)));
         server.data(&document(operation, number), Value::Null).await;
         servers.push(server);
     }
     fill(&database, FEW..MANY).await;
-    // So long do connections keep their plans.
+    // Connections keep their plans for this long.
     sleep(Duration::from_secs(5)).await;
 
     let mut session = database.session().await;
-    // Before PostgreSQL 15, what others see of it is up to half a second old.
+    // Before PostgreSQL 15, other sessions see the statistics up to half a second late.
     let version = session.number("SELECT current_setting('server_version_num')::bigint AS number").await;
     let late = Duration::from_millis(if version < 150_000 { 700 } else { 0 });
     let mut too_much = Vec::new();
@@ -90,7 +90,7 @@ async fn a_table_that_has_grown_is_read_by_whole_keys() {
         let before = session.number(ROWS_READ).await;
         server.data(&document(operation, number), Value::Null).await;
         server.stop();
-        // A session tells what it has read at its end.
+        // A session reports its reads when it ends.
         let sessions = format!("SELECT count(*) AS number FROM pg_stat_activity WHERE application_name = '{name}'");
         for attempt in 0.. {
             if session.number(&sessions).await == 0 {
@@ -108,11 +108,11 @@ async fn a_table_that_has_grown_is_read_by_whole_keys() {
     assert_eq!(too_much, [""; 0]);
 }
 
-/// What sessions that have ended have read.
+/// The number of rows and index entries read by sessions that have ended.
 const ROWS_READ: &str = "SELECT ((SELECT sum(seq_tup_read) FROM pg_stat_user_tables) + \
                          (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes))::bigint AS number";
 
-/// Makes a code, its customer's hold on it, and a redemption for each of these numbers.
+/// Creates a code, a hold on it and a redemption for each of these numbers.
 async fn fill(database: &Database, numbers: std::ops::Range<u32>) {
     let (from, to) = (numbers.start, numbers.end - 1);
     let numbers = format!("FROM generate_series({from}, {to}) AS number, (SELECT id FROM campaigns) AS campaign");
@@ -130,7 +130,7 @@ async fn fill(database: &Database, numbers: std::ops::Range<u32>) {
         .await;
 }
 
-/// The id of something of this kind with this number.
+/// The id of the promotion (kind 1) or redemption (kind 2) with this number.
 fn id(kind: u32, number: u32) -> String {
     format!("00000000-0000-7000-8000-{kind}{number:011}")
 }

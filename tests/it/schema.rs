@@ -7,21 +7,21 @@ use async_graphql::parser::{
     types::{FieldDefinition, InputValueDefinition, TypeKind, TypeSystemDefinition},
 };
 
-/// What the contract has and this version does not yet.
+/// Names in the contract that this version does not have yet.
 const PENDING: [&str; 0] = [];
 
 #[test]
 fn schema_graphql_is_current() {
     let current = promolink::graphql::sdl();
     let committed = include_str!("../../schema.graphql");
-    assert!(current == committed, "schema.graphql is out of date; renew it with: cargo run -- schema > schema.graphql");
+    assert!(current == committed, "schema.graphql is outdated; update it with: cargo run -- schema > schema.graphql");
 }
 
 #[test]
 fn the_schema_keeps_the_contract() {
     let schema = shapes(&promolink::graphql::sdl());
     let contract = shapes(include_str!("contract.graphql"));
-    assert!(contract.len() > 50, "the contract was read");
+    assert!(contract.len() > 50, "the contract has too few names");
     let broken: Vec<String> = contract
         .iter()
         .filter(|(name, shape)| schema.get(*name) != Some(shape) && !is_pending(name))
@@ -33,7 +33,7 @@ fn the_schema_keeps_the_contract() {
     }
 }
 
-/// Whether a name, or what it is part of, is still to come.
+/// Whether a name, or what it is part of, is pending.
 fn is_pending(name: &str) -> bool {
     PENDING
         .iter()

@@ -1,4 +1,4 @@
-//! Settings: what counts as unset, how values are read, which are rejected, and which have no effect.
+//! Settings: what counts as unset, how values are parsed, which are rejected, and which have no effect.
 
 use std::{fs, process::Output};
 
@@ -18,7 +18,7 @@ fn variables() -> Vec<&'static str> {
 }
 
 #[test]
-fn a_variable_that_is_set_to_nothing_is_unset() {
+fn an_empty_variable_counts_as_unset() {
     let folder = tempfile::tempdir().unwrap();
     for empty in ["", " \n"] {
         for variable in variables() {
@@ -30,7 +30,7 @@ fn a_variable_that_is_set_to_nothing_is_unset() {
 }
 
 #[test]
-fn a_switch_has_the_same_spellings_everywhere() {
+fn all_switches_accept_the_same_spellings() {
     let serve = |variable: &str, value: &str| {
         let mut command = program();
         command.args(["serve", "--database-url", "sqlite:/nowhere/at/all.db"]).env(variable, value);
@@ -53,7 +53,7 @@ fn a_switch_has_the_same_spellings_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn blanks_around_values_are_no_part_of_them() {
+async fn whitespace_around_values_is_ignored() {
     let database = Database::sqlite();
     database.open().await;
     let [issuer, audience, (_, secret)] = issuer::VARIABLES;
@@ -87,7 +87,7 @@ async fn blanks_around_values_are_no_part_of_them() {
 }
 
 #[test]
-fn what_is_wrong_before_the_first_connection_ends_with_exit_code_2() {
+fn an_invalid_setting_ends_the_program_with_exit_code_2() {
     for (variable, value, expected) in [
         ("PROMOLINK_LIMITS", "foo", "ROLE.LIMIT=NUMBER is required"),
         ("PROMOLINK_CORS_ORIGINS", "shop.example", "an origin is required"),
@@ -113,7 +113,7 @@ fn what_is_wrong_before_the_first_connection_ends_with_exit_code_2() {
         assert_eq!(output.status.code(), Some(2), "{variable}={value}: {errors}");
         assert!(errors.starts_with("error: ") && errors.contains(expected), "{variable}={value}: {errors}");
         assert!(!errors.contains("p@ss") && !errors.contains("stack backtrace"), "{errors}");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{variable}={value} made a file");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{variable}={value} created a file");
     }
     for arguments in [
         &["dev", "--listen", "0.0.0.0:0"][..],
@@ -123,20 +123,20 @@ fn what_is_wrong_before_the_first_connection_ends_with_exit_code_2() {
     ] {
         assert_eq!(program().args(arguments).output().unwrap().status.code(), Some(2), "{arguments:?}");
     }
-    // What another time may be better.
+    // A failure that may be temporary has another code.
     let away = program().args(["check", "--database-url", "postgres://127.0.0.1:1/x"]).output().unwrap();
     assert_eq!(away.status.code(), Some(1), "{}", errors(&away));
 }
 
 #[test]
-fn the_exit_codes_are_in_the_help_and_the_unit_for_systemd() {
+fn the_help_and_the_systemd_unit_have_the_exit_codes() {
     let help = String::from_utf8(program().arg("--help").output().unwrap().stdout).unwrap();
     assert!(help.contains("Exit codes:") && help.contains("\n  2    wrong settings"), "{help}");
     assert!(include_str!("../../deploy/promolink.service").contains("\nRestartPreventExitStatus=2\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_without_effect_are_said_at_the_start() {
+async fn settings_without_effect_are_logged_at_the_start() {
     let database = Database::sqlite();
     database.open().await;
     let documents = tempfile::NamedTempFile::new().unwrap();
