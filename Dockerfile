@@ -1,17 +1,17 @@
 # syntax=docker/dockerfile:1
 
-# An image of the program and the libraries that it needs. It is built by BuildKit, which `docker build` uses by itself.
+# An image of the program and the libraries that it needs. It requires BuildKit, which `docker build` uses by default.
 #
 #   docker build --tag promolink .
 #   docker run --rm --volume promolink:/data promolink migrate
 #   (umask 077; docker run --rm --volume promolink:/data promolink key create --org 100458 --role service > service.key)
 #   docker run --detach --publish 8080:8080 --volume promolink:/data --stop-timeout 30 promolink
 #
-# All settings are variables; docs/configuration.md lists them. For PostgreSQL, give DATABASE_URL to each of these instead of the
-# volume. To end, the server takes PROMOLINK_SHUTDOWN_DELAY and at most PROMOLINK_SHUTDOWN_GRACE, which is 10 seconds if
-# nobody says otherwise; Docker kills a container after 10, unless --stop-timeout gives it longer.
+# All settings are variables; docs/configuration.md lists them. For PostgreSQL, pass DATABASE_URL to each of these
+# commands instead of the volume. A shutdown takes PROMOLINK_SHUTDOWN_DELAY and at most PROMOLINK_SHUTDOWN_GRACE, which
+# is 10 seconds by default. Docker kills a container after 10 seconds, unless --stop-timeout sets another time.
 
-# The version is rust-version in Cargo.toml, and the Debian release is that of the final stage, whose glibc it must be.
+# The version is rust-version in Cargo.toml. The Debian release is that of the final stage, for the same glibc.
 FROM rust:1.95-trixie AS build
 
 # GraphiQL is bundled by npm. A C compiler, for SQLite and the cryptography, is in the image already.
@@ -21,8 +21,8 @@ RUN apt-get update \
 
 WORKDIR /src
 
-# GraphiQL first, since it rarely changes. build.rs uses graphiql/dist if it exists. build.rs would bundle GraphiQL too, but
-# goes on without it if npm fails; here the build of the image fails.
+# GraphiQL first, because it rarely changes. build.rs uses graphiql/dist if it exists. It would bundle GraphiQL itself,
+# but continues without it if npm fails; here the build of the image fails instead.
 COPY graphiql graphiql
 RUN --mount=type=cache,target=/root/.npm \
     cd graphiql \
@@ -30,15 +30,15 @@ RUN --mount=type=cache,target=/root/.npm \
     && npm run build \
     && rm -rf node_modules
 
-# Cargo features, with commas between: `--build-arg FEATURES=otlp` adds traces for OpenTelemetry.
+# Cargo features, separated by commas: `--build-arg FEATURES=otlp` adds OpenTelemetry traces.
 ARG FEATURES=""
 
-# What belongs to a build is listed in .dockerignore.
+# .dockerignore lists what is copied.
 COPY . .
 
-# What cargo downloads and compiles is kept from build to build, outside of the image, and used by one build at a time.
-# Cargo tells by the files' times what to compile again, and those of another checkout may be older than what was
-# compiled last: so touch ours, and the program is always made of them.
+# Cargo's downloads and output are cached between builds, outside of the image, and used by one build at a time. Cargo
+# decides by modification times what to compile again, and the files of another checkout may be older than the cached
+# output. Touching them makes sure that they are compiled.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     touch build.rs src/lib.rs src/main.rs \
@@ -46,9 +46,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     && install -D target/release/promolink /image/promolink \
     && install -d /image/data
 
-# This has what the program needs beside itself: glibc, libgcc, and the certificate authorities that it goes by when it
-# reads the keys of customer tokens (PROMOLINK_JWKS) by https, or speaks TLS with the database. It has no shell and no package manager. For an authority
-# of your own, mount a file of certificates and name it in SSL_CERT_FILE.
+# The base has what the program needs: glibc, libgcc, and the certificate authorities that it trusts when it fetches the
+# keys of customer tokens (PROMOLINK_JWKS) by https or connects to the database by TLS. It has no shell and no package
+# manager. For your own authority, mount a file of certificates and set SSL_CERT_FILE to its path.
 FROM gcr.io/distroless/cc-debian13:nonroot
 
 LABEL org.opencontainers.image.title="promolink" \
@@ -57,23 +57,23 @@ LABEL org.opencontainers.image.title="promolink" \
 
 COPY --from=build /image/promolink /usr/local/bin/promolink
 
-# The embedded database is promolink.db in the working directory, unless DATABASE_URL names another. A new volume takes
-# over the owner of this folder; a folder of the host's, mounted here, must belong to 65532 already.
+# The embedded database is promolink.db in the working directory, unless DATABASE_URL names another. A new volume
+# inherits the owner of this folder. A folder of the host that is mounted here must belong to user 65532.
 COPY --from=build --chown=65532:65532 /image/data /data
 VOLUME /data
 WORKDIR /data
 
-# By number, so that Kubernetes can see that it is not root (runAsNonRoot). The image calls it nonroot.
+# A number, so that Kubernetes can verify that it is not root (runAsNonRoot). The image calls the user nonroot.
 USER 65532:65532
 
-# The default, loopback, is the container's own, where nobody would reach it.
+# The default is the container's loopback address, which is not reachable from outside.
 ENV PROMOLINK_LISTEN=0.0.0.0:8080
 EXPOSE 8080
 
-# On SIGTERM the server ends in good order: see "Start and stop" in docs/operating.md. Probes are /health and /ready; there is no
-# HEALTHCHECK, since nothing in the image could call them.
+# On SIGTERM the server drains and ends: see "Start and stop" in docs/operating.md. The probes are /health and /ready.
+# There is no HEALTHCHECK, because the image has no program that could call them.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/local/bin/promolink"]
 
-# It does not start on tables that are out of date: run `migrate` first, as above, or set PROMOLINK_MIGRATE=true.
+# The server does not start if its tables are out of date: run `migrate` first, as above, or set PROMOLINK_MIGRATE=true.
 CMD ["serve"]

@@ -1,4 +1,4 @@
-//! How a Rust program links a code: `PROMOLINK_KEY=plk_... cargo run --example link -- 42 SUMMER-0001`.
+//! Links a promotion code from Rust: `PROMOLINK_KEY=plk_... cargo run --example link -- 42 SUMMER-0001`.
 
 use std::{env, error::Error};
 
@@ -9,23 +9,23 @@ const LINK: &str = "mutation Link($input: LinkPromotionCodeInput!) {
   linkPromotionCode(input: $input) { id promotionName code customerId validTill }
 }";
 
-/// What is wanted of a promotion.
+/// The fields that the mutation selects.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Linked {
     /// The promotion's id.
     pub id: String,
-    /// What the promotion is called.
+    /// The promotion's name.
     pub promotion_name: String,
     /// The code as it was issued.
     pub code: String,
-    /// Who holds it now.
+    /// The id of the customer to which it is linked.
     pub customer_id: u64,
-    /// Until when, in milliseconds since the Unix epoch.
+    /// The end of its validity, in milliseconds since the Unix epoch.
     pub valid_till: i64,
 }
 
-/// Links a code to a customer. The error is the API's code, such as `CODE_ALREADY_LINKED`.
+/// Links a code to a customer. If the API reports an error, returns its code, such as `CODE_ALREADY_LINKED`.
 pub async fn link(url: &str, key: &str, customer_id: u64, code: &str) -> Result<Linked, Box<dyn Error>> {
     let input = json!({ "customerId": customer_id, "code": code, "mode": "DISCOUNT" });
     let request = reqwest::Client::new().post(url).bearer_auth(key);
@@ -40,7 +40,7 @@ pub async fn link(url: &str, key: &str, customer_id: u64, code: &str) -> Result<
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = env::args().skip(1).collect();
-    let [customer_id, code] = &arguments[..] else { return Err("a customer's number and a code are wanted".into()) };
+    let [customer_id, code] = &arguments[..] else { return Err("usage: link CUSTOMER_ID CODE".into()) };
     let key = env::var("PROMOLINK_KEY").unwrap_or_default();
     let promotion = link("http://127.0.0.1:8080/graphql", &key, customer_id.parse()?, code).await?;
     println!("{promotion:#?}");

@@ -1,4 +1,4 @@
-// The explorer, which builds operations by clicking. It leaves out the fields that only gateways use.
+// The explorer, a plugin that builds operations by clicking. It hides the fields that only gateways use.
 
 import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { useGraphiQL } from "@graphiql/react";

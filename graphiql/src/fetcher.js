@@ -1,9 +1,9 @@
-// Sends what the page asks for to the server that it came from.
+// Sends operations to the server that the page came from.
 
-// The credential that was typed last, in whichever tab: all tabs use it. It is not kept anywhere else.
+// The credential last typed in any tab. All tabs use it, and it is stored nowhere else.
 let credential = "";
 
-/** The headers to send, from those in the editor. A credential may be typed with or without "Bearer". */
+/** Returns the headers to send for those in the editor. "Bearer" before a credential is optional. */
 function headersOf(typed) {
   const headers = { "content-type": "application/json", accept: "application/json" };
   for (const [name, value] of Object.entries(typed ?? {})) {

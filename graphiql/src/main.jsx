@@ -1,5 +1,4 @@
-// The page: GraphiQL, with an explorer to build operations by clicking, and nothing that it would have to fetch from
-// elsewhere.
+// The page: GraphiQL with an explorer. Everything is bundled, so that the page loads nothing from other servers.
 
 import "graphiql/setup-workers/vite";
 import "graphiql/style.css";
@@ -15,10 +14,10 @@ import { EXPLORER } from "./explorer.jsx";
 import { fetcher } from "./fetcher.js";
 import { HEADERS, TABS, firstVariables, keepsHeaders } from "./opening.js";
 
-/** How long nothing is typed before the schema is asked for again, in milliseconds. */
+/** How long the headers must stay unchanged before the schema is fetched again, in milliseconds. */
 const PAUSE = 600;
 
-/** Asks for the schema again when the headers were changed, for as long as it is not there. */
+/** Until the schema is loaded, fetches it again whenever the headers change. */
 function SchemaForCredential() {
   const { headerEditor, schema } = useGraphiQL(({ headerEditor, schema }) => ({ headerEditor, schema }));
   const { introspect } = useGraphiQLActions();

@@ -1,7 +1,7 @@
-// What the page opens with: tabs for the main jobs, which work as they are on the demo data of `promolink dev`.
+// The tabs that the page opens with, one for each main task. They work as they are on the demo data of `promolink dev`.
 
 export const HEADERS = `{
-  // An API key or a customer's token, typed in one tab for all. (\`promolink dev\` wants none.)
+  // An API key or a customer token. All tabs use it. (\`promolink dev\` requires none.)
   "authorization": ""
 }
 `;
@@ -30,7 +30,7 @@ mutation Link($input: LinkPromotionCodeInput!) {
     variables: asText({ input: { customerId: 42, code: "SUMMER-0001", mode: "DISCOUNT" } }),
   },
   {
-    query: `# What is known of codes, and who holds them.
+    query: `# Codes, their campaigns and their holders.
 query Codes($codes: [String!]!, $mode: PromotionMode!) {
   promotionCodes(codes: $codes, mode: $mode) {
     code
@@ -54,7 +54,7 @@ query Codes($codes: [String!]!, $mode: PromotionMode!) {
     variables: asText({ codes: ["summer-0001", "WELCOME", "NO-SUCH-CODE"], mode: "DISCOUNT" }),
   },
   {
-    query: `# A customer's promotions, the newest first.
+    query: `# A customer's promotions, newest first.
 query Wallet($customerId: Long!, $after: String) {
   customerPromotions(customerId: $customerId, first: 20, after: $after) {
     nodes {
@@ -81,7 +81,7 @@ query Wallet($customerId: Long!, $after: String) {
     variables: asText({ customerId: 42 }),
   },
   {
-    query: `# Uses a promotion: link the code first.
+    query: `# Redeems a promotion. Link the code first.
 mutation Redeem($input: RedeemPromotionInput!) {
   redeemPromotion(input: $input) {
     id
@@ -100,9 +100,9 @@ mutation Redeem($input: RedeemPromotionInput!) {
   },
 ];
 
-// GraphiQL takes the first tab's variables from a setting of their own, which would win over what was left in the tabs by
-// whoever was here before.
+// GraphiQL takes the variables of the first tab from a separate setting, which would override the tabs that it restores
+// from the last visit.
 export const firstVariables = localStorage.getItem("graphiql:tabState") ? undefined : TABS[0].variables;
 
-/** Whether the settings say to keep headers in the browser. They don't at first. */
+/** Whether GraphiQL's settings say to keep headers in the browser. By default they don't. */
 export const keepsHeaders = localStorage.getItem("graphiql:shouldPersistHeaders") === "true";

@@ -1,4 +1,4 @@
-//! Bodies of more than 64 KiB: admins need them for 10,000 codes, and no caller can fill the memory with them.
+//! Request bodies over 64 KiB: admins need them to import 10,000 codes, and no caller can exhaust the memory with them.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const IMPORT: &str = "mutation($codes: [String!]!, $id: ID!) {
     importPromotionCodes(input: { campaignId: $id, codes: $codes }) { imported duplicates } }";
 
 on_both_databases! {
-    async fn ten_thousand_codes_of_64_characters_can_be_imported_in_any_spelling(database: Database) {
+    async fn ten_thousand_codes_of_64_characters_can_be_imported_in_any_encoding(database: Database) {
         let spring = campaign("Spring");
         let id = spring.campaign.id.get().to_string();
         database.seed(&[spring]).await;
@@ -37,7 +37,7 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_roles_and_many_values_are_refused_as_before() {
+async fn bodies_over_the_limits_on_size_and_values_are_rejected() {
     let database = Database::sqlite();
     database.seed(&[campaign("Spring")]).await;
     let server = Server::serve(&database, &[]);
@@ -50,7 +50,7 @@ async fn other_roles_and_many_values_are_refused_as_before() {
     }
     let admin = database.key(ORG, "admin");
     assert_eq!(post(&server, &admin, large(&"x\\\"".repeat(100_000))).await.0, 200);
-    // Separators in a string make no values.
+    // Separators within a string do not count as values.
     assert_eq!(post(&server, &admin, large(&"\\\",[{".repeat(100_000))).await.0, 200);
     let values = format!("{{\"query\":\"{{ __typename }}\",\"variables\":{{\"unused\":[{}0]}}}}", "0,".repeat(200_000));
     let (status, answer) = post(&server, &admin, values).await;
@@ -63,7 +63,7 @@ async fn other_roles_and_many_values_are_refused_as_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_more_than_32_mib_of_large_bodies_are_in_memory() {
+async fn large_bodies_take_at_most_32_mib_of_memory() {
     let database = Database::sqlite();
     database.seed(&[campaign("Spring").code("A", None)]).await;
     let server = Server::serve(&database, &[]);
@@ -83,9 +83,9 @@ async fn no_more_than_32_mib_of_large_bodies_are_in_memory() {
     let body = json!({ "query": "{ __typename }", "variables": { "unused": "x".repeat(300_000) } }).to_string();
     let (status, answer) = post(&server, &key, body.clone()).await;
     assert!(status == 503 && code_of(&answer) == "OVERLOADED", "{status} {answer}");
-    // Others are not concerned.
+    // Small requests are not affected.
     assert_eq!(code_of(&server.caller(&key).link(1, "A").await), "OK");
-    // One that goes on is answered, and makes room.
+    // A stalled request that completes gets its response and frees its memory.
     let mut first = stalled.pop().unwrap();
     first.write_all(&vec![b' '; 8_388_608 - 400_000]).await.unwrap();
     let mut answer = String::new();

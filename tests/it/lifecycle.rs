@@ -1,4 +1,4 @@
-//! How a server starts and ends: its signals, its ports, and what the log has of both.
+//! How a server starts and stops: signals, ports, and what it logs.
 
 use std::{net::TcpListener, time::Duration};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Database, ORG, Server, campaign, code_of, on_both_databases, program};
 
 on_both_databases! {
-    async fn the_log_has_the_start_and_the_end(database: Database) {
+    async fn the_log_records_the_start_and_the_shutdown(database: Database) {
         database.open().await;
         let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "storefront.links=5")]);
         let address = server.address.clone();
@@ -29,9 +29,9 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hangup_drains_like_sigterm() {
+async fn sighup_drains_requests_like_sigterm() {
     if ignores_hangup() {
-        eprintln!("SKIPPED: these tests run under nohup, and so would the server");
+        eprintln!("SKIPPED: these tests ignore SIGHUP, and so would the server");
         return;
     }
     let database = Database::postgres();
@@ -43,7 +43,7 @@ async fn a_hangup_drains_like_sigterm() {
     let caller = server.caller(&key);
     let link = tokio::spawn(async move { caller.link(1, "LOCKED").await });
     tokio::time::sleep(Duration::from_millis(100)).await;
-    // A terminal that goes may send several.
+    // A terminal that closes may send several.
     for _ in 0..2 {
         server.signal("HUP");
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -54,7 +54,7 @@ async fn a_hangup_drains_like_sigterm() {
     assert!(code == Some(0) && log.contains("\"signal\":\"SIGHUP\""), "{code:?} {log}");
 }
 
-/// Whether this process ignores SIGHUP, and so what it starts.
+/// Whether this process ignores SIGHUP, which its children inherit.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -64,7 +64,7 @@ fn ignores_hangup() -> bool {
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_nohup_started_outlives_its_terminal() {
+async fn a_server_started_with_nohup_outlives_its_terminal() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve_after(&database, "trap '' HUP", &[]);
@@ -75,12 +75,12 @@ async fn a_server_that_nohup_started_outlives_its_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_of_postgres_have_a_name() {
+async fn postgres_sessions_have_an_application_name() {
     let database = Database::postgres();
     database.open().await;
     for (parameter, name) in [("", "promolink"), ("?application_name=shop", "shop")] {
         let server = Server::serve(&Database::at(format!("{}{parameter}", database.url)), &[]);
-        // Looks for a key, and keeps the connection.
+        // Looks up a key, and keeps the connection open.
         server
             .caller(&format!("plk_1_{}_{}", "0".repeat(32), "0".repeat(64)))
             .execute("{ __typename }", Value::Null)
@@ -93,7 +93,7 @@ async fn sessions_of_postgres_have_a_name() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_in_use_is_blamed_on_its_option() {
+async fn a_port_in_use_is_reported_with_its_option() {
     let database = Database::sqlite();
     database.open().await;
     let used = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -110,7 +110,7 @@ async fn a_port_that_is_in_use_is_blamed_on_its_option() {
     ] {
         let output = program().arg("serve").args(arguments).env("DATABASE_URL", &database.url).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        // The process that has it may end.
+        // Exit code 1, not 2: the other process may release the port.
         assert_eq!(output.status.code(), Some(1), "{errors}");
         assert!(errors.contains(&format!("cannot listen on {address}")) && errors.contains(option), "{errors}");
     }

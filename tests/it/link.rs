@@ -1,4 +1,4 @@
-//! The rules of linking, row by row, through the server.
+//! The rules of linking, case by case, through the server.
 
 use promolink::promotions::PromotionMode;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{Database, ORG, Server, campaign, code_of, in_days, on_both_databases};
 
 on_both_databases! {
-    async fn a_link_answers_with_the_documented_fields(database: Database) {
+    async fn a_link_returns_the_documented_fields(database: Database) {
         let spring = campaign("Spring").with(|campaign| campaign.valid_for_days = Some(30)).code("Save-20", Some(1));
         database.seed(&[spring]).await;
         let server = Server::start(&database);
@@ -20,7 +20,7 @@ on_both_databases! {
         assert_eq!(promotion["validTill"], created_on + 30 * 86_400_000, "the earlier of 30 days and the campaign's");
     }
 
-    async fn the_same_customer_gets_the_same_promotion_again(database: Database) {
+    async fn linking_a_code_again_returns_the_same_promotion(database: Database) {
         database.seed(&[campaign("Spring").code("ONCE", Some(1))]).await;
         let server = Server::start(&database);
         let first = server.link(42, "ONCE").await;
@@ -31,7 +31,7 @@ on_both_databases! {
         insta::assert_json_snapshot!("a_refusal", other);
     }
 
-    async fn each_rule_has_its_error_and_the_first_that_applies_decides(database: Database) {
+    async fn the_first_rule_that_applies_decides_the_outcome(database: Database) {
         let off = |name| campaign(name).with(|campaign| campaign.active = false);
         let expired = campaign("Expired").with(|campaign| {
             campaign.redeemable_from = in_days(-9);
@@ -89,7 +89,7 @@ on_both_databases! {
         assert_eq!(later["data"]["linkPromotionCode"]["active"], true);
     }
 
-    async fn any_spelling_finds_the_code_and_the_answer_shows_it_as_issued(database: Database) {
+    async fn any_spelling_finds_the_code_and_the_response_shows_it_as_issued(database: Database) {
         database.seed(&[campaign("Spring").code("Été-20", None).code("SAVE 20", None)]).await;
         let server = Server::start(&database);
         for (spelling, issued) in [
@@ -103,7 +103,7 @@ on_both_databases! {
         }
     }
 
-    async fn malformed_input_is_refused_with_its_field_named(database: Database) {
+    async fn malformed_input_is_rejected_with_the_name_of_its_field(database: Database) {
         database.seed(&[campaign("Spring").code("SAVE", None)]).await;
         let server = Server::start(&database);
         for good in [json!(0), json!(9_007_199_254_740_991_u64), json!("42"), json!("9007199254740991")] {
@@ -131,12 +131,12 @@ on_both_databases! {
             assert_invalid(&server.link(1, bad).await, "code", &json!(bad));
         }
         assert_eq!(code_of(&server.link(1, &"x".repeat(64)).await), "CODE_NOT_FOUND");
-        // Literals in the document are read like variables.
+        // Literals in the document are parsed like variables.
         let literal = "mutation { linkPromotionCode(input: {customerId: -1, code: \"SAVE\", mode: DISCOUNT}) { id } }";
         assert_invalid(&server.execute(literal, Value::Null).await, "customerId", &json!(-1));
     }
 
-    async fn what_was_linked_can_be_read(database: Database) {
+    async fn codes_and_promotions_can_be_read(database: Database) {
         let spring = campaign("Spring").code("FREE", Some(1)).code("TAKEN", Some(1)).revoked_code("GONE");
         database.seed(&[spring, campaign("Open").code("ANY", None)]).await;
         let server = Server::start(&database);
@@ -152,7 +152,7 @@ on_both_databases! {
         let codes = ["any", "nowhere", "taken", " Free", "gone", "TAKEN"];
         let mut response = server.execute(query, json!({ "id": id, "codes": codes })).await;
         response["data"]["promotion"]["id"] = json!("[id]");
-        insta::assert_json_snapshot!("what_was_linked_can_be_read", response);
+        insta::assert_json_snapshot!("codes_and_promotions", response);
 
         let malformed = server.execute("{ promotion(id: \"x\") { id } }", Value::Null).await;
         assert_eq!(malformed["data"], json!({ "promotion": null }));
@@ -161,7 +161,7 @@ on_both_databases! {
         assert_invalid(&none, "codes", &json!([]));
     }
 
-    async fn one_failure_leaves_the_rest_of_a_document_alone(database: Database) {
+    async fn a_failed_link_does_not_affect_the_rest_of_its_document(database: Database) {
         database.seed(&[campaign("Spring").code("A", Some(1)).code("B", Some(1))]).await;
         let server = Server::start(&database);
         let link = |code| format!("linkPromotionCode(input: {{customerId: 1, code: \"{code}\", mode: DISCOUNT}}) {{ code }}");

@@ -1,6 +1,6 @@
-//! The tests come in through the front door: a real server process on a free port, over real databases.
+//! Integration tests. Each calls a real server process on a free port, over a real database.
 
-#![allow(clippy::unwrap_used, reason = "what a test takes for granted it unwraps")]
+#![allow(clippy::unwrap_used, reason = "an unexpected error fails the test")]
 
 mod abuse;
 mod access;

@@ -1,4 +1,4 @@
-//! What operators rely on: probes, metrics, the log, and how the server starts and ends.
+//! What operators rely on: probes, metrics, the log, migration at the start, shutdown and replicas.
 
 use std::{
     collections::BTreeSet,
@@ -14,17 +14,17 @@ use crate::support::{Cluster, Database, ORG, Server, campaign, code_of, on_both_
 pub const METRICS: (&str, &str) = ("PROMOLINK_METRICS_LISTEN", "127.0.0.1:0");
 
 on_both_databases! {
-    async fn a_server_is_alive_and_ready_and_says_so_to_anyone(database: Database) {
+    async fn probes_are_public_and_metrics_are_not(database: Database) {
         database.seed(&[campaign("Spring").code("A", None)]).await;
         let server = Server::serve(&database, &[]);
         assert_eq!(get(&server.url("/health")).await, (200, "alive\n".to_owned()));
         assert_eq!(get(&server.url("/ready")).await, (200, "ready\n".to_owned()));
-        assert_eq!(get(&server.url("/metrics")).await.0, 404, "they are not for callers");
+        assert_eq!(get(&server.url("/metrics")).await.0, 404, "callers can't read metrics");
         let (status, metrics) = get(&Server::start(&database).url("/metrics")).await;
-        assert!(status == 200 && metrics.contains("promolink_build_info"), "where there are no callers but oneself");
+        assert!(status == 200 && metrics.contains("promolink_build_info"), "`dev` serves only its own machine");
     }
 
-    async fn serve_migrates_if_it_is_told_to_and_else_says_what_to_run(database: Database) {
+    async fn serve_migrates_if_configured_and_otherwise_names_the_command(database: Database) {
         let output = program().args(["serve", "--listen", "127.0.0.1:0"]).env("DATABASE_URL", &database.url).output();
         let errors = String::from_utf8(output.unwrap().stderr).unwrap();
         assert!(errors.contains("promolink migrate"), "{errors}");
@@ -37,7 +37,7 @@ on_both_databases! {
         }
     }
 
-    async fn what_went_on_is_in_the_metrics(database: Database) {
+    async fn the_metrics_count_links_requests_and_documents(database: Database) {
         database.seed(&[campaign("Spring").code("A", Some(1))]).await;
         let key = database.key(ORG, "service");
         let server = Server::serve(&database, &[METRICS]);
@@ -63,13 +63,13 @@ on_both_databases! {
         ] {
             assert!(metrics.lines().any(|there| there == line), "{line}\n{metrics}");
         }
-        // Descriptions are there too: whoever reads them need not look elsewhere.
+        // Metrics come with their descriptions.
         assert!(metrics.contains("# HELP promolink_links_total "), "{metrics}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_request_is_one_line_of_json() {
+async fn each_request_is_logged_as_one_line_of_json() {
     let database = Database::sqlite();
     database.seed(&[campaign("Spring").code("A", Some(1))]).await;
     let key = database.key(ORG, "service");
@@ -85,12 +85,12 @@ async fn each_request_is_one_line_of_json() {
     assert_eq!((&line["id"], &line["method"], &line["path"]), (&json!("the-one"), &json!("POST"), &json!("/graphql")));
     assert!(line["credential"].as_str().unwrap().starts_with("service key "), "{line}");
     assert!(line["duration_seconds"].as_f64().unwrap() > 0.0, "{line}");
-    assert!(!log.contains("customerId"), "nothing of the document is logged: {log}");
+    assert!(!log.contains("customerId"), "no part of the document is logged: {log}");
 }
 
-/// Also of requests that are none for GraphQL, whose caller chooses the method and the path.
+/// Including requests outside `/graphql`, where the caller chooses the method and the path.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_says_what_was_asked_and_why_it_was_refused() {
+async fn the_log_says_why_a_request_was_rejected() {
     let database = Database::sqlite();
     database.open().await;
     let key = database.key(ORG, "service");
@@ -131,7 +131,7 @@ async fn the_log_says_what_was_asked_and_why_it_was_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_of_text_has_the_id_once() {
+async fn a_text_log_line_has_the_request_id_once() {
     let database = Database::sqlite();
     let server = Server::start_logging(&database, "info");
     let body = json!({ "query": "{ __typename }" });
@@ -143,7 +143,7 @@ async fn a_line_of_text_has_the_id_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_whose_caller_has_gone_is_a_line_too_and_its_change_is_made() {
+async fn a_request_is_logged_and_its_change_committed_after_the_client_disconnects() {
     let database = Database::postgres();
     database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
     let key = database.key(ORG, "service");
@@ -172,7 +172,7 @@ async fn a_request_whose_caller_has_gone_is_a_line_too_and_its_change_is_made() 
     session.run("ROLLBACK").await;
     let count = async || database.session().await.number("SELECT count(*) AS number FROM promotions").await;
     while count().await == 0 {
-        assert!(started.elapsed() < Duration::from_secs(5), "the link under way was given up");
+        assert!(started.elapsed() < Duration::from_secs(5), "the link in progress was abandoned");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let counted = "promolink_requests_total{operation=\"Gone\",status=\"499\",error=\"none\"} 1";
@@ -180,12 +180,12 @@ async fn a_request_whose_caller_has_gone_is_a_line_too_and_its_change_is_made() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operations_beyond_a_number_share_their_metrics() {
+async fn operations_beyond_the_first_hundred_share_their_metrics() {
     let database = Database::sqlite();
     database.open().await;
     let key = database.key(ORG, "service");
     let server = Server::serve(&database, &[METRICS]);
-    // A name that the document lacks is no operation's.
+    // An operation name that the document lacks does not become a label.
     server.caller(&key).post(&json!({ "query": "{ __typename }", "operationName": "Nobody" })).await;
     for number in 0..110 {
         let query = format!("query Number{number} {{ customerPromotions(customerId: 1) {{ nodes {{ id }} }} }}");
@@ -197,7 +197,7 @@ async fn operations_beyond_a_number_share_their_metrics() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_of_strangers_operations_are_no_labels() {
+async fn operation_names_of_untrusted_callers_are_not_metric_labels() {
     let database = Database::sqlite();
     database.open().await;
     let manifest = tempfile::NamedTempFile::new().unwrap();
@@ -210,7 +210,7 @@ async fn names_of_strangers_operations_are_no_labels() {
         storefront.data(&format!("query Strange{number} {{ __typename }}"), Value::Null).await;
     }
     assert_eq!(code_of(&storefront.post(&json!({ "documentId": "71f7" })).await), "OK");
-    // Its text is as good as its id.
+    // The text of a persisted document counts like its id.
     storefront.data("query Persisted { __typename }", Value::Null).await;
     storefront.data("{ __typename }", Value::Null).await;
     server.caller(&database.key(ORG, "service")).data("query Trusted { __typename }", Value::Null).await;
@@ -225,7 +225,7 @@ async fn names_of_strangers_operations_are_no_labels() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_nobody_reads_does_not_stop_the_server() {
+async fn a_log_without_a_reader_does_not_stop_the_server() {
     let database = Database::sqlite();
     database.open().await;
     let key = database.key(ORG, "service");
@@ -243,13 +243,13 @@ async fn a_log_that_nobody_reads_does_not_stop_the_server() {
         let mut lines = log.lines().map(Result::unwrap);
         lines.find(|line| line.contains("lines were dropped"))
     });
-    let told = tokio::time::timeout(Duration::from_secs(15), told).await.expect("lines were dropped").unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(15), told).await.expect("a report of dropped lines").unwrap();
     assert!(told.unwrap().contains("\"dropped\":"));
     assert_eq!(get(&server.url("/health")).await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_to_end_is_not_ready_but_answers_until_it_does() {
+async fn a_server_that_is_shutting_down_is_not_ready_but_still_serves() {
     let database = Database::sqlite();
     database.seed(&[campaign("Spring").code("A", None)]).await;
     let key = database.key(ORG, "service");
@@ -266,7 +266,7 @@ async fn a_server_that_is_to_end_is_not_ready_but_answers_until_it_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_under_way_are_finished_before_the_server_ends() {
+async fn links_in_progress_finish_before_the_server_ends() {
     let database = Database::postgres();
     database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
     let key = database.key(ORG, "service");
@@ -284,7 +284,7 @@ async fn links_under_way_are_finished_before_the_server_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_signal_ends_the_server_at_once() {
+async fn a_second_signal_ends_the_server_immediately() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &[("PROMOLINK_SHUTDOWN_DELAY", "1m")]);
@@ -295,7 +295,7 @@ async fn a_second_signal_ends_the_server_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_that_follows_serves_queries() {
+async fn a_replica_that_follows_the_primary_serves_queries() {
     let primary = Cluster::start("");
     let database = Database::at(primary.url("postgres"));
     database.seed(&[campaign("Spring").code("A", None)]).await;
@@ -320,18 +320,18 @@ async fn a_replica_that_follows_serves_queries() {
     let mut session = replica.session().await;
     let reads = "SELECT count(*) AS number FROM pg_stat_activity
         WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-    assert!(session.number(reads).await > 0, "the replica was asked");
+    assert!(session.number(reads).await > 0, "the replica got no query");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queries_read_from_the_replica_and_mutations_do_not() {
+async fn queries_read_from_the_replica_and_mutations_from_the_primary() {
     let (database, replica) = (Database::postgres(), Database::postgres());
     database.seed(&[campaign("Spring").code("A", None)]).await;
     replica.open().await;
     let key = database.key(ORG, "service");
     let server = Server::serve(&database, &[("READ_DATABASE_URL", &replica.url)]);
     let caller = server.caller(&key);
-    // The copy has heard of nothing yet, as one that lags.
+    // The replica is empty, like one that lags.
     assert_eq!(code_of(&caller.link(1, "A").await), "OK");
     let wallet = caller.data("{ customerPromotions(customerId: 1) { nodes { id } } }", Value::Null).await;
     assert_eq!(wallet["customerPromotions"]["nodes"], json!([]));
@@ -344,7 +344,7 @@ async fn queries_read_from_the_replica_and_mutations_do_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_documentation_and_the_dashboard_have_every_metric() {
+async fn the_documentation_and_the_dashboard_list_every_metric() {
     let database = Database::postgres();
     database.seed(&[campaign("Spring").code("A", None)]).await;
     let settings = [METRICS, ("READ_DATABASE_URL", &database.url), ("PROMOLINK_LIMITS", "service.links=1")];
@@ -366,7 +366,7 @@ async fn the_documentation_and_the_dashboard_have_every_metric() {
     assert_eq!(shown, measured);
 }
 
-/// The names of metrics in a text.
+/// The metric names in a text.
 fn names_in(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !c.is_ascii_lowercase() && c != '_');
     words.filter(|word| word.starts_with("promolink_"))

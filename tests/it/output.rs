@@ -1,4 +1,4 @@
-//! Standard output and standard error that can't be written: a full disk, or a closed pipe. And what is never written there.
+//! Standard output and standard error that can't be written: the disk is full, or the reader has closed the pipe.
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,37 +11,37 @@ use serde_json::Value;
 use crate::support::{Database, on_both_databases, program};
 
 on_both_databases! {
-    async fn work_that_is_done_is_reported_on_standard_error_instead(database: Database) {
-        let migrated = on(full(), &mut promolink(&database, &["migrate"]));
+    async fn completed_work_is_reported_on_standard_error_if_standard_output_fails(database: Database) {
+        let migrated = run_with_stdout(full_disk(), &mut promolink(&database, &["migrate"]));
         assert_eq!((migrated.status.code(), errors(&migrated).contains("applied 2026-")), (Some(0), true), "{migrated:?}");
-        let again = on(closed(), &mut promolink(&database, &["migrate"]));
+        let again = run_with_stdout(closed_pipe(), &mut promolink(&database, &["migrate"]));
         assert_eq!((again.status.code(), errors(&again).contains("is up to date")), (Some(0), true), "{again:?}");
         let key = database.key(7, "admin");
         let id = key.split('_').nth(2).unwrap().parse::<uuid::Uuid>().unwrap().to_string();
-        let revoked = on(full(), &mut promolink(&database, &["key", "revoke", "--org", "7", &id]));
+        let revoked = run_with_stdout(full_disk(), &mut promolink(&database, &["key", "revoke", "--org", "7", &id]));
         assert_eq!((revoked.status.code(), errors(&revoked).contains("revoked")), (Some(0), true), "{revoked:?}");
     }
 
-    async fn a_result_that_cannot_be_written_is_an_error_of_one_line(database: Database) {
+    async fn a_result_that_cannot_be_written_is_a_one_line_error(database: Database) {
         database.open().await;
         database.key(7, "admin");
         for arguments in [&["--help"][..], &["schema"], &["schema", "--federation"], &["migrate", "--status"], &["key", "list", "--org", "7"], &["check"]] {
-            let output = on(full(), &mut promolink(&database, arguments));
+            let output = run_with_stdout(full_disk(), &mut promolink(&database, arguments));
             let errors = errors(&output);
             assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
             assert!(errors.starts_with("error: cannot write") && errors.lines().count() == 1, "{arguments:?}: {errors}");
             // A reader that closes the pipe, such as `head`, has read enough.
-            let output = on(closed(), &mut promolink(&database, arguments));
+            let output = run_with_stdout(closed_pipe(), &mut promolink(&database, arguments));
             assert_eq!((output.status.code(), self::errors(&output).as_str()), (Some(0), ""), "{arguments:?}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_cannot_print_its_greeting_serves() {
+async fn a_server_that_cannot_print_its_greeting_still_serves() {
     let database = Database::sqlite();
     database.open().await;
-    for (command, output) in [("serve", full()), ("serve", closed()), ("dev", full())] {
+    for (command, output) in [("serve", full_disk()), ("serve", closed_pipe()), ("dev", full_disk())] {
         let mut server = promolink(&database, &[command, "--listen", "127.0.0.1:0"]);
         let mut server = server.stdout(output).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
@@ -58,11 +58,11 @@ async fn a_server_that_cannot_print_its_greeting_serves() {
 }
 
 #[test]
-fn a_key_is_created_although_standard_error_is_full() {
+fn a_key_is_created_and_printed_if_standard_error_fails() {
     let database = Database::sqlite();
     assert!(promolink(&database, &["migrate"]).output().unwrap().status.success());
     let mut create = promolink(&database, &["key", "create", "--org", "7", "--role", "admin"]);
-    let output = create.stderr(full()).output().unwrap();
+    let output = create.stderr(full_disk()).output().unwrap();
     assert!(output.status.success() && output.stdout.starts_with(b"plk_7_"), "{output:?}");
 }
 
@@ -101,19 +101,19 @@ fn errors_have_no_backtrace() {
     assert!(errors.starts_with(expected) && errors.lines().count() == 1, "{errors}");
 }
 
-/// A disk without space.
-fn full() -> Stdio {
+/// A file on a full disk.
+fn full_disk() -> Stdio {
     OpenOptions::new().write(true).open("/dev/full").map(File::into).unwrap()
 }
 
-/// A pipe without a reader.
-fn closed() -> Stdio {
+/// A pipe whose reader has closed it.
+fn closed_pipe() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     writer.into()
 }
 
-fn on(output: Stdio, command: &mut Command) -> Output {
+fn run_with_stdout(output: Stdio, command: &mut Command) -> Output {
     command.stdout(output).output().unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! More than the server does at once: who is refused, how soon, and what the log tells of it.
+//! More concurrent requests than the limit: which are rejected, how quickly, and what is logged.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::operations::{METRICS, metrics_of};
 use crate::support::{Database, ORG, Server, campaign, code_of, raw};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_beyond_those_that_go_on_at_once_are_refused_at_once() {
+async fn requests_beyond_the_concurrency_limit_are_rejected_immediately() {
     let database = Database::postgres();
     database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
     let key = database.key(ORG, "service");
@@ -42,19 +42,19 @@ async fn requests_beyond_those_that_go_on_at_once_are_refused_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_more_is_refused_than_taken_fewer_requests_go_on() {
+async fn the_concurrency_limit_falls_under_overload_and_recovers() {
     let database = Database::postgres();
     database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
     let key = database.key(ORG, "service");
     let server = Server::serve(&database, &[METRICS, ("PROMOLINK_CONCURRENCY", "4")]);
     let caller = server.caller(&key);
     let body = json!({ "query": "{ customerPromotions(customerId: 1) { nodes { id } } }" });
-    // Asks until so many may go on.
+    // Sends requests until the metric shows this limit.
     let ask_until = async |given: u32| {
         let wanted = format!("promolink_concurrency {given}");
         let started = Instant::now();
         while !metrics_of(&server).await.lines().any(|line| line == wanted) {
-            assert!(started.elapsed() < Duration::from_secs(10), "{given} are not given");
+            assert!(started.elapsed() < Duration::from_secs(10), "the limit is not {given}");
             caller.request(&body).send().await.unwrap();
         }
     };
@@ -74,7 +74,7 @@ async fn while_more_is_refused_than_taken_fewer_requests_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_refusals_does_not_fill_the_log() {
+async fn a_flood_of_rejected_requests_does_not_fill_the_log() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &[METRICS]);
@@ -95,7 +95,7 @@ async fn a_flood_of_refusals_does_not_fill_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_without_a_credential_does_not_fill_the_log_whatever_is_answered() {
+async fn a_flood_without_a_credential_does_not_fill_the_log_whatever_the_status() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &[]);
@@ -122,14 +122,14 @@ async fn a_flood_without_a_credential_does_not_fill_the_log_whatever_is_answered
     }
 }
 
-/// Waits until so many sessions wait for locks.
+/// Waits until this many sessions wait for locks.
 async fn wait_for_locks(database: &Database, count: i64) {
     let mut session = database.session().await;
     let waiting = "SELECT count(*) AS number FROM pg_stat_activity \
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let started = Instant::now();
     while session.number(waiting).await < count {
-        assert!(started.elapsed() < Duration::from_secs(10), "nobody waits");
+        assert!(started.elapsed() < Duration::from_secs(10), "fewer than {count} sessions wait for locks");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

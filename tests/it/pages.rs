@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 
 use crate::support::{Database, Server, TestCampaign, campaign, code_of, on_both_databases};
 
-/// How often a document asks for a field.
+/// The number of aliases under which a document selects a field.
 const ALIASES: usize = 100;
 
-/// Codes of one campaign; customer 7 holds them all.
+/// The number of codes per campaign. Customer 7 holds all of Spring's.
 const CODES: usize = 40;
 
 fn with_codes(campaign: TestCampaign, prefix: &str) -> TestCampaign {
     (0..CODES).fold(campaign, |campaign, number| campaign.code(&format!("{prefix}-{number:03}"), None))
 }
 
-/// Selects these fields, each under an alias of its own.
+/// Selects these fields, each under its own alias.
 fn selection(fields: impl IntoIterator<Item = String>) -> String {
     let mut selection = "{".to_owned();
     for (number, field) in fields.into_iter().enumerate() {
@@ -31,7 +31,7 @@ fn aliased(field: impl Fn(usize) -> String) -> String {
     selection((0..ALIASES).map(field))
 }
 
-/// A list's field with a page size of its own for each alias, all of them about the same.
+/// A list field whose page size differs by alias, from 32 to 63.
 fn nested(field: &str) -> impl Fn(usize) -> String {
     let field = field.to_owned();
     move |number| field.replace("FIRST", &(32 + number % 32).to_string())
@@ -42,7 +42,7 @@ fn texts(list: &Value, pointer: &str) -> Vec<String> {
 }
 
 on_both_databases! {
-    async fn a_field_under_many_aliases_is_one_statement(database: Database) {
+    async fn aliases_of_a_field_share_statements(database: Database) {
         let vouchers = campaign("Vouchers").with(|campaign| campaign.mode = PromotionMode::PaymentVoucher);
         let mut campaigns: Vec<_> = (0..60).map(|number| campaign(&format!("C{number}"))).collect();
         campaigns.extend([with_codes(campaign("Spring"), "S"), with_codes(vouchers, "V")]);
@@ -60,7 +60,7 @@ on_both_databases! {
         let all = texts(&edges["campaigns"]["edges"], "/node/id");
 
         let at = |list: &[String], number: usize| list[number % list.len()].clone();
-        // Pages of 32 to 63 rows are about the same size.
+        // Page sizes from 32 to 63 share a statement.
         let first = |number: usize| 32 + number % 32;
         let root: [(&str, usize, String); 7] = [
             ("promotion", 1, aliased(|n| format!("promotion(id: \"{}\") {{ id code }}", at(&ids, n)))),
@@ -88,9 +88,9 @@ on_both_databases! {
         }
     }
 
-    async fn pages_that_are_read_together_are_those_that_are_read_alone(database: Database) {
+    async fn pages_read_together_equal_pages_read_separately(database: Database) {
         let vouchers = campaign("Vouchers").with(|campaign| campaign.mode = PromotionMode::PaymentVoucher);
-        // The same texts in both modes.
+        // The same codes in both modes.
         let campaigns = [with_codes(campaign("Spring"), "S"), with_codes(vouchers, "S"), campaign("Summer")];
         let [spring, voucher, _] = campaigns.each_ref().map(|campaign| campaign.campaign.id.get());
         database.seed(&campaigns).await;
@@ -137,7 +137,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_field_that_fails_leaves_those_beside_it_alone(database: Database) {
+    async fn a_failed_field_does_not_affect_its_siblings(database: Database) {
         database.seed(&[campaign("Spring").code("A", None)]).await;
         let server = Server::start(&database);
         let id = server.link(7, "A").await["data"]["linkPromotionCode"]["id"].take();
@@ -152,7 +152,7 @@ on_both_databases! {
     }
 }
 
-/// What a page says of itself, wherever its list is.
+/// The `pageInfo` in a response, at any of the places that the lists have.
 fn page_info(answer: &Value) -> &Value {
     let lists = ["/pageInfo", "/codes/pageInfo", "/0/promotions/pageInfo"];
     lists.iter().find_map(|pointer| answer.pointer(pointer)).unwrap()

@@ -1,5 +1,5 @@
-//! Automatic persisted queries: a client names a document by its hash, and sends its text only if the server does not know
-//! the hash.
+//! Automatic persisted queries: a client names a document by its hash, and sends the text only if the server does not
+//! know the hash.
 
 use std::fs;
 
@@ -22,13 +22,13 @@ fn with_text(hash: &str, text: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_is_executed_by_its_hash_once_its_text_was_sent() {
+async fn a_hash_executes_a_query_after_its_text_was_sent() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let unknown = server.post(&by_hash(HASH)).await;
     assert_eq!(unknown["errors"][0]["message"], "PersistedQueryNotFound");
     assert_eq!(code_of(&unknown), "PERSISTED_QUERY_NOT_FOUND");
-    // Who sends no hash registers nothing.
+    // A text without a hash is not registered.
     assert_eq!(code_of(&server.execute(QUERY, Value::Null).await), "OK");
     assert_eq!(code_of(&server.post(&by_hash(HASH)).await), "PERSISTED_QUERY_NOT_FOUND");
 
@@ -43,7 +43,7 @@ async fn a_query_is_executed_by_its_hash_once_its_text_was_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hash_must_be_that_of_the_text_and_the_text_valid() {
+async fn a_hash_must_match_its_text_and_the_text_must_be_valid() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     assert_eq!(code_of(&server.post(&with_text(HASH, "{ __typename } ")).await), "BAD_REQUEST");
@@ -73,9 +73,9 @@ async fn a_hash_must_be_that_of_the_text_and_the_text_valid() {
     assert_eq!(code_of(&server.post(&none).await), "OK");
 }
 
-/// One organisation must not learn which documents another has sent: they may have codes in them.
+/// One organisation must not learn which documents another has sent: they may contain codes.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hash_is_known_to_the_organisation_that_sent_the_text_only() {
+async fn a_hash_is_known_only_to_the_organisation_that_sent_the_text() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &[]);
@@ -86,7 +86,7 @@ async fn a_hash_is_known_to_the_organisation_that_sent_the_text_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_persisted_documents_only_a_hash_names_one_of_them() {
+async fn if_only_persisted_documents_are_accepted_a_hash_must_name_one() {
     let database = Database::sqlite();
     database.open().await;
     let folder = tempfile::tempdir().unwrap();

@@ -48,7 +48,7 @@ const MAX_READ: i64 = 50;
 
 /// Each operation is planned while the tables have a few rows, for which any index will do. Then a campaign goes out.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_has_grown_is_read_by_whole_keys() {
+async fn tables_that_have_grown_are_still_read_by_whole_keys() {
     const FEW: u32 = 15;
     const MANY: u32 = 40_000;
     let database = Database::postgres();

@@ -1,4 +1,5 @@
-//! Behind PgBouncer: where sessions are one's own all works; where they are shared, the server says so and does not start.
+//! Behind PgBouncer, the server works in session mode. In transaction mode, where sessions are shared, it does not
+//! start, and says why.
 
 use std::{
     fs,
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 use crate::support::{Cluster, Database, ORG, Server, campaign, code_of, program, user_instead_of_root};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pool_in_session_mode_is_as_good_as_postgres() {
+async fn links_succeed_through_a_pool_in_session_mode() {
     let cluster = Cluster::start("");
     let database = Database::at(cluster.url("postgres"));
     database.seed(&[campaign("Spring").code("A", None)]).await;
@@ -22,17 +23,17 @@ async fn a_pool_in_session_mode_is_as_good_as_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pool_in_transaction_mode_is_refused_with_the_reason() {
+async fn a_pool_in_transaction_mode_is_rejected_with_the_reason() {
     let cluster = Cluster::start("");
     let database = Database::at(cluster.url("postgres"));
     database.open().await;
     let pool = Pool::start(&database, "transaction");
-    // Several times: which session is given is the pooler's choice.
+    // Several times, because the pooler chooses the session.
     for _ in 0..5 {
         for command in
             [&["serve", "--listen=127.0.0.1:0"][..], &["serve", "--listen=127.0.0.1:0", "--migrate"], &["check"]]
         {
-            // A server that starts all the same is ended.
+            // Stops a server that starts against expectation.
             let mut limited = Command::new("timeout");
             limited.arg("10").arg(program().get_program()).args(command).env("DATABASE_URL", pool.url());
             let output = limited.output().unwrap();
@@ -42,7 +43,7 @@ async fn a_pool_in_transaction_mode_is_refused_with_the_reason() {
     }
 }
 
-/// A PgBouncer before a database, on a socket of its own.
+/// A PgBouncer in front of a database, on its own socket.
 struct Pool {
     process: Child,
     folder: TempDir,

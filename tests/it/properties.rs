@@ -1,4 +1,4 @@
-//! Both databases and a model, driven by the same random operations: they agree with each other.
+//! Property test: the same random operations have the same results on both databases and in a model.
 
 mod model;
 
@@ -36,16 +36,16 @@ struct Plan {
 
 #[derive(Debug, Clone)]
 enum Operation {
-    /// Customers ask for codes, together.
+    /// Customers and the codes that they link in one batch.
     Link(Vec<(i64, usize)>),
     Redeem {
         customer: i64,
         code: usize,
         transaction: u8,
     },
-    /// One of the holds that there are, counted from anywhere.
+    /// One of the existing holds: the number modulo their count.
     Unlink(usize),
-    /// One of the uses that there are.
+    /// One of the existing uses, likewise.
     Reverse(usize),
     Revoke(usize),
     Switch {
@@ -88,7 +88,7 @@ fn plans() -> impl Strategy<Value = Vec<Plan>> {
 }
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
-    // More code numbers than most cases have codes: some do not exist.
+    // Most cases have fewer codes than numbers, so some codes do not exist.
     let links = proptest::collection::vec((0..CUSTOMERS, 0..7_usize), 1..12).prop_map(Operation::Link);
     let redeem = (0..CUSTOMERS, 0..7_usize, 0..20_u8).prop_map(|(customer, code, transaction)| Operation::Redeem {
         customer,
@@ -109,7 +109,7 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
 }
 
 #[test]
-fn both_databases_do_as_the_model_does() {
+fn both_databases_behave_like_the_model() {
     let databases = [Database::sqlite(), Database::postgres()];
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let stores = databases.each_ref().map(|database| runtime.block_on(database.open()));
@@ -123,10 +123,10 @@ fn both_databases_do_as_the_model_does() {
         })
         .unwrap();
     let granted = granted.into_inner();
-    assert!(granted > 300, "only {granted} links and redemptions were granted in all");
+    assert!(granted > 300, "only {granted} links and redemptions succeeded in total");
 }
 
-/// A case, which is an organisation of its own in both stores.
+/// One case, with its own organisation in both stores.
 struct Case<'a> {
     stores: &'a [Arc<dyn PromotionRepository>; 2],
     org: OrgId,
@@ -135,7 +135,7 @@ struct Case<'a> {
     now: i64,
 }
 
-/// Runs the same on both stores, which must answer alike.
+/// Runs the same call on both stores, whose results must be equal.
 macro_rules! both {
     ($case:ident, $store:ident => $call:expr) => {{
         let $store = &$case.stores[0];
@@ -167,7 +167,7 @@ impl<'a> Case<'a> {
         Self { stores, org, campaigns, model, now: START }
     }
 
-    /// Runs the operations. Answers with how many were granted.
+    /// Runs the operations. Returns the number of links and redemptions that succeeded.
     async fn run(mut self, operations: &[Operation]) -> usize {
         for operation in operations {
             self.step(operation).await;
@@ -242,7 +242,7 @@ impl<'a> Case<'a> {
         both!(self, store => store.update_campaign(self.org, campaign.id, change)).unwrap().is_ok()
     }
 
-    /// Compares what is stored with the model.
+    /// Compares the stored rows with the model.
     async fn compare(&self) {
         let folded: Vec<_> = (0..self.model.codes.len()).map(|code| key(self.org, code).folded).collect();
         for store in self.stores {
@@ -250,7 +250,7 @@ impl<'a> Case<'a> {
             assert_eq!(codes.len(), folded.len());
             for code in codes {
                 let number = folded.iter().position(|folded| folded == code.code.folded()).unwrap();
-                assert_eq!(code.link_count as usize, self.model.links(number), "of code {number}");
+                assert_eq!(code.link_count as usize, self.model.links(number), "links of code {number}");
             }
         }
         let starts: Vec<(CustomerId, _)> =
@@ -266,7 +266,7 @@ impl<'a> Case<'a> {
         expected.sort_unstable();
         assert_eq!(stored, expected);
 
-        // Pages that are read together hold what each would hold.
+        // Pages read together equal pages read separately.
         let starts_within: Vec<_> = wallets.iter().step_by(3).map(|row| (row.customer_id, Some(row.id))).collect();
         let found = both!(self, store => store.wallets(self.org, &starts_within, filter, 2));
         let page =
@@ -274,7 +274,7 @@ impl<'a> Case<'a> {
         let pages: HashSet<_> = starts_within.iter().flat_map(|start| page(*start).take(2)).map(|row| row.id).collect();
         assert_eq!(found, wallets.iter().filter(|row| pages.contains(&row.id)).cloned().collect::<Vec<_>>());
 
-        // The wallet's filter is the domain's rule in SQL.
+        // The wallet's filter in SQL agrees with the domain's rule.
         let now = Timestamp::from_millis(self.now);
         for wanted in [true, false] {
             let filter = WalletFilter { mode: None, active: Some((wanted, now)) };

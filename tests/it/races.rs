@@ -1,4 +1,4 @@
-//! Many customers at once: exactly as many win as may.
+//! Concurrent requests: exactly as many succeed as the limits permit.
 
 use std::{
     collections::BTreeMap,
@@ -11,14 +11,14 @@ use tokio::task::JoinSet;
 use crate::support::{Database, Server, campaign, code_of, on_both_databases};
 
 on_both_databases! {
-    async fn five_hundred_race_for_one_code(database: Database) {
+    async fn exactly_max_links_of_500_concurrent_links_succeed(database: Database) {
         database.seed(&[campaign("Race").code("ONE", Some(1)).code("HUNDRED", Some(100))]).await;
         let servers = [Arc::new(Server::start(&database))];
         assert_eq!(race(&servers, "ONE").await, counts([("OK", 1), ("CODE_ALREADY_LINKED", 499)]));
         assert_eq!(race(&servers, "HUNDRED").await, counts([("OK", 100), ("LINK_LIMIT_REACHED", 400)]));
     }
 
-    async fn a_hundred_redeem_one_use_at_once(database: Database) {
+    async fn a_hundred_concurrent_requests_redeem_one_use_once(database: Database) {
         database.seed(&[campaign("Race").code("SAME", None).code("DIFFERENT", None)]).await;
         let server = Arc::new(Server::start(&database));
         for code in ["SAME", "DIFFERENT"] {
@@ -30,7 +30,7 @@ on_both_databases! {
         };
         let same = (0..100).map(|_| redeem("SAME", "order".to_owned())).collect::<JoinSet<_>>().join_all().await;
         assert_eq!(code_of(&same[0]), "OK");
-        assert!(same.iter().all(|answer| *answer == same[0]), "a hundred equal answers");
+        assert!(same.iter().all(|answer| *answer == same[0]), "all hundred responses are equal");
 
         let different = (0..100).map(|number| redeem("DIFFERENT", format!("order-{number}")));
         let mut outcomes = BTreeMap::new();
@@ -59,7 +59,7 @@ on_both_databases! {
         assert_eq!(outcomes, counts([("OK", 1), ("TRANSACTION_ID_REUSED", 49)]));
     }
 
-    async fn a_customer_limit_holds_in_a_race_for_different_codes(database: Database) {
+    async fn a_customer_limit_holds_for_concurrent_links_of_different_codes(database: Database) {
         database.seed(&[many_codes_five_each()]).await;
         let servers = [Arc::new(Server::start(&database))];
         assert_eq!(race_of_one_customer(&servers).await, counts([("OK", 5), ("CUSTOMER_LIMIT_REACHED", 495)]));
@@ -77,7 +77,7 @@ async fn two_servers_on_one_postgres_share_the_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_servers_that_link_one_code_without_end_both_make_progress() {
+async fn two_servers_that_contend_for_one_code_both_make_progress() {
     let database = Database::postgres();
     database.seed(&[campaign("Race").code("HOT", None)]).await;
     let servers = [Server::start(&database), Server::start(&database)].map(Arc::new);
@@ -103,12 +103,12 @@ fn many_codes_five_each() -> crate::support::TestCampaign {
     (0..500).fold(limited, |campaign, number| campaign.code(&format!("LIMITED-{number}"), Some(1)))
 }
 
-/// Five hundred customers each ask for a code, in turns at each server. Answers with how often each outcome came.
+/// Five hundred customers link a code concurrently, spread over the servers. Returns the count of each outcome.
 async fn race(servers: &[Arc<Server>], code: &str) -> BTreeMap<String, usize> {
     outcomes(servers, |number| (number, code.to_owned())).await
 }
 
-/// One customer asks for five hundred codes.
+/// One customer links five hundred codes concurrently.
 async fn race_of_one_customer(servers: &[Arc<Server>]) -> BTreeMap<String, usize> {
     outcomes(servers, |number| (9_999, format!("LIMITED-{number}"))).await
 }

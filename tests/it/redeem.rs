@@ -1,4 +1,4 @@
-//! Redeeming, giving a use back and giving a hold up, through the server.
+//! Redeeming, reversing and unlinking, through the server.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn link_count(server: &Server, code: &str) -> Value {
 }
 
 on_both_databases! {
-    async fn each_rule_of_redeeming_has_its_error(database: Database) {
+    async fn each_rule_of_redeeming_has_its_own_error(database: Database) {
         let expiring = campaign("Expiring").with(|campaign| {
             campaign.redeemable_from = in_days(-9);
             campaign.valid_till = in_days(9);
@@ -64,7 +64,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_retry_redeems_nothing_twice(database: Database) {
+    async fn a_retry_does_not_redeem_twice(database: Database) {
         database.seed(&[campaign("Spring").code("ONCE", None)]).await;
         let server = Server::start(&database);
         let linked = server.link(1, "ONCE").await;
@@ -75,7 +75,7 @@ on_both_databases! {
         assert_eq!(code_of(&server.redeem(1, "ONCE", "order-2").await), "REDEMPTION_LIMIT_REACHED");
     }
 
-    async fn a_reversed_use_is_given_back_once(database: Database) {
+    async fn reversing_a_redemption_twice_returns_one_use(database: Database) {
         database.seed(&[campaign("Spring").code("ONCE", None)]).await;
         let server = Server::start(&database);
         server.link(1, "ONCE").await;
@@ -116,7 +116,7 @@ on_both_databases! {
         assert_eq!(code_of(&server.execute(UNLINK, unknown).await), "NOT_FOUND");
     }
 
-    async fn a_redeemed_hold_is_used_up_until_its_use_is_given_back(database: Database) {
+    async fn a_redeemed_hold_counts_after_unlinking_until_its_redemption_is_reversed(database: Database) {
         let limited = campaign("Limited").with(|campaign| campaign.max_links_per_customer = Some(1));
         database.seed(&[limited.code("A", Some(1)).code("B", Some(1))]).await;
         let server = Server::start(&database);
@@ -133,7 +133,7 @@ on_both_databases! {
         assert_eq!(code_of(&server.link(2, "A").await), "OK");
     }
 
-    async fn links_in_one_call_have_an_outcome_each(database: Database) {
+    async fn each_link_in_a_batch_has_its_own_outcome(database: Database) {
         database.seed(&[campaign("Spring").code("ONE", Some(1)).code("ANY", None)]).await;
         let server = Server::start(&database);
         let query = "mutation($input: [LinkPromotionCodeInput!]!) {

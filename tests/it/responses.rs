@@ -1,11 +1,11 @@
-//! The form of responses: what the GraphQL specification asks of them, and how failures are told.
+//! The form of responses: what the GraphQL specification requires, and how errors are reported.
 
 use serde_json::{Value, json};
 
 use crate::support::{Database, Server, campaign, code_of, on_both_databases};
 
 on_both_databases! {
-    async fn keys_come_in_the_order_of_the_document(database: Database) {
+    async fn keys_follow_the_order_of_the_document(database: Database) {
         database.seed(&[campaign("Spring").code("A", None).code("B", None)]).await;
         let server = Server::start(&database);
         let request = |(variables, skipped): (&str, &str)| {
@@ -18,7 +18,7 @@ on_both_databases! {
             let body = json!({ "query": query }).to_string();
             reqwest::Client::new().post(server.url("/graphql")).header("content-type", "application/json").body(body)
         };
-        // Where something is left out, and where nothing is.
+        // With and without a field that a directive omits.
         for query in [
             ("($no: Boolean = false, $yes: Boolean = true)", "no: code @include(if: $no) yes: code @include(if: $yes)"),
             ("", "yes: code"),
@@ -28,14 +28,14 @@ on_both_databases! {
             let mut rest = text.as_str();
             for key in keys {
                 let quoted = format!("\"{key}\":");
-                let at = rest.find(&quoted).unwrap_or_else(|| panic!("{key} is not where it should be: {text}"));
+                let at = rest.find(&quoted).unwrap_or_else(|| panic!("{key} is missing or out of order: {text}"));
                 rest = &rest[at + quoted.len()..];
             }
             assert!(!text.contains("\"no\""), "{text}");
         }
     }
 
-    async fn a_failed_field_that_may_not_be_null_makes_its_parent_null(database: Database) {
+    async fn a_failed_non_null_field_makes_its_parent_null(database: Database) {
         database.seed(&[campaign("Spring").code("A", None)]).await;
         let server = Server::start(&database);
         let fails = "codes(first: 0) { nodes { code } }";
@@ -52,7 +52,7 @@ on_both_databases! {
 }
 
 #[tokio::test]
-async fn a_mutation_that_is_selected_twice_under_one_key_is_executed_once() {
+async fn a_mutation_selected_twice_under_one_key_is_executed_once() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let create =
@@ -73,7 +73,7 @@ async fn a_mutation_that_is_selected_twice_under_one_key_is_executed_once() {
 }
 
 #[tokio::test]
-async fn only_a_json_post_is_executed() {
+async fn only_a_json_post_executes_a_mutation() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let create =
@@ -94,7 +94,7 @@ async fn only_a_json_post_is_executed() {
 }
 
 #[tokio::test]
-async fn a_document_that_cannot_be_executed_has_a_code_too() {
+async fn a_rejected_document_has_an_error_code() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     for (query, variables, expected) in [
@@ -118,7 +118,7 @@ async fn a_document_that_cannot_be_executed_has_a_code_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_breaks_is_masked_and_logged_once_under_the_requests_id() {
+async fn an_internal_error_is_masked_and_logged_once_with_the_request_id() {
     let database = Database::postgres();
     let server = Server::start(&database);
     database.run("ALTER TABLE redemptions RENAME TO elsewhere").await;

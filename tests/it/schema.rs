@@ -16,7 +16,7 @@ const PENDING: [&str; 0] = [];
 fn schema_graphql_is_current() {
     let current = promolink::graphql::sdl();
     let committed = include_str!("../../schema.graphql");
-    assert!(current == committed, "schema.graphql is out of date; renew it with: cargo run -- schema > schema.graphql");
+    assert!(current == committed, "schema.graphql is outdated; update it with: cargo run -- schema > schema.graphql");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What other sessions and the settings of a PostgreSQL database can't do to the promises.
+//! The guarantees hold, whatever other sessions do and however the PostgreSQL database is configured.
 
 use std::{process::Command, time::Duration};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Database, Server, campaign, code_of, program};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_code_holds_up_nobody_elses_link() {
+async fn a_locked_code_does_not_delay_links_of_other_codes() {
     let database = Database::postgres();
     let codes =
         (0..20).fold(campaign("Spring").code("LOCKED", None), |campaign, n| campaign.code(&format!("FREE-{n}"), None));
@@ -31,7 +31,7 @@ async fn a_locked_code_holds_up_nobody_elses_link() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn locked_codes_among_many_hold_up_neither_their_batch_nor_others() {
+async fn locked_codes_delay_neither_their_batch_nor_other_links() {
     let database = Database::postgres();
     let codes =
         (0..500).fold(campaign("Spring").code("STRANGER", None), |campaign, n| campaign.code(&format!("C-{n}"), None));
@@ -49,7 +49,7 @@ async fn locked_codes_among_many_hold_up_neither_their_batch_nor_others() {
         for customer in 0..20 {
             assert_eq!(code_of(&server.link(customer, "STRANGER").await), "OK");
         }
-        // Only now, with all strangers served, are the codes given up.
+        // The codes are unlocked only after all other links have completed.
         session.run("ROLLBACK").await;
     };
     let (answer, ()) = tokio::join!(many, strangers);
@@ -59,7 +59,7 @@ async fn locked_codes_among_many_hold_up_neither_their_batch_nor_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_databases_defaults_do_not_weaken_the_promises() {
+async fn the_defaults_of_the_database_do_not_weaken_the_guarantees() {
     let database = Database::postgres();
     let limited = campaign("One each").with(|campaign| campaign.max_links_per_customer = Some(1));
     database.seed(&[(0..40).fold(limited, |campaign, n| campaign.code(&format!("L-{n}"), Some(1)))]).await;
@@ -79,7 +79,7 @@ async fn the_databases_defaults_do_not_weaken_the_promises() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_under_way_when_its_connection_is_cut_can_be_retried() {
+async fn a_link_can_be_retried_after_its_connection_is_cut() {
     let database = Database::postgres();
     database.seed(&[campaign("Spring").code("LOCKED", None)]).await;
     let server = Server::start(&database);
@@ -96,7 +96,7 @@ async fn a_link_under_way_when_its_connection_is_cut_can_be_retried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_can_not_store_every_character_is_refused_and_left_alone() {
+async fn a_database_that_cannot_store_every_character_is_rejected_unchanged() {
     for encoding in ["LATIN1", "SQL_ASCII"] {
         let database = Database::postgres_with(&format!("ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"));
         for command in [
@@ -108,7 +108,7 @@ async fn a_database_that_can_not_store_every_character_is_refused_and_left_alone
             &["key", "list", "--org=1"],
             &["check"],
         ] {
-            // A server that starts all the same is ended.
+            // Stops a server that starts against expectation.
             let mut limited = Command::new("timeout");
             limited.arg("10").arg(program().get_program()).args(command).env("DATABASE_URL", &database.url);
             let output = limited.output().unwrap();
@@ -124,8 +124,8 @@ async fn a_database_that_can_not_store_every_character_is_refused_and_left_alone
     }
 }
 
-/// Pages are in the order of the bytes, as the program sorts them, whatever the database's own order is; and an index does
-/// not break when the system's idea of that order changes.
+/// Pages are in byte order, as the program sorts them, whatever the collation of the database is. No index breaks when
+/// an upgrade of the system changes that collation.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_index_depends_on_the_collation_of_the_database() {
     let database = Database::postgres();

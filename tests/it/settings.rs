@@ -32,7 +32,7 @@ fn an_empty_variable_is_unset() {
 }
 
 #[test]
-fn a_switch_has_the_same_spellings_everywhere() {
+fn all_switches_accept_the_same_spellings() {
     let serve = |variable: &str, value: &str| {
         let mut command = program();
         command.args(["serve", "--database-url", "sqlite:/nowhere/at/all.db"]).env(variable, value);
@@ -117,7 +117,7 @@ fn wrong_settings_end_with_exit_code_2_before_the_first_connection() {
         assert_eq!(output.status.code(), Some(2), "{variable}={value}: {errors}");
         assert!(errors.starts_with("error: ") && errors.contains(expected), "{variable}={value}: {errors}");
         assert!(!errors.contains("p@ss") && !errors.contains("stack backtrace"), "{errors}");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{variable}={value} made a file");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{variable}={value} created a file");
     }
     for arguments in [
         &["dev", "--listen", "0.0.0.0:0"][..],
@@ -133,7 +133,7 @@ fn wrong_settings_end_with_exit_code_2_before_the_first_connection() {
 }
 
 #[test]
-fn the_exit_codes_are_in_the_help_and_the_unit_for_systemd() {
+fn the_help_and_the_systemd_unit_have_the_exit_codes() {
     let help = String::from_utf8(program().arg("--help").output().unwrap().stdout).unwrap();
     assert!(help.contains("Exit codes:") && help.contains("\n  2    wrong settings"), "{help}");
     assert!(include_str!("../../deploy/promolink.service").contains("\nRestartPreventExitStatus=2\n"));

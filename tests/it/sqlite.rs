@@ -1,4 +1,4 @@
-//! What only an embedded database has: threads of the server's own, and a file.
+//! What only an embedded database has: it uses the server's threads, and it is a file.
 
 #![cfg(unix)]
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Database, Server, campaign, code_of, program};
 
-/// Codes that one customer holds, all of them active: to look for one that is not takes some milliseconds.
+/// 5,000 active promotions of one customer: a search for an inactive one takes some milliseconds.
 const HOLDS: &str = "
     WITH RECURSIVE numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number < 4999)
     INSERT INTO promotion_codes (org_id, mode, folded, code, campaign_id, created_on, link_count)
@@ -20,7 +20,7 @@ const HOLDS: &str = "
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_that_wait_for_the_database_take_no_threads() {
+async fn requests_that_wait_for_the_database_occupy_no_threads() {
     const REQUESTS: usize = 300;
     let database = Database::sqlite();
     database.seed(&[campaign("Spring")]).await;
@@ -32,12 +32,12 @@ async fn requests_that_wait_for_the_database_take_no_threads() {
     let (found, refused) = tokio::join!(look_ups, changes);
     assert!(found.iter().all(|data| data["customerPromotions"]["nodes"] == json!([])));
     assert!(refused.iter().all(|response| code_of(response) == "CODE_NOT_FOUND"));
-    // Threads that have waited stay for ten seconds.
+    // Threads that are idle stay for ten seconds.
     assert!(server.threads() < 40, "{} threads", server.threads());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_database_is_its_owners_alone() {
+async fn only_the_owner_can_access_a_new_database() {
     let database = Database::sqlite();
     database.seed(&[campaign("Spring").code("A", None)]).await;
     let server = Server::start(&database);
@@ -47,7 +47,7 @@ async fn a_new_database_is_its_owners_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_exists_keeps_its_mode() {
+async fn an_existing_database_keeps_its_file_mode() {
     let database = Database::sqlite();
     fs::write(path(&database, ""), "").unwrap();
     fs::set_permissions(path(&database, ""), fs::Permissions::from_mode(0o640)).unwrap();
@@ -56,7 +56,7 @@ async fn a_database_that_exists_keeps_its_mode() {
 }
 
 #[test]
-fn a_database_of_another_encoding_is_refused_and_left_alone() {
+fn a_database_in_another_encoding_is_rejected_unchanged() {
     let database = Database::sqlite();
     let mut connection = SqliteConnection::establish(&path(&database, "").to_string_lossy()).unwrap();
     connection.batch_execute("PRAGMA encoding = 'UTF-16le'; CREATE TABLE others (id INTEGER)").unwrap();
@@ -69,7 +69,7 @@ fn a_database_of_another_encoding_is_refused_and_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_read_is_found_by_whole_keys() {
+async fn rows_are_found_by_whole_keys() {
     let database = Database::sqlite();
     let spring = campaign("Spring");
     let id = spring.campaign.id.get();

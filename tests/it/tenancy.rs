@@ -1,4 +1,4 @@
-//! Two organisations with the same data: nothing of one is found, told or changed by the other.
+//! Two organisations with the same data: neither can find, read or change any of the other's.
 
 use std::{collections::BTreeSet, io::Write};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Caller, Database, ORG, Server, code_of, on_both_databases, program};
 
-/// The ids of what an organisation has.
+/// A caller of an organisation, and the ids of its data.
 struct Organisation {
     caller: Caller,
     campaign: String,
@@ -18,7 +18,7 @@ struct Organisation {
 const CUSTOMER: i64 = 42;
 
 impl Organisation {
-    /// Gives an organisation a campaign, codes, holds and a redemption: all but the ids are the same for each.
+    /// Creates a campaign, codes, holds and a redemption. Only the ids differ between organisations.
     async fn set_up(caller: Caller) -> Self {
         let create = "mutation { createCampaign(input: { name: \"Spring\", mode: DISCOUNT, validTill: 4000000000000, maxLinksPerCustomer: 3, maxRedemptionsPerLink: 2 }) { id } }";
         let campaign = text(&caller.data(create, Value::Null).await["createCampaign"]["id"]);
@@ -43,7 +43,7 @@ impl Organisation {
         Self { caller, campaign, promotion, redemption, cursors }
     }
 
-    /// All that the API tells of the organisation.
+    /// Everything that the API returns about the organisation.
     async fn all(&self) -> Value {
         let query = format!(
             "{{ campaigns(first: 5) {{ nodes {{
@@ -62,7 +62,7 @@ impl Organisation {
 }
 
 on_both_databases! {
-    async fn two_organisations_with_equal_data_know_nothing_of_each_other(database: Database) {
+    async fn an_organisation_cannot_read_or_change_the_data_of_another(database: Database) {
         database.open().await;
         let server = Server::serve(&database, &[("RUST_LOG", "promolink::sql=debug"), ("PROMOLINK_LOG_FORMAT", "text")]);
         let (ours, theirs) = (server.caller(&database.key(ORG, "admin")), server.caller(&database.key(ORG + 1, "admin")));
@@ -99,7 +99,7 @@ on_both_databases! {
             assert!(!output.status.success() && errors.contains("has no campaign"), "{command:?}: {errors}");
             assert!(output.stdout.is_empty());
         }
-        // By cursor: a cursor of theirs is a place in our own lists, and no way into theirs.
+        // By cursor: their cursor is a position in our own lists and gives no access to theirs.
         let [campaigns, codes, holds, wallet] = &theirs.cursors;
         let query = "query($campaigns: String, $codes: String, $holds: String, $wallet: String) {
             campaigns(after: $campaigns) { nodes { id } }
@@ -109,10 +109,10 @@ on_both_databases! {
         let variables = json!({ "campaigns": campaigns, "codes": codes, "holds": holds, "wallet": wallet });
         let found = us.data(query, variables).await;
         assert!(ids(&found).is_disjoint(&ids(&their_data)), "{found:#}");
-        // Nothing of all that changed anything.
+        // None of this changed anything.
         assert_eq!((ours.all().await, theirs.all().await), (our_data, their_data));
 
-        // By code and transaction id: what we do to ours leaves theirs as it was.
+        // By code and transaction id: changes to our data leave theirs unchanged.
         let before = theirs.all().await;
         assert_eq!(us.redeem(CUSTOMER, "B", "order-2").await["data"]["redeemPromotion"]["transactionId"], "order-2");
         assert_eq!(us.redeem(CUSTOMER, "A", "order-1").await["data"]["redeemPromotion"]["id"], ours.redemption);
@@ -123,11 +123,11 @@ on_both_databases! {
             us.data(&format!("mutation {{ {mutation} }}"), Value::Null).await;
         }
         assert_eq!(theirs.all().await, before);
-        assert_eq!(code_of(&theirs.caller.link(CUSTOMER, "C").await), "OK", "their limit is their own");
-        assert_eq!(code_of(&theirs.caller.link(7, "D").await), "OK", "and so is their code");
-        assert_eq!(code_of(&theirs.caller.redeem(CUSTOMER, "B", "order-2").await), "OK", "and the transaction id");
+        assert_eq!(code_of(&theirs.caller.link(CUSTOMER, "C").await), "OK", "their customer limit is separate");
+        assert_eq!(code_of(&theirs.caller.link(7, "D").await), "OK", "their code is separate");
+        assert_eq!(code_of(&theirs.caller.redeem(CUSTOMER, "B", "order-2").await), "OK", "their transaction id is separate");
 
-        // What they alone have is nothing to us, and their customers' wallets are empty to us.
+        // A code that only they have does not exist for us, and their customers' wallets are empty for us.
         let only = "mutation($id: ID!) { importPromotionCodes(input: { campaignId: $id, codes: [\"THEIRS\"] }) { imported } }";
         theirs.caller.data(only, json!({ "id": theirs.campaign })).await;
         assert_eq!(code_of(&theirs.caller.link(4711, "THEIRS").await), "OK");
@@ -141,7 +141,7 @@ on_both_databases! {
         let look = "{ promotionCodes(codes: [\"THEIRS\"], mode: DISCOUNT) { code } customerPromotions(customerId: 4711) { nodes { id } } }";
         let nothing = json!({ "promotionCodes": [null], "customerPromotions": { "nodes": [] } });
         assert_eq!(us.data(look, Value::Null).await, nothing);
-        // A key of theirs is not ours to revoke.
+        // We cannot revoke their key.
         let list = program().args(["key", "list", "--org", &(ORG + 1).to_string()]).env("DATABASE_URL", &database.url).output();
         let list = String::from_utf8(list.unwrap().stdout).unwrap();
         let id = list.lines().nth(1).and_then(|line| line.split(' ').next()).unwrap();
@@ -152,14 +152,14 @@ on_both_databases! {
 
         let log = server.log();
         let statements: Vec<_> = log.lines().filter_map(|line| line.split_once("sql=")).map(|(_, sql)| sql).collect();
-        assert!(statements.len() > 50, "the statements are in the log");
+        assert!(statements.len() > 50, "the log lacks statements");
         let open: BTreeSet<_> = statements.iter().filter(|sql| !names_its_organisation(sql)).collect();
-        assert!(open.is_empty(), "statements that any organisation's rows could fit: {open:#?}");
+        assert!(open.is_empty(), "statements that are not limited to an organisation: {open:#?}");
     }
 }
 
-/// Whether a statement is about one organisation, or the organisations of its own rows: it inserts them with theirs, or
-/// asks for equal ones.
+/// Whether a statement is limited to one organisation, or to those of its own rows: an INSERT sets `org_id`, and any
+/// other statement compares it in each condition.
 fn names_its_organisation(sql: &str) -> bool {
     const TABLES: [&str; 6] =
         ["campaigns", "promotion_codes", "promotions", "redemptions", "api_keys", "organisations"];
@@ -189,7 +189,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value:?}")).to_owned()
 }
 
-/// The ids in an answer.
+/// The ids in a response.
 fn ids(value: &Value) -> BTreeSet<&str> {
     match value {
         Value::Object(fields) => fields

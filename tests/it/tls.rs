@@ -1,4 +1,4 @@
-//! PostgreSQL over TLS: by an authority that one trusts, under the name that one asked for, or not at all.
+//! PostgreSQL over TLS: the certificate must be from a trusted authority and for the host in the URL.
 
 use std::{fs, net::TcpListener, os::unix::fs::chown, path::Path, process::Command};
 
@@ -8,22 +8,22 @@ use tempfile::TempDir;
 use crate::support::{Cluster, Database, ORG, Server, campaign, code_of, program, user_instead_of_root};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_go_over_tls_where_the_url_asks_for_it() {
+async fn links_use_tls_if_the_url_requires_it() {
     let postgres = Postgres::start();
     let url = postgres.url("localhost", "sslmode=require", Some("authority.pem"));
-    let inside = Database::at(postgres.inside());
+    let inside = Database::at(postgres.socket_url());
     inside.seed(&[campaign("Spring").code("A", None)]).await;
     let key = inside.key(ORG, "service");
     let server = Server::serve(&Database::at(url.clone()), &[("READ_DATABASE_URL", &url)]);
     let caller = server.caller(&key);
     assert_eq!(code_of(&caller.link(1, "A").await), "OK");
-    // The port takes nothing but TLS, so it is enough that it was the port.
+    // The port accepts only TLS, so any session through it proves TLS.
     let by_port = "SELECT count(*) AS number FROM pg_stat_activity WHERE client_addr IS NOT NULL";
     assert!(inside.session().await.number(by_port).await > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_nobody_vouches_for_is_not_spoken_to() {
+async fn a_database_server_without_a_valid_certificate_is_rejected() {
     let postgres = Postgres::start();
     for (host, mode, authority, why) in [
         ("localhost", "sslmode=require", None, "UnknownIssuer"),
@@ -34,7 +34,7 @@ async fn a_server_that_nobody_vouches_for_is_not_spoken_to() {
         ("localhost", "sslmode=prefer", None, "disable, require, verify-ca, verify-full"),
     ] {
         for command in [&["migrate"][..], &["serve", "--listen=127.0.0.1:0", "--migrate"], &["check"]] {
-            // A server that starts all the same is ended.
+            // Stops a server that starts against expectation.
             let mut limited = Command::new("timeout");
             limited.arg("10").arg(program().get_program()).args(command);
             let output = limited.env("DATABASE_URL", postgres.url(host, mode, authority)).output().unwrap();
@@ -44,7 +44,7 @@ async fn a_server_that_nobody_vouches_for_is_not_spoken_to() {
     }
 }
 
-/// A PostgreSQL server with a certificate for localhost, whose port takes nothing but TLS.
+/// A PostgreSQL server with a certificate for localhost, whose port accepts only TLS.
 struct Postgres {
     cluster: Cluster,
     folder: TempDir,
@@ -79,26 +79,26 @@ impl Postgres {
         Self { cluster, folder, port }
     }
 
-    /// The URL of its database, over the port.
+    /// The URL of its database, through the port.
     fn url(&self, host: &str, mode: &str, authority: Option<&str>) -> String {
         let file = authority.map(|file| format!("&sslrootcert={}/{file}", self.folder.path().display()));
         format!("postgres://promolink@{host}:{}/postgres?{mode}{}", self.port, file.unwrap_or_default())
     }
 
-    /// The URL of its database, over a socket in plain text.
-    fn inside(&self) -> String {
+    /// The URL of its database, through a socket without TLS.
+    fn socket_url(&self) -> String {
         self.cluster.url("postgres").replace("/postgres", &format!(":{}/postgres", self.port))
     }
 }
 
-/// An authority that vouches for servers.
+/// A certificate authority.
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// PostgreSQL takes no key that others may read.
+/// Writes a key that only its owner can read, because PostgreSQL rejects others.
 fn write_secret(path: &Path, text: &str) {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
 

@@ -1,4 +1,4 @@
-//! Traces, where the program is built with `otlp`: a collector gets them, as part of the caller's own trace.
+//! Traces, in a build with the feature `otlp`: a collector receives them as part of the caller's trace.
 
 use std::{
     sync::{Arc, Mutex},
@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, time::sleep};
 use crate::support::{Database, ORG, Server};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_is_part_of_the_trace_that_its_caller_names() {
+async fn a_request_joins_the_trace_of_its_caller() {
     let collected: Arc<Mutex<Vec<u8>>> = Arc::default();
     let collecting = Arc::clone(&collected);
     let collect = async move |body: Bytes| collecting.lock().unwrap().extend_from_slice(&body);

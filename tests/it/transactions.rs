@@ -34,20 +34,20 @@ async fn a_transaction_that_links_nothing_is_rolled_back() {
     server.stop();
     let asked = Instant::now();
     while session.number(rolled_back).await < before + i64::try_from(links.len()).unwrap() {
-        assert!(asked.elapsed() < Duration::from_secs(10), "{} of them", session.number(rolled_back).await - before);
+        assert!(asked.elapsed() < Duration::from_secs(10), "{} rollbacks", session.number(rolled_back).await - before);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_for_a_locked_code_delay_no_others_and_cost_them_no_budget() {
+async fn links_of_a_locked_code_neither_delay_others_nor_use_up_their_rate_limit() {
     const CLIENTS: usize = 4;
     const LINKS: usize = 50;
     let database = Database::postgres();
     let codes = (0..CLIENTS * LINKS)
         .fold(campaign("Spring").code("LOCKED", None), |campaign, n| campaign.code(&format!("FREE-{n}"), Some(1)));
     database.seed(&[codes]).await;
-    // Room for the clients and one link for the locked code.
+    // Enough for the clients and one link of the locked code.
     let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "storefront.failed-links=5")]);
     let storefront = server.caller(&database.key(ORG, "storefront"));
     let mut session = database.session().await;
@@ -69,17 +69,17 @@ async fn links_for_a_locked_code_delay_no_others_and_cost_them_no_budget() {
     println!("the slowest of the others took {slowest:?}");
     assert!(slowest < Duration::from_millis(250), "{slowest:?}");
     assert_retryable(&failed);
-    assert!(stream.try_join_next().is_none(), "a link for the locked code got an unexpected answer");
+    assert!(stream.try_join_next().is_none(), "a link of the locked code got an unexpected response");
     stream.shutdown().await;
 
     session.run("ROLLBACK").await;
     assert_eq!(code_of(&server.caller(&database.key(ORG, "service")).link(1, "LOCKED").await), "OK");
     for (guess, outcome) in ["CODE_NOT_USABLE"; 4].into_iter().chain(["RATE_LIMITED"]).enumerate() {
-        assert_eq!(code_of(&storefront.link(guess + 100, "GUESS").await), outcome, "the locked code cost one of five");
+        assert_eq!(code_of(&storefront.link(guess + 100, "GUESS").await), outcome, "the locked code used one of five");
     }
 }
 
-/// Links these codes, one after the other. Returns how long the slowest took.
+/// Links these codes, one after the other. Returns the duration of the slowest link.
 async fn link_in_turn(caller: &Caller, codes: std::ops::Range<usize>) -> Duration {
     let mut slowest = Duration::ZERO;
     for code in codes {

@@ -46,7 +46,7 @@ const RULES: &[Rule] = &[
             "query($a: Int) { campaigns(first: $a) { pageInfo { hasNextPage } } campaigns(first: $a) { nodes { id } } }",
             "{ a: campaigns(first: 1) { nodes { id } } b: campaigns(first: 2) { nodes { id } } }",
             "{ promotionCodes(codes: [\"A\", \"B\"], mode: DISCOUNT) { code } promotionCodes(mode: DISCOUNT, codes: [\"A\", \"B\"]) { mode } }",
-            // Of two types, an object is one.
+            // An object has only one of the two types.
             "query($r: [_Any!]!) { _entities(representations: $r) {
                 ... on Customer { p: promotions(first: 1) { nodes { id } } } ... on Promotion { q: redemptions(first: 2) { nodes { id } } } } }",
         ],
@@ -233,7 +233,7 @@ const RULES: &[Rule] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_rule_accepts_what_keeps_it_and_rejects_what_breaks_it() {
+async fn each_rule_accepts_valid_documents_and_rejects_invalid_ones() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let mut wrong = Vec::new();
@@ -253,9 +253,9 @@ async fn each_rule_accepts_what_keeps_it_and_rejects_what_breaks_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What the parser has to take (sections 2.1 and 2.9), and what it must not.
+/// Documents that the parser must accept (sections 2.1 and 2.9), and others that it must reject.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_parser_reads_what_the_grammar_has() {
+async fn the_parser_follows_the_grammar() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     for document in [
@@ -307,9 +307,9 @@ async fn the_parser_reads_what_the_grammar_has() {
     }
 }
 
-/// Errors are placed by lines and columns of the text that was sent, in characters (sections 2.1.4 and 7.1.6).
+/// Errors have the line and column in the text that was sent, counted in characters (sections 2.1.4 and 7.1.6).
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_are_placed_in_characters() {
+async fn error_locations_count_characters() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     for (document, line, column) in [
@@ -330,7 +330,7 @@ async fn errors_are_placed_in_characters() {
     }
 }
 
-/// The path of an error leads to the field that failed, also through lists whose items must not be null (section 7.1.6).
+/// The path of an error leads to the field that failed, also through lists of non-null items (section 7.1.6).
 #[tokio::test(flavor = "multi_thread")]
 async fn the_path_of_an_error_leads_to_its_field() {
     let database = Database::sqlite();
@@ -357,10 +357,10 @@ async fn the_path_of_an_error_leads_to_its_field() {
     }
 }
 
-/// A nullable variable with a default value may stand where null is not permitted (section 5.8.5). If it is null, nothing
-/// is executed: a mutation is not made half-way.
+/// A nullable variable with a default value is valid where null is not permitted (section 5.8.5). If it is null,
+/// nothing is executed, so that no mutation is executed in part.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_variable_that_is_null_where_it_must_not_be_fails_the_request() {
+async fn a_null_variable_where_null_is_not_permitted_rejects_the_request() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     for (query, default) in [
@@ -391,9 +391,9 @@ async fn a_variable_that_is_null_where_it_must_not_be_fails_the_request() {
     assert_eq!(server.log(), "");
 }
 
-/// One field is one read (section 6.3.2): what is selected of it at two places is of one state.
+/// A field is read once (section 6.3.2), so that its selections at two places show the same state.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_that_is_selected_twice_is_read_once() {
+async fn a_field_selected_twice_is_read_once() {
     let database = Database::sqlite();
     database.seed(&[campaign("Spring").code("A", None)]).await;
     let server = Server::start_logging(&database, "promolink::sql=debug");
@@ -407,9 +407,9 @@ async fn a_field_that_is_selected_twice_is_read_once() {
     assert_eq!(count, 2, "the page and its codes");
 }
 
-/// Errors come in the order of the document, whichever field failed first.
+/// Errors are in the order of the document, whichever field failed first.
 #[tokio::test(flavor = "multi_thread")]
-async fn equal_requests_get_equal_answers() {
+async fn equal_requests_get_equal_responses() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let query = "{ z: promotion(id: \"x\") { id } promotionCodes(codes: [\"welcome\", \"hello\"], mode: DISCOUNT) {

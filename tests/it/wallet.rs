@@ -1,4 +1,4 @@
-//! Wallets and the relations between things, through the server.
+//! Wallets, and the relations between promotions, codes, campaigns and customers, through the server.
 
 use promolink::promotions::PromotionMode;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn with_codes(campaign: TestCampaign, prefix: &str, count: usize) -> TestCampaig
 }
 
 on_both_databases! {
-    async fn a_wallet_is_read_newest_first_and_can_be_narrowed(database: Database) {
+    async fn a_wallet_is_ordered_newest_first_and_can_be_filtered(database: Database) {
         let vouchers = campaign("Vouchers").with(|campaign| campaign.mode = PromotionMode::PaymentVoucher);
         let stopping = campaign("Stopping");
         let stopping_id = stopping.campaign.id.get().to_string();
@@ -31,7 +31,7 @@ on_both_databases! {
             ("V-001", "PAYMENT_VOUCHER"), ("S-002", "DISCOUNT"), ("SHORT", "DISCOUNT"),
         ] {
             server.data(link, json!({ "code": code, "mode": mode })).await;
-            // Ids are in the order of their moments, to the millisecond.
+            // Ids are ordered by their time, to the millisecond.
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
         server.link(8, "S-000").await;
@@ -60,7 +60,7 @@ on_both_databases! {
         assert_eq!(json!([codes(&first), codes(&second)]), json!([["SHORT", "S-002", "V-001"], ["S-001", "X-000", "V-000"]]));
     }
 
-    async fn the_statements_of_a_request_do_not_depend_on_its_rows(database: Database) {
+    async fn the_number_of_statements_does_not_depend_on_the_number_of_rows(database: Database) {
         database.seed(&[
             with_codes(campaign("Spring"), "S", 60),
             with_codes(campaign("Summer"), "T", 60),
@@ -102,7 +102,7 @@ on_both_databases! {
         assert_eq!(count, 5, "campaigns, codes, the codes' campaigns, their holds, wallets");
     }
 
-    async fn a_code_shows_who_holds_it(database: Database) {
+    async fn a_code_lists_its_holders(database: Database) {
         database.seed(&[campaign("Spring").code("ANY", None)]).await;
         let server = Server::start(&database);
         let mut last = Value::Null;

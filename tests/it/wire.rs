@@ -1,4 +1,4 @@
-//! GraphQL over HTTP: media types, statuses, methods, persisted documents, and who may call from where.
+//! GraphQL over HTTP: media types, statuses, methods, persisted documents, introspection, origins and hosts.
 
 use std::{fs, time::Duration};
 
@@ -11,7 +11,7 @@ const JSON: &str = "application/json";
 const GRAPHQL: &str = "application/graphql-response+json";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_response_has_the_type_that_is_wanted_and_its_status() {
+async fn a_response_has_the_accepted_media_type_and_its_status() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let ask = async |accept: &str, body: Value| server.request(&body).header("accept", accept).send().await.unwrap();
@@ -56,7 +56,7 @@ async fn a_response_has_the_type_that_is_wanted_and_its_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_may_come_by_get_and_a_mutation_may_not() {
+async fn get_executes_queries_but_not_mutations() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let get = async |parameters: &[(&str, &str)]| {
@@ -76,7 +76,7 @@ async fn a_query_may_come_by_get_and_a_mutation_may_not() {
     assert_eq!(get(&[("query", &both), ("operationName", "Q")]).await.status(), 200);
     assert_eq!(get(&[("query", &both), ("operationName", "M")]).await.status(), 405);
     for _ in 0..5 {
-        // Which of them is meant is not to be guessed.
+        // Without a name, the server chooses neither operation.
         let response: Value = get(&[("query", &both)]).await.json().await.unwrap();
         assert_eq!(code_of(&response), "GRAPHQL_VALIDATION_FAILED", "{response:#}");
     }
@@ -127,7 +127,7 @@ async fn persisted_documents_are_executed_by_their_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_introspection_the_schema_is_told_to_nobody() {
+async fn without_introspection_no_caller_can_read_the_schema() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &[("PROMOLINK_INTROSPECTION", "off")]);
@@ -148,7 +148,7 @@ async fn without_introspection_the_schema_is_told_to_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_see_the_schema_is_told_who_may() {
+async fn an_introspection_error_names_the_roles_that_may_introspect() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &issuer::VARIABLES);
@@ -168,7 +168,7 @@ async fn who_may_not_see_the_schema_is_told_who_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_this_machine_may_call_dev_and_no_others() {
+async fn only_pages_of_the_same_machine_may_call_dev() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let create = json!({ "query": "mutation { createCampaign(input: {
@@ -193,7 +193,7 @@ async fn pages_of_this_machine_may_call_dev_and_no_others() {
         let sent = simple.header("content-type", "text/plain").body(create.to_string()).send().await.unwrap();
         assert_eq!((sent.status().as_u16(), permitted(&sent)), (415, None), "{origin}");
     }
-    // A page whose name was made to lead here has its own name as Host.
+    // A page whose name was rebound to this address sends its own name as Host.
     let rebound = server.request(&create).header("host", "evil.example").header("origin", "http://localhost:5173");
     assert_eq!(rebound.send().await.unwrap().status(), 421);
     let campaigns = server.data("{ campaigns { nodes { name } } }", Value::Null).await;
@@ -201,7 +201,7 @@ async fn pages_of_this_machine_may_call_dev_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_allowed_origins_may_call_and_no_others() {
+async fn only_pages_of_permitted_origins_may_call() {
     let database = Database::sqlite();
     database.open().await;
     let key = database.key(ORG, "storefront");
@@ -233,7 +233,7 @@ async fn pages_of_allowed_origins_may_call_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dev_answers_to_this_machines_own_names_alone() {
+async fn dev_accepts_only_the_host_names_of_its_own_machine() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let port = server.address.rsplit(':').next().unwrap().to_owned();
@@ -247,7 +247,7 @@ async fn dev_answers_to_this_machines_own_names_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_are_kept_by_nobody_and_packed_if_wanted() {
+async fn responses_are_never_cached_and_compressed_only_if_accepted() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let query = json!({ "query": "{ __schema { types { name description fields { name description } } } }" });
@@ -273,7 +273,7 @@ async fn answers_are_kept_by_nobody_and_packed_if_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_of_a_document_are_short_and_placed_and_do_not_repeat_it() {
+async fn errors_in_a_document_are_short_and_have_a_location() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let long = "x".repeat(100_000);
@@ -291,7 +291,7 @@ async fn errors_of_a_document_are_short_and_placed_and_do_not_repeat_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_under_way_is_made_whether_its_caller_waits_or_not() {
+async fn a_change_in_progress_is_completed_after_the_client_disconnects() {
     let database = Database::postgres();
     database.seed(&[campaign("Spring").code("A", None)]).await;
     let server = Server::start(&database);
@@ -315,7 +315,7 @@ async fn a_change_under_way_is_made_whether_its_caller_waits_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_document_is_answered_alike_whatever_its_variables() {
+async fn the_variables_of_a_repeated_document_are_checked_for_each_request() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let query =
@@ -359,7 +359,7 @@ async fn a_repeated_document_is_answered_alike_whatever_its_variables() {
 
 /// The whole document is validated, whichever of its operations is executed (GraphQL specification, section 5).
 #[tokio::test(flavor = "multi_thread")]
-async fn what_depends_on_variables_is_found_anew_for_each_request() {
+async fn conditions_and_defaults_are_evaluated_for_each_request() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let two = "query A { __typename } mutation B($c: String!) {
@@ -380,9 +380,9 @@ async fn what_depends_on_variables_is_found_anew_for_each_request() {
     }
 }
 
-/// An input field whose variable has no value is left out, which is not the same as null (section 3.10).
+/// An input field whose variable has no value is omitted, which is not the same as null (section 3.10).
 #[tokio::test(flavor = "multi_thread")]
-async fn a_variable_without_a_value_leaves_out_its_input_field() {
+async fn a_variable_without_a_value_omits_its_input_field() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let create = "mutation($till: Timestamp!) { createCampaign(input: {
@@ -398,9 +398,9 @@ async fn a_variable_without_a_value_leaves_out_its_input_field() {
     assert_eq!(updated["updateCampaign"]["maxLinksPerCustomer"], Value::Null);
 }
 
-/// What clients write in ways of their own, and what is meant all the same.
+/// Clients differ in how they write requests. The server accepts each form with only one meaning.
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_are_read_as_they_are_meant() {
+async fn unusual_but_unambiguous_requests_are_accepted() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let named = json!({ "query": "query A { __typename }", "operationName": "" });

@@ -1,8 +1,8 @@
-//! The rules once more, as simply as they can be said: what the stores are compared with.
+//! The rules in their simplest form, for comparison with the stores.
 
 use promolink::promotions::{PromotionId, RedemptionId, Refusal};
 
-/// A campaign, as far as the rules look at it.
+/// The parts of a campaign that the rules depend on.
 #[derive(Debug, Clone)]
 pub struct Terms {
     pub active: bool,
@@ -31,7 +31,7 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Whether it counts against limits.
+    /// Whether it counts towards limits.
     fn counts(&self) -> bool {
         self.standing || self.uses > 0
     }
@@ -62,7 +62,7 @@ impl Model {
         self.holds.iter().position(|hold| hold.standing && hold.code == code && hold.customer == customer)
     }
 
-    /// How many holds count on a code.
+    /// The number of holds that count towards the limit of a code.
     pub fn links(&self, code: usize) -> usize {
         self.holds.iter().filter(|hold| hold.counts() && hold.code == code).count()
     }
