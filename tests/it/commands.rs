@@ -1,4 +1,4 @@
-//! The command line, as its user sees it.
+//! The command line: `dev`, `serve`, `migrate`, and their errors.
 
 use std::process::Output;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Cluster, Database, ORG, Server, code_of, on_both_databases, program};
 
 on_both_databases! {
-    async fn dev_starts_with_demo_data_and_keeps_what_was_linked(database: Database) {
+    async fn dev_starts_with_demo_data_and_keeps_links(database: Database) {
         let server = Server::start(&database);
         assert!(server.greeting.contains("Not for production"), "{}", server.greeting);
         assert!(server.greeting.contains("demo data added"), "{}", server.greeting);
@@ -34,7 +34,7 @@ on_both_databases! {
         assert_eq!(linked, server.link(42, "SUMMER-0001").await);
     }
 
-    async fn migrate_applies_what_is_pending_once(database: Database) {
+    async fn migrate_applies_pending_migrations_once(database: Database) {
         let status = || run(&["migrate", "--status", "--database-url", &database.url]);
         let each = |state: &str| {
             let names = ["2026-11-23-100000_promotions", "2026-11-23-220000_credentials", "2026-11-27-000000_fold_codes"];
@@ -46,7 +46,7 @@ on_both_databases! {
         assert!(text(&run(&["migrate", "--database-url", &database.url])).ends_with("is up to date\n"));
     }
 
-    async fn a_database_of_a_newer_version_is_served_and_said_to_be_one(database: Database) {
+    async fn a_database_of_a_newer_version_is_served_with_a_warning(database: Database) {
         database.open().await;
         database.run("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000000')").await;
         let status = text(&run(&["migrate", "--status", "--database-url", &database.url]));
@@ -55,7 +55,7 @@ on_both_databases! {
         let remarks = String::from_utf8_lossy(&migrated.stderr).into_owned();
         assert!(remarks.contains("newer version of promolink: 20991231000000"), "{remarks}");
         assert!(text(&migrated).ends_with("is up to date\n"));
-        // Servers of this version go on while those of the next replace them.
+        // Servers of this version keep running until those of the next replace them.
         let server = Server::serve(&database, &[]);
         assert_eq!(reqwest::get(server.url("/ready")).await.unwrap().status(), 200);
         let log = server.log();
@@ -63,7 +63,7 @@ on_both_databases! {
         assert_eq!(warnings, 1, "{log}");
     }
 
-    async fn several_processes_may_migrate_at_once(database: Database) {
+    async fn several_processes_can_migrate_concurrently(database: Database) {
         let outputs = std::thread::scope(|scope| {
             let migrate = || run(&["migrate", "--database-url", &database.url]);
             let threads = [(); 8].map(|()| scope.spawn(migrate));
@@ -75,7 +75,7 @@ on_both_databases! {
 }
 
 #[tokio::test]
-async fn graphiql_opens_where_the_greeting_says() {
+async fn graphiql_opens_at_the_address_in_the_greeting() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     for path in ["/", "/graphiql"] {
@@ -87,7 +87,7 @@ async fn graphiql_opens_where_the_greeting_says() {
 }
 
 #[tokio::test]
-async fn addresses_that_are_nearly_right_lead_to_the_right_one() {
+async fn nearly_correct_addresses_lead_to_the_correct_one() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let page = reqwest::get(server.url("/graphiql/")).await.unwrap();
@@ -102,17 +102,17 @@ async fn addresses_that_are_nearly_right_lead_to_the_right_one() {
     assert_eq!(missing.status(), 404);
     assert!(missing.text().await.unwrap().contains("The API is at /graphql."));
 
-    // What a browser sends for an address that a person has typed.
+    // The `Accept` of a browser when an address is typed in.
     let typed = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
     let browse = async |path: &str| client.get(server.url(path)).header("accept", typed).send().await.unwrap();
     assert_eq!(browse("/graphql").await.url().path(), "/graphiql");
     let answer = browse("/graphql?query=%7B__typename%7D").await;
     assert_eq!(answer.json::<Value>().await.unwrap()["data"]["__typename"], "Query");
-    assert_eq!(reqwest::get(server.url("/graphql")).await.unwrap().status(), 400, "a program that asks for nothing");
+    assert_eq!(reqwest::get(server.url("/graphql")).await.unwrap().status(), 400, "a program that sends no query");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_may_not_create_tables_finds_them_up_to_date() {
+async fn a_database_user_without_permission_to_create_tables_can_serve() {
     let cluster = Cluster::start("-c fsync=off");
     let database = Database::at(cluster.url("postgres"));
     database.open().await;
@@ -130,7 +130,7 @@ async fn a_role_that_may_not_create_tables_finds_them_up_to_date() {
 }
 
 #[tokio::test]
-async fn dev_lets_nobody_into_an_organisation_that_has_keys() {
+async fn dev_does_not_start_on_an_organisation_that_has_keys() {
     let database = Database::sqlite();
     database.open().await;
     database.key(ORG + 1, "admin");
@@ -143,7 +143,7 @@ async fn dev_lets_nobody_into_an_organisation_that_has_keys() {
 }
 
 #[test]
-fn what_cannot_work_is_said_in_a_sentence() {
+fn unusable_arguments_are_explained() {
     for (arguments, expected) in [
         (&["serve", "--database-url", "sqlite:/nowhere/at/all.db"][..], "run `promolink migrate`"),
         (&["serve", "--documents-only"], "--documents-only requires --documents"),
@@ -174,7 +174,7 @@ fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// Runs the `curl` command of a greeting, as someone who pastes it would.
+/// Runs the `curl` command of a greeting in a shell.
 fn run_curl(greeting: &str) -> Value {
     let (_, command) = greeting.split_once("  curl ").unwrap();
     let (command, _) = command.split_once("\n\n").unwrap();

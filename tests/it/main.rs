@@ -1,6 +1,6 @@
-//! The tests come in through the front door: a real server process on a free port, over real databases.
+//! Tests of the public interface: a real server process on a free port, over real databases.
 
-#![allow(clippy::unwrap_used, reason = "what a test takes for granted it unwraps")]
+#![allow(clippy::unwrap_used, reason = "a failed precondition fails the test")]
 
 mod abuse;
 mod access;
