@@ -141,7 +141,7 @@ async fn queries_read_from_the_primary_while_the_replica_is_unavailable() {
     wait_for_availability(&server, 0).await;
     assert_eq!(reqwest::get(server.url("/ready")).await.unwrap().status(), 200);
     let log = server.log();
-    assert_eq!(log.matches("the replica is away").count(), 2, "once at the start, once after it was available: {log}");
+    assert_eq!(log.matches("the replica is away").count(), 2, "once at the start, once since: {log}");
     assert_eq!(log.matches("the replica is back").count(), 1, "{log}");
 }
 

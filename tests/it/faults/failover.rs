@@ -74,7 +74,7 @@ impl Pair {
         // Until the promotion, only a read-only database is reachable.
         lead_to(&self.standby);
         assert_eq!(
-            wait_for_not_ready(&server).await,
+            not_ready(&server).await,
             "not ready: the database takes no changes: it is a standby, or read-only\n"
         );
         let before = load.overloaded.load(Ordering::Relaxed);
@@ -103,8 +103,8 @@ async fn a_server_started_on_a_read_only_database_links_once_it_is_writable() {
     let name = database.url.rsplit('/').next().unwrap().to_owned();
     database.run(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
     let server = Server::serve(&database, &[]);
-    assert!(wait_for_not_ready(&server).await.contains("takes no changes"));
-    assert_overloaded(&server.caller(&key)).await;
+    assert!(not_ready(&server).await.contains("takes no changes"));
+    refuses_links(&server.caller(&key)).await;
     let mut session = database.session().await;
     session.run("SET default_transaction_read_only = off").await;
     session.run(&format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await;
@@ -127,8 +127,8 @@ async fn connections_that_become_read_only_are_replaced() {
     while code_of(&caller.link(started.elapsed().subsec_nanos(), "A").await) == "OK" {
         assert!(started.elapsed() < SOON, "the database still accepts changes");
     }
-    assert_overloaded(&caller).await;
-    assert!(wait_for_not_ready(&server).await.contains("takes no changes"));
+    refuses_links(&caller).await;
+    assert!(not_ready(&server).await.contains("takes no changes"));
     session.run("ALTER SYSTEM RESET default_transaction_read_only").await;
     session.run("SELECT pg_reload_conf()").await;
     assert_links_resume(&server, &key).await;
@@ -149,7 +149,7 @@ async fn a_host_that_accepts_connections_but_stays_silent_is_skipped() {
     }
 }
 
-async fn assert_overloaded(caller: &Caller) {
+async fn refuses_links(caller: &Caller) {
     let query = "mutation { linkPromotionCode(input: { customerId: 2, code: \"A\", mode: DISCOUNT }) { id } }";
     let response = caller.request(&json!({ "query": query })).send().await.unwrap();
     assert_eq!(response.status(), 503);
@@ -172,7 +172,7 @@ async fn assert_links_resume(server: &Server, key: &str) {
 }
 
 /// Waits until a server is not ready. Returns the reason, except a lost connection, which may be the first one.
-async fn wait_for_not_ready(server: &Server) -> String {
+async fn not_ready(server: &Server) -> String {
     let started = Instant::now();
     loop {
         let ready = reqwest::get(server.url("/ready")).await.unwrap();
