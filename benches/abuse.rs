@@ -1,9 +1,9 @@
-//! `cargo bench --bench abuse`: what a backend's links see while another caller attacks the server, with the default
-//! limits.
+//! `cargo bench --bench abuse`: the latency of a backend's links while another caller attacks the server, with the
+//! default limits.
 //!
-//! The backend links with eight connections, each of which pauses for 5 ms between two links. It is measured alone, during
-//! an attack, and after it. Attackers send as fast as their connections permit.
-#![expect(clippy::unwrap_used, reason = "what fails ends the run, with its place")]
+//! The backend links over eight connections, each of which pauses for 5 ms between two links. It is measured before,
+//! during and after each attack. Attackers send as fast as their connections permit.
+#![expect(clippy::unwrap_used, reason = "a failure ends the run and prints its location")]
 
 #[path = "abuse/attacks.rs"]
 mod attacks;
@@ -22,13 +22,13 @@ use support::Databases;
 
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// A short look: 4 seconds of each attack and 4 seconds after it, instead of 10 and 30
+    /// Run briefly: 4 seconds of each attack and 4 seconds after it, instead of 10 and 30
     #[arg(long)]
     quick: bool,
-    /// Only the attacks whose names contain this text
+    /// Run only the attacks whose names contain this text
     #[arg(long, default_value = "")]
     only: String,
-    /// Given by `cargo bench`
+    /// Passed by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -40,7 +40,7 @@ fn main() {
     let directory = tempfile::tempdir().unwrap();
     let sqlite = format!("sqlite:{}", directory.path().join("abuse.db").display());
     println!(
-        "| database | attack | its responses | links before: p50, p99 ms | during | after | refused | peak MB | log kB/s |"
+        "| database | attack | responses to it | links before: p50, p99 ms | during | after | rejected | peak MB | log kB/s |"
     );
     println!("|---|---|---|---:|---:|---:|---:|---:|---:|");
     for (name, url) in [("PostgreSQL", databases.empty("abuse")), ("SQLite", sqlite)] {
@@ -65,9 +65,9 @@ fn run(url: &str, tenants: &Tenants, attack: &Attack, during: Duration, after: D
             (attacking.stop().await, seen)
         };
         let (responses, seen) = responses;
-        // Without the lines of the backend's links.
+        // The log lines of the backend's links are subtracted.
         let own = log / links * seen.links();
-        #[expect(clippy::cast_precision_loss, reason = "kilobytes for people")]
+        #[expect(clippy::cast_precision_loss, reason = "an approximate number of kilobytes")]
         let log = (server.log_bytes() - log).saturating_sub(own) as f64 / 1000.0 / during.as_secs_f64();
         let afterwards = backend.phase(after).await;
         let refused = seen.refused + afterwards.refused;

@@ -1,5 +1,5 @@
-//! `cargo bench --bench growth`: what many codes, many organisations, or a code that everyone wants do to links a second.
-#![expect(clippy::unwrap_used, reason = "what fails ends the run, with its place")]
+//! `cargo bench --bench growth`: links per second with many codes, many organisations, or one code for all customers.
+#![expect(clippy::unwrap_used, reason = "a failure ends the run and prints its location")]
 
 mod support;
 
@@ -13,7 +13,7 @@ const CONNECTIONS: usize = 64;
 
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// Short enough for the smallest number of codes, of which each is linked once.
+/// Short enough for the smallest number of codes, each of which can be linked only once.
 const DURATION: Duration = Duration::from_secs(2);
 
 fn main() {
@@ -30,17 +30,17 @@ fn main() {
         eprintln!("round {round} of {rounds}");
         for (codes, template) in &templates {
             let url = databases.copy(template);
-            let row = look(&databases, &url, template).take(|place| link_unique(*codes, place));
+            let row = look(&databases, &url, template).measure(|place| link_unique(*codes, place));
             table.add(&name(*codes), row);
         }
         let (_, template) = &templates[0];
         let url = databases.copy(template);
         databases.sql("run", &format!("UPDATE promotion_codes SET max_links = NULL WHERE folded = '{FIRST_CODE}'"));
-        table.add(HOT, look(&databases, &url, template).take(|place| link(1, FIRST_CODE, place)));
+        table.add(HOT, look(&databases, &url, template).measure(|place| link(1, FIRST_CODE, place)));
     }
     table.print("links at 64 connections");
 
-    println!("\nTo one organisation with 100,000 codes, in one run:");
+    println!("\nRatios to one organisation with 100,000 codes, in the same run:");
     let base = table.median(&name(small)).per_second;
     for codes in &all[1..] {
         ratio(&name(*codes), table.median(&name(*codes)).per_second, base);

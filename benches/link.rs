@@ -1,5 +1,5 @@
-//! `cargo bench --bench link`: links a second over HTTP, beside what the databases do alone.
-#![expect(clippy::unwrap_used, reason = "what fails ends the run, with its place")]
+//! `cargo bench --bench link`: links per second over HTTP, compared with the databases without a server.
+#![expect(clippy::unwrap_used, reason = "a failure ends the run and prints its location")]
 
 mod support;
 
@@ -14,11 +14,11 @@ use support::{
 
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// How many ask at once. More than 64 don't help pgbench here; the best of all is what counts.
+/// Numbers of concurrent clients. More than 64 don't help pgbench here; its best result counts.
 const CLIENTS: [usize; 3] = [1, 64, 256];
 
-/// One link as one statement, the best there is that keeps the same rules: the update locks the code and checks it under
-/// the lock; the indexes see to one hold a customer.
+/// One link as one statement, the fastest that enforces the same rules: the update locks the code and checks it under the
+/// lock; a unique index permits one hold per customer.
 const ONE_STATEMENT: &str = r"
 \set i :i + 1
 \set place (:i - 1) * :clients + :client_id
@@ -62,21 +62,21 @@ fn postgres(codes: Codes, rounds: usize, duration: Duration) {
             let url = databases.copy(&template);
             let (keys, databases) = (&template.keys[..], Some(&databases));
             let look = Look { url: &url, keys, databases, connections: clients, warm_up: WARM_UP, duration };
-            table.add(&format!("Promolink, {clients}"), look.take(|place| link_unique(codes, place)));
+            table.add(&format!("Promolink, {clients}"), look.measure(|place| link_unique(codes, place)));
         }
     }
     table.print("links on PostgreSQL, clients");
 
-    println!("\nIn one run:");
+    println!("\nRatios in the same run:");
     let [base, ours, many] = ["pgbench, 64", "Promolink, 64", "Promolink, 256"].map(|name| table.median(name));
     let best = CLIENTS.map(|clients| table.median(&format!("pgbench, {clients}")).per_second).into_iter();
-    ratio("links a second at 64 connections, to pgbench at 64", ours.per_second, base.per_second);
-    ratio("at 256 connections, to the best of pgbench", many.per_second, best.fold(0.0, f64::max));
+    ratio("links per second at 64 connections, to pgbench at 64", ours.per_second, base.per_second);
+    ratio("links per second at 256 connections, to the best of pgbench", many.per_second, best.fold(0.0, f64::max));
     ratio("p99 at 64, ms", ours.p99, base.p99);
-    ratio("a lone link's median, ms", table.median("Promolink, 1").p50, table.median("pgbench, 1").p50);
+    ratio("median of a single client, ms", table.median("Promolink, 1").p50, table.median("pgbench, 1").p50);
     let server = Server::start(&databases.copy(&template));
     let ready = server.ready_after.as_secs_f64() * 1000.0;
-    println!("- ready after {ready:.0} ms, idle with {:.0} MB", server.memory("VmRSS"));
+    println!("- ready after {ready:.0} ms; {:.0} MB when idle", server.memory("VmRSS"));
 }
 
 fn sqlite(codes: Codes, rounds: usize, duration: Duration) {
@@ -86,19 +86,19 @@ fn sqlite(codes: Codes, rounds: usize, duration: Duration) {
     for round in 1..=rounds {
         eprintln!("SQLite, round {round} of {rounds}");
         file.copy();
-        table.add("one transaction a link", Row::new(&file.link_one_by_one(WARM_UP, duration)));
+        table.add("one transaction per link", Row::new(&file.link_one_by_one(WARM_UP, duration)));
         for connections in CLIENTS {
             let url = file.copy();
             let look = Look { url: &url, keys: &keys, databases: None, connections, warm_up: WARM_UP, duration };
-            table.add(&format!("Promolink, {connections}"), look.take(|place| link_unique(codes, place)));
+            table.add(&format!("Promolink, {connections}"), look.measure(|place| link_unique(codes, place)));
         }
     }
     table.print("links on SQLite, clients");
 
-    println!("\nIn one run:");
-    let base = table.median("one transaction a link").per_second;
-    ratio("links a second at 64 connections, to one by one", table.median("Promolink, 64").per_second, base);
-    ratio("at 256 connections", table.median("Promolink, 256").per_second, base);
+    println!("\nRatios in the same run:");
+    let base = table.median("one transaction per link").per_second;
+    ratio("links per second at 64 connections, to one by one", table.median("Promolink, 64").per_second, base);
+    ratio("links per second at 256 connections, to one by one", table.median("Promolink, 256").per_second, base);
 }
 
 fn pgbench(databases: &Databases, template: &Template, codes: Codes, clients: usize, duration: Duration) -> Row {

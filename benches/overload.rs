@@ -1,11 +1,11 @@
-//! `cargo bench --bench overload`: what becomes of the requests that a server takes when it is asked three times what it
-//! can do. Requests come when they come, whether earlier ones are answered or not.
-#![expect(clippy::unwrap_used, reason = "what fails ends the run, with its place")]
+//! `cargo bench --bench overload`: latencies and rejections under three times the load that the server can serve. The
+//! load is open-loop: requests arrive at a fixed rate, whether or not earlier ones have responses.
+#![expect(clippy::unwrap_used, reason = "a failure ends the run and prints its location")]
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "figures for people, of counts far below 2^52"
+    reason = "printed statistics of counts far below 2^52"
 )]
 
 mod support;
@@ -21,7 +21,7 @@ use tokio::{sync::Mutex, sync::mpsc, time::sleep};
 
 use support::{Arguments, Client, Codes, Databases, Latencies, Load, Server, link_unique, status};
 
-/// More than the server lets go on at once, and enough for all that are refused.
+/// More than the server executes concurrently, and enough for all rejected requests.
 const CONNECTIONS: usize = 1500;
 
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -39,23 +39,23 @@ fn main() {
     let load = Load { address, keys, connections: 64, warm_up: WARM_UP, duration: Duration::from_secs(5) };
     let most = load.run(|place| link_unique(CODES, place)).per_second();
     drop(server);
-    println!("The server links {most:.0} a second when 64 connections each wait for their answer.\n");
+    println!("With 64 connections that each wait for their response, the server links {most:.0} codes per second.\n");
     println!(
-        "| asked for | a second | taken | p50 ms | p99 ms | refused | p99 ms | not sent | memory MB, first third, end |"
+        "| load | requests/s | executed/s | p50 ms | p99 ms | rejected/s | p99 ms | not sent/s | memory MB, first third, end |"
     );
     println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
     let calm = open_loop(&databases, &template, most * 0.8, duration / 3, "80 percent");
     let busy = open_loop(&databases, &template, most * 3.0, duration, "three times");
-    println!("\n- p99 of what is taken, to that at 80 percent: {:.2}", busy / calm);
+    println!("\n- p99 of executed requests, to that at 80 percent: {:.2}", busy / calm);
 }
 
-/// Asks so often, and prints what came of it. Answers with the p99 of what was taken, in milliseconds.
+/// Sends `rate` requests per second and prints the results. Returns the p99 of the executed requests, in milliseconds.
 fn open_loop(databases: &Databases, template: &support::Template, rate: f64, duration: Duration, name: &str) -> f64 {
     let server = Server::start(&databases.copy(template));
     let (taken, refused) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
     let (place, unsent) = (Cell::new(0), Cell::new(0_u64));
     let memory = Cell::new(0.0);
-    // Set when arrivals have gone on for a while.
+    // Latencies count from here; set when arrivals start.
     let begin = Cell::new(Instant::now() + Duration::from_hours(1));
     let (sender, receiver) = mpsc::channel::<Instant>(CONNECTIONS);
     let receiver = Mutex::new(receiver);
@@ -82,7 +82,7 @@ fn open_loop(databases: &Databases, template: &support::Template, rate: f64, dur
         }
     }));
     let arrivals = async {
-        // All are connected by then.
+        // Time for all clients to connect.
         sleep(WARM_UP).await;
         let started = Instant::now();
         begin.set(started + WARM_UP);

@@ -1,6 +1,6 @@
-//! `cargo bench --bench rules`: parts of a request without a server: a document that is parsed and validated, beside what
-//! the parser of async-graphql alone takes, and the rules of linking.
-#![expect(clippy::unwrap_used, reason = "what fails ends the run, with its place")]
+//! `cargo bench --bench rules`: parts of a request without a server: parsing and validating a document, compared with
+//! only the parser of async-graphql, and the rules of linking.
+#![expect(clippy::unwrap_used, reason = "a failure ends the run and prints its location")]
 
 use std::{collections::HashMap, hint::black_box, sync::Arc};
 
@@ -24,7 +24,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Documents of one link, and of as many as one may have.
+/// Documents with one link, and with the maximum number of links.
 fn documents(criterion: &mut Criterion) {
     let schema = Schema::parse_and_validate(sdl(), "schema.graphql").unwrap();
     let mut group = criterion.benchmark_group("document");
@@ -44,7 +44,7 @@ fn documents(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Batches of links, each of a code of its own.
+/// Batches of links, each of a different code.
 fn decisions(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decide");
     for links in [1, 64, 512] {
@@ -67,7 +67,7 @@ fn request(number: u32) -> LinkRequest {
     }
 }
 
-/// The codes that are asked for, unlinked yet.
+/// The requested codes, none of which is linked yet.
 fn working_set(requests: &[LinkRequest]) -> WorkingSet {
     let campaign = Arc::new(Campaign {
         org: org(),

@@ -1,6 +1,6 @@
-//! `cargo bench --bench soak`: all kinds of requests, good and bad, for minutes. Nothing may grow, and nothing may be
-//! answered otherwise than it should be.
-#![expect(clippy::unwrap_used, reason = "what fails ends the run, with its place")]
+//! `cargo bench --bench soak`: valid and hostile requests of all kinds, for minutes. Memory and open files must not grow,
+//! and every response must be the expected one.
+#![expect(clippy::unwrap_used, reason = "a failure ends the run and prints its location")]
 
 mod support;
 
@@ -12,7 +12,7 @@ use support::{Arguments, Codes, Databases, Load, Question, Server, link_unique};
 
 const CODES: Codes = Codes { count: 4_000_000, orgs: 1 };
 
-/// How long to look at one thing; then what the server holds is noted.
+/// The time between two measurements of memory and open files.
 const STRETCH: Duration = Duration::from_secs(10);
 
 fn main() {
@@ -33,20 +33,20 @@ fn main() {
             warm_up: Duration::ZERO,
             duration: STRETCH,
         };
-        // Those that were under way at the end are not counted, and a question is asked once.
+        // Requests in progress at the end are not counted, and each request must be sent only once.
         let latencies = load.run(|place| mixed(asked + place));
         asked += latencies.count() as u64 + 64;
-        // What clients leave open is closed by now.
+        // Time for the server to close the clients' connections.
         std::thread::sleep(Duration::from_millis(200));
         let (memory, files) = (server.memory("VmRSS"), server.open_files());
         println!("| {} | {asked} | {memory:.1} | {files} |", stretch as u64 * STRETCH.as_secs());
         seen.push((memory, files));
     }
-    // After half of the time all that is kept has been kept once: the cache of documents takes a minute to fill.
+    // After half of the time, all caches are full: the document cache takes a minute.
     let (warm, end) = (seen[stretches / 2 - 1], seen[stretches - 1]);
     println!("\n- memory at the end, to that after half of the time: {:.2}", end.0 / warm.0);
-    assert!(end.0 < warm.0 * 1.15, "memory grows");
-    assert!(end.1 <= warm.1 + 4, "open files grow");
+    assert!(end.0 < warm.0 * 1.15, "memory grew");
+    assert!(end.1 <= warm.1 + 4, "the number of open files grew");
 }
 
 /// Half of the requests link; the others read, redeem, fail and attack.
@@ -73,7 +73,7 @@ fn wallet(place: u64) -> Question {
     question(document, &format!(r#"{{"customer":{variables}}}"#), 200, r#""nodes":["#)
 }
 
-/// Of a link that was made a while ago, or of one that was never made.
+/// Redeems an earlier link, or one that does not exist.
 fn redeem(place: u64) -> Question {
     let link = (place / 10 * 5).saturating_sub(5000);
     let (_, code) = CODES.pick(link);
@@ -90,7 +90,7 @@ fn unknown(place: u64) -> Question {
     question(document, &variables, 200, "CODE_NOT_FOUND")
 }
 
-/// Documents that no cache should keep, that nest too deep, ask for too much or are none.
+/// Documents that exceed limits, are invalid or fill the cache, and a malformed body.
 fn hostile(place: u64) -> Question {
     match place % 5 {
         0 => question(&"{a".repeat(100), "{}", 200, "LIMIT_EXCEEDED"),

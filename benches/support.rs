@@ -1,11 +1,11 @@
-//! What the benchmarks of the whole server share: a throw-away PostgreSQL, the release server as a process of its own,
-//! the load, and how figures are taken and told.
-#![allow(dead_code, unused_imports, reason = "each benchmark uses what it needs of it")]
+//! Shared by the benchmarks of the whole server: a disposable PostgreSQL, the release server as a separate process, the
+//! load, and the measurement and printing of results.
+#![allow(dead_code, unused_imports, reason = "each benchmark uses a part of it")]
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "figures for people, of counts far below 2^52"
+    reason = "printed statistics of counts far below 2^52"
 )]
 
 #[path = "../tests/it/support/cluster.rs"]
@@ -23,21 +23,21 @@ pub use figures::{Latencies, Row, Table, ratio};
 pub use load::{Client, Load, Question, status};
 pub use look::{Look, link, link_unique, share};
 pub use pgbench::Pgbench;
-pub use process::{Server, make_key, migrate, run_program};
+pub use process::{Server, create_key, migrate, run_program};
 pub use sqlite::Sqlite;
 
 use clap::Parser;
 
-/// How long to measure.
+/// The options of a benchmark.
 #[derive(Debug, Parser)]
 pub struct Arguments {
-    /// A short look: less data, one round, two seconds a figure
+    /// Run briefly: less data, one round, two seconds per measurement
     #[arg(long)]
     pub quick: bool,
-    /// How often each figure is taken, in turns; the median is told
+    /// Number of rounds, each with every measurement; the medians are printed
     #[arg(long, value_name = "NUMBER")]
     pub rounds: Option<usize>,
-    /// Given by `cargo bench`
+    /// Passed by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
 }

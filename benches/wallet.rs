@@ -1,5 +1,5 @@
-//! `cargo bench --bench wallet`: what reading costs over HTTP, beside the same selects of PostgreSQL's own.
-#![expect(clippy::unwrap_used, reason = "what fails ends the run, with its place")]
+//! `cargo bench --bench wallet`: reads over HTTP, compared with the same SELECT statements in pgbench.
+#![expect(clippy::unwrap_used, reason = "a failure ends the run and prints its location")]
 
 mod support;
 
@@ -8,14 +8,14 @@ use std::time::Duration;
 use clap::Parser;
 
 use support::{
-    Arguments, Codes, Databases, FIRST_CODE, Look, Pgbench, Question, Row, STRIDE, Table, make_key, ratio, share,
+    Arguments, Codes, Databases, FIRST_CODE, Look, Pgbench, Question, Row, STRIDE, Table, create_key, ratio, share,
 };
 
 const WARM_UP: Duration = Duration::from_secs(1);
 
 const CLIENTS: [usize; 2] = [1, 64];
 
-/// Promotions of each customer: a page.
+/// The number of promotions of each customer: one page.
 const WALLET: u64 = 20;
 
 const CODES: Codes = Codes { count: 1_000_000, orgs: 1 };
@@ -23,7 +23,7 @@ const CODES: Codes = Codes { count: 1_000_000, orgs: 1 };
 const PROMOTION: &str =
     "id orgId promotionId promotionName code customerId active createdOn validTill mode redeemableFrom";
 
-/// The wallet that is read next: far from the one before it.
+/// Selects the next wallet, far from the previous one in the tables.
 const NEXT_CUSTOMER: &str = r"
 \set i :i + 1
 \set customer ((:i - 1) * :clients + :client_id) * :stride % :count
@@ -69,7 +69,7 @@ fn main() {
             CODES.count
         ),
     );
-    let keys = [make_key(&url, 1, "admin")];
+    let keys = [create_key(&url, 1, "admin")];
     let bench = Bench { databases, url, keys, duration };
 
     let mut table = Table::default();
@@ -86,10 +86,10 @@ fn main() {
     }
     table.print("reads, clients");
 
-    println!("\nIn one run:");
+    println!("\nRatios to pgbench, in the same run:");
     for what in ["wallet", "code"] {
         let [base, ours] = ["pgbench", "Promolink"].map(|who| table.median(&format!("{what}, {who}, 64")));
-        ratio(&format!("a second at 64 connections, {what}"), ours.per_second, base.per_second);
+        ratio(&format!("{what}: reads per second at 64 connections"), ours.per_second, base.per_second);
     }
 }
 
@@ -125,11 +125,11 @@ impl Bench {
             warm_up: WARM_UP,
             duration: self.duration,
         };
-        look.take(question)
+        look.measure(question)
     }
 }
 
-/// A customer's wallet. Its oldest promotion comes last.
+/// Reads a customer's wallet, whose last promotion must be the oldest.
 fn wallet(place: u64) -> Question {
     let customer = place * STRIDE % wallets();
     let oldest = FIRST_CODE + customer * WALLET;
@@ -143,7 +143,7 @@ fn wallet(place: u64) -> Question {
     }
 }
 
-/// What there is to know of a code.
+/// Reads a code and its state.
 fn code(place: u64) -> Question {
     let code = FIRST_CODE + place * STRIDE % CODES.count;
     Question {

@@ -1,4 +1,4 @@
-//! The attacks.
+//! The attacks, and the clients that run them.
 
 use std::{
     collections::BTreeMap,
@@ -21,18 +21,18 @@ use crate::tenants::Tenants;
 /// How an attacker treats its connections.
 #[derive(Clone, Copy)]
 enum Reads {
-    /// Reads each response, and sends the next request.
+    /// Reads each response, then sends the next request.
     All,
     /// Reads nothing.
     Nothing,
-    /// Says nothing more once the request is out.
+    /// Sends nothing more after the request, and reads nothing.
     Silent,
 }
 
-/// How long a response is left unread.
+/// The time for which a response is left unread.
 const UNREAD_FOR: Duration = Duration::from_secs(3);
 
-/// One way to attack.
+/// A kind of request, the number of connections that send it, and how they read.
 pub struct Attack {
     pub name: &'static str,
     connections: usize,
@@ -92,14 +92,14 @@ impl Attack {
         let responses = Arc::new(Mutex::new(Responses::default()));
         let mut tasks = JoinSet::new();
         for connection in 0..self.connections as u64 {
-            // Prepared once: an attacker does not spend its own time on its documents.
+            // Prepared before the attack, so that building documents doesn't slow it down.
             let requests: Vec<_> = (0..4).map(|n| (self.request)(tenants, connection * 4 + n)).collect();
             let (address, responses, reads) = (address.to_owned(), Arc::clone(&responses), self.reads);
             tasks.spawn(async move {
                 for request in requests.iter().cycle() {
                     match attack(&address, request, reads).await {
                         Some(status) => *responses.lock().unwrap().0.entry(status).or_default() += 1,
-                        // Refused, or cut off.
+                        // The connection was refused or closed.
                         None => sleep(Duration::from_millis(10)).await,
                     }
                 }
@@ -109,7 +109,7 @@ impl Attack {
     }
 }
 
-/// An attack that goes on.
+/// A running attack.
 pub struct Attacking {
     tasks: JoinSet<()>,
     responses: Arc<Mutex<Responses>>,
@@ -133,7 +133,7 @@ impl fmt::Display for Responses {
     }
 }
 
-/// Sends one request on a connection of its own, and returns the status of its response.
+/// Sends one request on a new connection. Returns the status of the response, or `None` if there is none.
 async fn attack(address: &str, request: &str, reads: Reads) -> Option<u16> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     stream.write_all(request.as_bytes()).await.ok()?;
@@ -171,7 +171,7 @@ fn post(credential: &str, headers: &str, document: &str) -> String {
     )
 }
 
-/// Pages of one wallet, each behind another cursor.
+/// `count` pages of one wallet, each after a different cursor.
 fn wallets(count: u64, n: u64) -> String {
     let page = |alias: u64| {
         let cursor =
@@ -181,13 +181,13 @@ fn wallets(count: u64, n: u64) -> String {
     format!("{{ {} }}", (0..count).map(page).collect::<String>())
 }
 
-/// Promotions that there are not.
+/// `count` lookups of promotions that do not exist.
 fn promotions(count: u64, n: u64) -> String {
     let look_up = |alias: u64| format!("a{alias}: promotion(id: \"{:032x}\") {{ id }} ", n * count + alias);
     format!("{{ {} }}", (0..count).map(look_up).collect::<String>())
 }
 
-/// A wallet, the wallet of the customer of each of its promotions, and each field so many times.
+/// A wallet, within each of its promotions the customer's wallet again, and each field `times` times.
 fn nested(first: u64, within: u64, times: u64) -> String {
     let fields = |n: u64| {
         format!("i{n}: id o{n}: orgId p{n}: promotionId n{n}: promotionName c{n}: code u{n}: customerId a{n}: active ")
@@ -201,14 +201,14 @@ fn nested(first: u64, within: u64, times: u64) -> String {
     format!("{{ customerPromotions(customerId: 42, first: {first}) {{ nodes {{ {fields} {inner} }} }} }}")
 }
 
-/// The types of the types of all fields, several times.
+/// The types of the fields of the types of all fields, five times.
 fn introspection(n: u64) -> String {
     let types = "types { name description fields { name description args { name type { name } } type { name fields { name } } } }";
     let schema = |alias: u64| format!("s{n}x{alias}: __schema {{ {types} }} ");
     format!("{{ {} }}", (0..5).map(schema).collect::<String>())
 }
 
-/// A document that was never seen before.
+/// A document that is not in the cache.
 fn long_document(n: u64) -> String {
     let field =
         |alias: u64| format!("a{n}x{alias}: promotion(id: \"0000\") {{ id code promotionName validTill state }} ");

@@ -1,4 +1,4 @@
-//! The backend whose links must not suffer.
+//! The backend whose links are measured during the attacks.
 
 use std::{
     fmt,
@@ -18,7 +18,7 @@ const CONNECTIONS: usize = 8;
 
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Links that go on until the process ends.
+/// Clients that link until the process ends.
 pub struct Backend(Arc<Mutex<Seen>>);
 
 #[derive(Default)]
@@ -27,7 +27,7 @@ struct Seen {
     refused: usize,
 }
 
-/// What was seen in a while.
+/// The links of one phase of a measurement.
 pub struct Phase {
     latencies: Latencies,
     pub refused: usize,
@@ -47,7 +47,7 @@ impl fmt::Display for Phase {
 
 impl Backend {
     pub async fn start(address: &str, tenants: &Tenants) -> Self {
-        /// Across all attacks: each code is linked once.
+        /// Shared by all attacks, since each code can be linked only once.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let seen = Arc::new(Mutex::new(Seen::default()));
         for _ in 0..CONNECTIONS {
@@ -80,7 +80,7 @@ impl Backend {
         Self(seen)
     }
 
-    /// What is seen from now on for a while.
+    /// Measures the links for this duration, starting now.
     pub async fn phase(&self, duration: Duration) -> Phase {
         *self.0.lock().unwrap() = Seen::default();
         tokio::time::sleep(duration).await;

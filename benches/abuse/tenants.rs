@@ -1,13 +1,13 @@
-//! Two organisations: a backend's, and one with a service key that attacks. Both have customers and storefronts.
+//! Two organisations: that of the measured backend, and one whose service key attacks.
 
 use std::{fmt::Write, fs, time::SystemTime};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Server, make_key, migrate, run_program, status};
+use crate::support::{Client, Server, create_key, migrate, run_program, status};
 
-/// What makes a server believe the tokens of [`Tenants`].
+/// Environment variables that make a server trust the tokens of [`Tenants`].
 pub const VARIABLES: [(&str, &str); 3] = [
     ("PROMOLINK_JWT_ISSUER", "https://accounts.example"),
     ("PROMOLINK_JWT_AUDIENCE", "promolink"),
@@ -16,26 +16,26 @@ pub const VARIABLES: [(&str, &str); 3] = [
 
 const SECRET: &str = "a secret that this issuer shares with the server";
 
-/// Codes that the backend links, once each.
+/// The number of codes that the backend links, once each.
 const CODES: u64 = 400_000;
 
-/// Promotions of customer 42 in each organisation.
+/// The number of promotions of customer 42 in each organisation.
 pub const WALLET: u64 = 2_000;
 
-/// Credentials.
+/// Credentials of the backend and of the attackers.
 pub struct Tenants {
     pub backend: String,
-    /// The other organisation's.
+    /// Service key of the other organisation.
     pub service: String,
-    /// The backend's own organisation's.
+    /// Storefront key of the backend's organisation.
     pub storefront: String,
-    /// Customer 42 of the backend's organisation.
+    /// Token of customer 42 of the backend's organisation.
     pub customer: String,
 }
 
 /// A code that the backend links.
 pub fn code(number: u64) -> String {
-    assert!(number < CODES, "the codes have run out");
+    assert!(number < CODES, "no codes are left");
     format!("CODE-{number}")
 }
 
@@ -47,7 +47,7 @@ impl Tenants {
         let directory = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         for org in [1, 2] {
-            let admin = make_key(url, org, "admin");
+            let admin = create_key(url, org, "admin");
             let create = json!({ "query": "mutation { createCampaign(input: { name: \"Spring\", mode: DISCOUNT, \
                                            validTill: 4102444800000 }) { id } }" });
             let answer = runtime.block_on(async {
@@ -71,15 +71,15 @@ impl Tenants {
             run_program(url, &["codes", "import", file.to_str().unwrap(), "--org", &org, "--campaign", campaign]);
         }
         Self {
-            backend: make_key(url, 1, "service"),
-            service: make_key(url, 2, "service"),
-            storefront: make_key(url, 1, "storefront"),
+            backend: create_key(url, 1, "service"),
+            service: create_key(url, 2, "service"),
+            storefront: create_key(url, 1, "storefront"),
             customer: token(1, 42),
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the server's library reads the system's time as well")]
+#[expect(clippy::disallowed_methods, reason = "the server also compares tokens with the system clock")]
 fn token(org: u64, customer: u64) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let claims = json!({

@@ -1,4 +1,4 @@
-//! Databases full of codes, on a throw-away PostgreSQL.
+//! Databases full of codes, on a disposable PostgreSQL.
 
 use std::{fs, process::Command};
 
@@ -7,13 +7,13 @@ use super::{
     process,
 };
 
-/// How PostgreSQL runs: durable, as it comes, but with room in memory for the data and for clients, and without a
-/// checkpoint in the middle of a measurement.
+/// Options of PostgreSQL: durable, as by default, but with memory for the data, connections for the clients, and no
+/// checkpoint during a measurement.
 const SETTINGS: &str = "-c max_connections=400 -c shared_buffers=6GB -c max_wal_size=16GB -c checkpoint_timeout=1h \
                         -c autovacuum_naptime=1h";
 
-/// Which codes there are: so many, dealt out to so many organisations in turn. Each belongs to a campaign without
-/// limits and may be linked once.
+/// The numbers of codes and organisations. The codes are distributed to the organisations in turn. Each belongs to a
+/// campaign without limits and can be linked once.
 #[derive(Debug, Clone, Copy)]
 pub struct Codes {
     pub count: u64,
@@ -21,24 +21,24 @@ pub struct Codes {
 }
 
 impl Codes {
-    /// The code that is taken in the given place, and the number of its organisation. Neighbours in time lie far apart
-    /// in the tables, as codes of customers do.
+    /// The organisation and the code of the request with this number. Successive codes are far apart in the tables, as
+    /// the codes of real customers are.
     pub fn pick(&self, place: u64) -> (u64, u64) {
-        assert!(place < self.count, "the codes have run out: measure for a shorter time");
+        assert!(place < self.count, "no codes are left: measure for a shorter time");
         let index = place * STRIDE % self.count;
         (index % self.orgs + 1, FIRST_CODE + index)
     }
 }
 
-/// A prime that divides no count of codes here, so that each code comes once.
+/// A prime that divides none of the numbers of codes used here, so that each code occurs once.
 pub const STRIDE: u64 = 7919;
-/// Codes are the numbers from here on.
+/// The first code. Codes are consecutive numbers.
 pub const FIRST_CODE: u64 = 1_000_000_000;
 
 /// A PostgreSQL server, and databases in it.
 pub struct Databases(Cluster);
 
-/// A database to start from.
+/// A database that measurements start from a copy of.
 pub struct Template {
     name: String,
     /// An API key for each organisation.
@@ -56,7 +56,7 @@ impl Databases {
         self.0.url(name)
     }
 
-    /// Fills a database.
+    /// Creates and fills a database.
     pub fn template(&self, codes: Codes) -> Template {
         let Codes { count, orgs } = codes;
         eprintln!("filling a database with {count} codes of {orgs} organisations");
@@ -64,7 +64,7 @@ impl Databases {
         self.sql("postgres", &format!("CREATE DATABASE {name}"));
         let url = self.0.url(&name);
         process::migrate(&url);
-        let keys = (1..=orgs).map(|org| process::make_key(&url, org, "service")).collect();
+        let keys = (1..=orgs).map(|org| process::create_key(&url, org, "service")).collect();
         self.sql(
             &name,
             &format!(
@@ -80,7 +80,7 @@ impl Databases {
         Template { name, keys }
     }
 
-    /// A fresh copy of a database, in memory; the copy before it is gone. Answers with its URL.
+    /// Creates a copy of a database, read into memory, and drops the previous copy. Returns its URL.
     pub fn copy(&self, template: &Template) -> String {
         self.sql("postgres", "DROP DATABASE IF EXISTS run WITH (FORCE)");
         self.sql("postgres", &format!("CREATE DATABASE run TEMPLATE {} STRATEGY file_copy", template.name));
@@ -91,16 +91,16 @@ impl Databases {
         self.0.url("run")
     }
 
-    /// CPU seconds that PostgreSQL has used.
+    /// The CPU time that PostgreSQL has used, in seconds.
     pub fn cpu(&self) -> f64 {
         let file = fs::read_to_string(self.0.directory.join("data/postmaster.pid")).unwrap();
         process::cpu_of_tree(file.lines().next().unwrap().parse().unwrap())
     }
 
-    /// Executes statements in a database, each by itself.
+    /// Executes statements in a database, each in a separate transaction.
     pub fn sql(&self, database: &str, statements: &str) {
         let mut command = Command::new(cluster::binaries().join("psql"));
-        // One by one: VACUUM and the like stand in no transaction.
+        // Statements such as VACUUM can't run in a shared transaction.
         command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]);
         command.arg(self.0.url(database));
         for statement in statements.split_inclusive(';') {

@@ -1,8 +1,8 @@
-//! Figures: what was seen, the median of several looks, and the table they are told in.
+//! Results: latencies, medians of repeated measurements, and the printed table.
 
 use std::time::Duration;
 
-/// How long single requests took.
+/// The latencies of the requests of one measurement.
 #[derive(Debug, Clone)]
 pub struct Latencies {
     sorted: Vec<Duration>,
@@ -11,7 +11,7 @@ pub struct Latencies {
 
 impl Latencies {
     pub fn new(mut latencies: Vec<Duration>, duration: Duration) -> Self {
-        assert!(!latencies.is_empty(), "nothing was answered in {duration:?}");
+        assert!(!latencies.is_empty(), "there was no response in {duration:?}");
         latencies.sort_unstable();
         Self { sorted: latencies, duration }
     }
@@ -24,14 +24,14 @@ impl Latencies {
         self.sorted.len() as f64 / self.duration.as_secs_f64()
     }
 
-    /// The latency that this share of the requests did not exceed, in milliseconds.
+    /// The latency that this share of the requests (0 to 1) did not exceed, in milliseconds.
     pub fn quantile(&self, share: f64) -> f64 {
         let position = (self.sorted.len() as f64 * share) as usize;
         self.sorted[position.min(self.sorted.len() - 1)].as_secs_f64() * 1000.0
     }
 }
 
-/// One look at one thing.
+/// The results of one measurement.
 #[derive(Debug, Clone)]
 pub struct Row {
     pub per_second: f64,
@@ -41,12 +41,12 @@ pub struct Row {
     pub server_cpu: Option<f64>,
     /// CPU seconds of the database per 1,000 requests.
     pub database_cpu: Option<f64>,
-    /// The most memory that the server has held, in MB.
+    /// The server's peak memory, in MB.
     pub memory: Option<f64>,
 }
 
 impl Row {
-    /// What latencies tell.
+    /// The results that follow from latencies.
     pub fn new(latencies: &Latencies) -> Self {
         Self {
             per_second: latencies.per_second(),
@@ -59,12 +59,12 @@ impl Row {
     }
 }
 
-/// Rows by name, in the order of their first look.
+/// Results by name, in the order of their first measurement.
 #[derive(Debug, Default)]
 pub struct Table(Vec<(String, Vec<Row>)>);
 
 impl Table {
-    /// Adds a look, and tells it on standard error as the progress of the run.
+    /// Adds the results of a measurement, and prints them to standard error as progress.
     pub fn add(&mut self, name: &str, row: Row) {
         eprintln!("  {name}: {:.0}/s, p99 {:.2} ms", row.per_second, row.p99);
         match self.0.iter_mut().find(|(known, _)| known == name) {
@@ -73,9 +73,9 @@ impl Table {
         }
     }
 
-    /// The medians of all looks under a name.
+    /// The medians of all measurements with this name.
     pub fn median(&self, name: &str) -> Row {
-        let (_, rows) = self.0.iter().find(|(known, _)| known == name).expect("a name that was measured");
+        let (_, rows) = self.0.iter().find(|(known, _)| known == name).expect("the name was measured");
         let of = |figure: fn(&Row) -> f64| median(rows.iter().map(figure).collect());
         let of_option = |figure: fn(&Row) -> Option<f64>| {
             let seen: Vec<f64> = rows.iter().filter_map(figure).collect();
@@ -91,9 +91,11 @@ impl Table {
         }
     }
 
-    /// Prints the medians as a table in Markdown, each row beside the one it is compared with.
+    /// Prints the medians as a Markdown table.
     pub fn print(&self, what: &str) {
-        println!("\n| {what} | a second | p50 ms | p99 ms | server CPU s / 1,000 | database CPU s / 1,000 | peak MB |");
+        println!(
+            "\n| {what} | per second | p50 ms | p99 ms | server CPU s / 1,000 | database CPU s / 1,000 | peak MB |"
+        );
         println!("|---|---:|---:|---:|---:|---:|---:|");
         for (name, _) in &self.0 {
             let row = self.median(name);
@@ -119,7 +121,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
     if figures.len() % 2 == 1 { figures[middle] } else { f64::midpoint(figures[middle - 1], figures[middle]) }
 }
 
-/// Prints one figure as a multiple of another.
+/// Prints the ratio of two values, and the values.
 pub fn ratio(what: &str, figure: f64, base: f64) {
     println!("- {what}: {:.2} ({figure:.2} / {base:.2})", figure / base);
 }

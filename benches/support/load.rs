@@ -1,4 +1,4 @@
-//! The load: clients that each keep a connection and ask again as soon as they have their answer.
+//! Closed-loop load: each client keeps a connection and sends its next request when it has the response.
 
 use std::{
     cell::{Cell, RefCell},
@@ -13,30 +13,31 @@ use tokio::{
 
 use super::Latencies;
 
-/// A body to send, and what the answer must contain to be the right one.
+/// A request body and its expected response.
 pub struct Question {
-    /// Whose key is shown.
+    /// The index of the API key.
     pub key: usize,
     pub body: String,
     pub status: u16,
+    /// Text that the response must contain.
     pub expected: String,
 }
 
-/// Who asks, and for how long.
+/// The clients, and how long they send requests.
 pub struct Load<'a> {
     pub address: &'a str,
     pub keys: &'a [String],
     pub connections: usize,
-    /// What is asked in this time is not counted.
+    /// Responses in this time are not counted.
     pub warm_up: Duration,
     pub duration: Duration,
 }
 
 impl Load<'_> {
-    /// Asks question after question, each only once. Stops the whole run at the first wrong answer: figures about
-    /// failures are worth nothing.
+    /// Sends each request once. Ends the whole run at the first unexpected response, since latencies of failures are
+    /// meaningless.
     ///
-    /// One thread drives all connections, as one of pgbench's does.
+    /// One thread drives all connections, as in pgbench with one job.
     pub fn run(&self, question: impl Fn(u64) -> Question) -> Latencies {
         let next = Cell::new(0);
         let latencies = RefCell::new(Vec::new());
@@ -47,7 +48,7 @@ impl Load<'_> {
                 loop {
                     let question = question(next.replace(next.get() + 1));
                     let asked = Instant::now();
-                    client.ask(&self.keys[question.key], &question).await;
+                    client.send_checked(&self.keys[question.key], &question).await;
                     let answered = Instant::now();
                     if answered > begin + self.duration {
                         break;
@@ -65,7 +66,7 @@ impl Load<'_> {
     }
 }
 
-/// A client that keeps its connection.
+/// A client with a persistent connection.
 pub struct Client {
     stream: TcpStream,
     head: String,
@@ -83,7 +84,7 @@ impl Client {
         Self { stream, head, request: String::new(), answer: Vec::with_capacity(16 * 1024) }
     }
 
-    /// Sends a body. Answers with the whole response.
+    /// Sends a body. Returns the whole response, head included.
     pub async fn send(&mut self, key: &str, body: &str) -> &str {
         self.request.clear();
         // Writing to a string can't fail.
@@ -93,26 +94,26 @@ impl Client {
         let mut end = None;
         while end.is_none_or(|end| self.answer.len() < end) {
             let read = self.stream.read_buf(&mut self.answer).await.unwrap();
-            assert_ne!(read, 0, "the server closed a connection: {}", String::from_utf8_lossy(&self.answer));
-            end = end.or_else(|| length(&self.answer));
+            assert_ne!(read, 0, "the server closed a connection; received: {}", String::from_utf8_lossy(&self.answer));
+            end = end.or_else(|| response_length(&self.answer));
         }
         std::str::from_utf8(&self.answer).unwrap()
     }
 
-    async fn ask(&mut self, key: &str, question: &Question) {
+    async fn send_checked(&mut self, key: &str, question: &Question) {
         let answer = self.send(key, &question.body).await;
         let right = status(answer) == question.status && answer.contains(&question.expected);
-        assert!(right, "not the answer to {}: {answer}", question.body);
+        assert!(right, "unexpected response to {}: {answer}", question.body);
     }
 }
 
 /// The status of a response.
 pub fn status(response: &str) -> u16 {
-    response.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a response")
+    response.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("the response has a status line")
 }
 
-/// How long the whole response is, once its head is there.
-fn length(response: &[u8]) -> Option<usize> {
+/// The length of the whole response in bytes. `None` until the head is complete.
+fn response_length(response: &[u8]) -> Option<usize> {
     let head = response.windows(4).position(|window| window == b"\r\n\r\n")?;
     let text = std::str::from_utf8(&response[..head]).unwrap();
     let (_, rest) = text.split_once("content-length: ").unwrap();

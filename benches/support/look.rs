@@ -1,4 +1,4 @@
-//! One look at the server under load, over a fresh copy of a database.
+//! One measurement of the server under load, on a fresh copy of a database.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use super::{Codes, Databases, Latencies, Load, Question, Row, Server};
 const LINK: &str = "mutation Link($input: LinkPromotionCodeInput!) { linkPromotionCode(input: $input) { id orgId \
                     promotionId promotionName code customerId active createdOn validTill mode redeemableFrom } }";
 
-/// What to look at, and how.
+/// A measurement of one server.
 pub struct Look<'a> {
     pub url: &'a str,
     pub keys: &'a [String],
-    /// Whose CPU time is the database's.
+    /// The PostgreSQL server whose CPU time is measured, if any.
     pub databases: Option<&'a Databases>,
     pub connections: usize,
-    /// What is asked in this time is not counted.
+    /// Responses in this time are not counted.
     pub warm_up: Duration,
     pub duration: Duration,
 }
 
 impl Look<'_> {
-    /// Starts a server, asks it the questions, and tells what was seen.
-    pub fn take(&self, question: impl Fn(u64) -> Question) -> Row {
+    /// Starts a server, sends it the requests, and returns the results.
+    pub fn measure(&self, question: impl Fn(u64) -> Question) -> Row {
         let server = Server::start(self.url);
         let load = Load {
             address: &server.address,
@@ -44,20 +44,19 @@ impl Look<'_> {
     }
 }
 
-/// What CPU seconds of a whole run are multiplied with, to be those of 1,000 of its requests: it was used in the warm-up
-/// too.
+/// The factor from the CPU time of a whole run, warm-up included, to that of 1,000 of the counted requests.
 pub fn share(latencies: &Latencies, warm_up: Duration, duration: Duration) -> f64 {
     let counted = duration.as_secs_f64() / (warm_up + duration).as_secs_f64();
     counted * 1000.0 / latencies.count() as f64
 }
 
-/// Links a code that nobody else links.
+/// Links a different code for each place.
 pub fn link_unique(codes: Codes, place: u64) -> Question {
     let (org, code) = codes.pick(place);
     link(org, code, place)
 }
 
-/// Links a code to a customer.
+/// Links a code to a customer, and expects success.
 pub fn link(org: u64, code: u64, customer: u64) -> Question {
     Question {
         key: usize::try_from(org).unwrap() - 1,

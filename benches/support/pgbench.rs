@@ -1,14 +1,14 @@
-//! pgbench: what PostgreSQL does by itself.
+//! pgbench, which measures PostgreSQL without a server in front.
 
 use std::{fs, process::Command, time::Duration};
 
 use super::{Latencies, cluster};
 
-/// A run of pgbench: prepared statements, one transaction after the other in each client.
+/// A run of pgbench, with prepared statements. Each client executes transactions sequentially.
 pub struct Pgbench<'a> {
     pub url: &'a str,
     pub script: &'a str,
-    /// Variables of the script.
+    /// Initial values of the script's variables.
     pub variables: &'a [(&'a str, u64)],
     pub clients: usize,
     pub warm_up: Duration,
@@ -40,14 +40,15 @@ impl Pgbench<'_> {
             .iter()
             .filter_map(|&(ended, took)| ended.checked_sub(took))
             .min()
-            .expect("pgbench did nothing");
+            .expect("pgbench logged a transaction");
         let begin = started + self.warm_up;
         let counted = transactions.into_iter().filter(|(ended, _)| *ended > begin && *ended <= begin + self.duration);
         Latencies::new(counted.map(|(_, took)| took).collect(), self.duration)
     }
 }
 
-/// When a transaction ended, since the epoch, and how long it took: see "Per-Transaction Logging" in pgbench's manual.
+/// The end of a transaction, as the time since the epoch, and its latency. See "Per-Transaction Logging" in pgbench's
+/// manual.
 fn parse(line: &str) -> (Duration, Duration) {
     let fields: Vec<u64> = line.split_whitespace().map(|field| field.parse().unwrap()).collect();
     (Duration::from_secs(fields[4]) + Duration::from_micros(fields[5]), Duration::from_micros(fields[2]))

@@ -1,4 +1,4 @@
-//! The server under test as a process of its own, and what processes have used.
+//! The server under test as a separate process, and the CPU time and memory of processes.
 
 use std::{
     fs,
@@ -18,19 +18,20 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_promolink");
 pub struct Server {
     process: Child,
     pub address: String,
-    /// From the start of the process until it said that it serves.
+    /// The time from the start of the process to its greeting.
     pub ready_after: Duration,
     log_bytes: Arc<AtomicUsize>,
 }
 
 impl Server {
+    /// Starts a server without rate limits for services.
     pub fn start(url: &str) -> Self {
         let limits = "service.operations=none,service.links=none,service.failed-links=none,admin.operations=none";
-        // The log, with a line for each request, is written all the same.
+        // The log, with a line for each request, is still written.
         Self::launch(url, &[("PROMOLINK_LIMITS", limits)], Stdio::null())
     }
 
-    /// A server as it comes, with these environment variables, whose log is counted.
+    /// Starts a server with default limits and these environment variables, and counts the bytes of its log.
     pub fn with_default_limits(url: &str, variables: &[(&str, &str)]) -> Self {
         let mut server = Self::launch(url, variables, Stdio::piped());
         let (mut log, bytes) = (server.process.stderr.take().unwrap(), Arc::clone(&server.log_bytes));
@@ -55,27 +56,27 @@ impl Server {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready_after = started.elapsed();
-        let (_, rest) = line.split_once("http://").expect("the server did not start");
+        let (_, rest) = line.split_once("http://").expect("the server printed its address");
         let address = rest.split('/').next().unwrap().to_owned();
         Self { process, address, ready_after, log_bytes: Arc::default() }
     }
 
-    /// How many bytes of its log a server with default limits has written.
+    /// The bytes of log that a server with default limits has written.
     pub fn log_bytes(&self) -> usize {
         self.log_bytes.load(Ordering::Relaxed)
     }
 
-    /// CPU seconds that the server has used.
+    /// The CPU time that the server has used, in seconds.
     pub fn cpu(&self) -> f64 {
         cpu(self.process.id()).own
     }
 
-    /// How many files and connections the server has open.
+    /// The number of open files and connections of the server.
     pub fn open_files(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
     }
 
-    /// A line of `/proc/PID/status`, in MB: `VmRSS` is what the server holds, `VmHWM` the most that it has held.
+    /// A line of `/proc/PID/status`, in MB: `VmRSS` is the current memory of the server, `VmHWM` its peak.
     pub fn memory(&self, line: &str) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let value = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':')).unwrap();
@@ -86,25 +87,25 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // There is nothing to do about a process that can't be killed.
+        // Nothing can be done about a process that can't be killed.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Makes the tables.
+/// Creates the tables.
 pub fn migrate(url: &str) {
     assert!(program(url).arg("migrate").stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
 }
 
-/// Runs a command to its end.
+/// Runs a command, which must succeed.
 pub fn run_program(url: &str, arguments: &[&str]) {
     let output = program(url).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Makes an API key.
-pub fn make_key(url: &str, org: u64, role: &str) -> String {
+/// Creates an API key.
+pub fn create_key(url: &str, org: u64, role: &str) -> String {
     let mut command = program(url);
     let output = command.args(["key", "create", "--role", role, "--org", &org.to_string()]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -117,14 +118,15 @@ fn program(url: &str) -> Command {
     command
 }
 
+/// CPU times, in seconds.
 struct Cpu {
     parent: u32,
     own: f64,
-    /// Of children that have ended.
+    /// The time of children that have ended.
     ended: f64,
 }
 
-/// CPU seconds that a process, its children and those that have ended have used.
+/// The CPU time that a process and its children, ended ones included, have used, in seconds.
 pub fn cpu_of_tree(root: u32) -> f64 {
     let children = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
         let cpu = try_cpu(entry.file_name().to_str()?.parse().ok()?)?;
@@ -136,14 +138,14 @@ pub fn cpu_of_tree(root: u32) -> f64 {
 }
 
 fn cpu(pid: u32) -> Cpu {
-    try_cpu(pid).expect("the process has ended")
+    try_cpu(pid).expect("the process is running")
 }
 
 fn try_cpu(pid: u32) -> Option<Cpu> {
-    /// `USER_HZ`: what Linux counts in, on all machines that matter.
+    /// `USER_HZ`, which is 100 on all common Linux machines.
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // After the name, which may hold blanks and brackets, comes the third field; see proc_pid_stat(5).
+    // The third field follows the name, which can contain spaces and brackets; see proc_pid_stat(5).
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let field = |number: usize| fields[number - 3].parse::<u32>().ok();
     let seconds = |number: usize| fields[number - 3].parse::<f64>().ok().map(|ticks| ticks / TICKS_PER_SECOND);

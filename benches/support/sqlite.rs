@@ -1,4 +1,4 @@
-//! A SQLite file full of codes, and what Diesel does by itself on it: one transaction for each link.
+//! A SQLite file full of codes, and Diesel on it without a server: one transaction per link.
 
 use std::{
     fs,
@@ -53,7 +53,7 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(campaigns, promotion_codes);
 
-/// A file to start from, with one organisation, and a copy of it to run on.
+/// A template file with one organisation, and a copy of it for each run.
 pub struct Sqlite {
     directory: TempDir,
     codes: Codes,
@@ -61,7 +61,7 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Fills a file.
+    /// Creates and fills the template.
     pub fn fill(codes: Codes) -> Self {
         assert_eq!(codes.orgs, 1);
         eprintln!("filling a file with {} codes", codes.count);
@@ -69,7 +69,7 @@ impl Sqlite {
         let template = directory.path().join("template.db");
         let url = format!("sqlite:{}", template.display());
         process::migrate(&url);
-        let key = process::make_key(&url, 1, "service");
+        let key = process::create_key(&url, 1, "service");
         let mut connection = SqliteConnection::establish(&template.to_string_lossy()).unwrap();
         let campaign = "unhex('00000000000000000000000000000001')";
         let last = FIRST_CODE + codes.count - 1;
@@ -85,11 +85,11 @@ impl Sqlite {
         Self { directory, codes, key }
     }
 
-    /// A fresh copy; the copy before it is gone. Answers with its URL.
+    /// Replaces the copy with a fresh one. Returns its URL.
     pub fn copy(&self) -> String {
         let run = self.run();
         for rest in ["", "-wal", "-shm"] {
-            // There is none before the first.
+            // The first copy replaces no files.
             let _ = fs::remove_file(format!("{}{rest}", run.display()));
         }
         fs::copy(self.directory.path().join("template.db"), &run).unwrap();
@@ -100,8 +100,8 @@ impl Sqlite {
         self.directory.path().join("run.db")
     }
 
-    /// Links code after code on the copy, each in a transaction of its own that keeps the same rules: what a server does
-    /// that shares none, without any server around it.
+    /// Links one code after another on the copy, each in a separate transaction that enforces the same rules. This is the
+    /// baseline for a server that shares transactions.
     pub fn link_one_by_one(&self, warm_up: Duration, duration: Duration) -> Latencies {
         let mut connection = SqliteConnection::establish(&self.run().to_string_lossy()).unwrap();
         connection
@@ -158,7 +158,7 @@ fn link(connection: &mut SqliteConnection, code: u64, customer: u64) -> QueryRes
         .select(promotions::id)
         .get_result(connection)
         .optional()?;
-    assert_eq!(held, None, "{folded} is linked");
+    assert_eq!(held, None, "{folded} is already linked");
     diesel::update(promotion_codes::table.find((1, 1, &folded)))
         .set(promotion_codes::link_count.eq(promotion_codes::link_count + 1))
         .execute(connection)?;

@@ -1,4 +1,4 @@
-//! What guessing codes and asking too often come to.
+//! Protection against guessing of codes, and rate limits.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use crate::support::{
     Caller, Database, ORG, Server, TestCampaign, campaign, code_of, in_days, issuer, on_both_databases,
 };
 
-/// Codes that can't be linked, one for each reason, and some that can.
+/// One code for each reason why a code can't be linked, and some codes that can be linked.
 fn campaigns() -> [TestCampaign; 3] {
     let expired = campaign("Over").with(|campaign| campaign.valid_till = in_days(-1)).code("EXPIRED", None);
     let off = campaign("Off").with(|campaign| campaign.active = false).code("INACTIVE", None);
@@ -27,7 +27,7 @@ fn campaigns() -> [TestCampaign; 3] {
 const REASONS: [&str; 5] = ["UNKNOWN", "TAKEN", "EXPIRED", "REVOKED", "INACTIVE"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_not_trusted_learns_nothing_of_a_code_that_can_not_be_linked() {
+async fn untrusted_callers_do_not_learn_why_a_code_cannot_be_linked() {
     let database = Database::postgres();
     database.seed(&campaigns()).await;
     let server = Server::serve(&database, &issuer::VARIABLES);
@@ -53,19 +53,19 @@ async fn who_is_not_trusted_learns_nothing_of_a_code_that_can_not_be_linked() {
     assert_eq!(told.len(), 2 * REASONS.len(), "{log}");
     for line in told {
         let ended = lines.iter().find(|other| other["message"] == "answered" && other["id"] == line["span"]["id"]);
-        let whose = ended.expect("its request's line")["credential"].as_str().unwrap();
+        let whose = ended.expect("the access log has a line for the request")["credential"].as_str().unwrap();
         assert!(whose.starts_with("storefront key ") || whose.starts_with("customer of "), "{whose}");
     }
     for reason in ["CODE_NOT_FOUND", "CODE_ALREADY_LINKED", "PROMOTION_EXPIRED", "CODE_REVOKED", "PROMOTION_INACTIVE"] {
         assert_eq!(lines.iter().filter(|line| line["reason"] == reason).count(), 2, "{reason}: {log}");
     }
     for (code, expected) in REASONS.into_iter().zip(["CODE_NOT_FOUND", "CODE_ALREADY_LINKED", "PROMOTION_EXPIRED"]) {
-        assert_eq!(code_of(&service.execute(LINK, json!({ "code": code })).await), expected, "a backend is told");
+        assert_eq!(code_of(&service.execute(LINK, json!({ "code": code })).await), expected, "backends see why");
     }
 }
 
 on_both_databases! {
-    async fn nobody_tells_reasons_apart_by_how_long_it_takes(database: Database) {
+    async fn response_times_do_not_reveal_why_a_code_cannot_be_linked(database: Database) {
         database.seed(&campaigns()).await;
         let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "storefront.failed-links=none")]);
         server.caller(&database.key(ORG, "service")).link(99, "TAKEN").await;
@@ -81,7 +81,7 @@ on_both_databases! {
         for (reason, times) in &mut times {
             times.sort();
             println!("{reason:10} median {:6.1} ms, least {:6.1} ms", millis(times[times.len() / 2]), millis(times[0]));
-            // A failure is told at full twentieths of a second, so never before the first.
+            // Failures are returned at multiples of 50 ms, so never before the first.
             assert!(times[0] >= Duration::from_millis(50), "{reason}: {times:?}");
         }
     }
@@ -96,14 +96,14 @@ const LINK: &str =
 
 const GUESSES: usize = 1000;
 
-/// Lets a storefront send all guesses in one document.
+/// Limits under which a storefront can send all guesses in one document.
 const LARGE_DOCUMENTS: (&str, &str) = (
     "PROMOLINK_DOCUMENT_LIMITS",
     "untrusted.aliases=1000,untrusted.root-fields=1000,untrusted.selections=10000,untrusted.tokens=100000",
 );
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_guesses_are_refused_after_the_budget_however_they_are_sent() {
+async fn guesses_beyond_the_limit_are_rejected_however_they_are_sent() {
     let database = Database::postgres();
     database.seed(&campaigns()).await;
     let limits = ("PROMOLINK_LIMITS", "storefront.operations=none,storefront.links=none");
@@ -115,10 +115,10 @@ async fn a_thousand_guesses_are_refused_after_the_budget_however_they_are_sent()
     assert_eq!(guess_in_one_document(&storefront(), |_| 1).await, expected);
     assert_eq!(guess_in_batches(&storefront(), |_| 1).await, expected);
     assert_eq!(guess_one_by_one(&storefront(), |_| 1).await, expected);
-    // Nor does it help to guess for many customers: the key has a budget as well.
+    // Guessing for many customers doesn't help either: the key has a limit as well.
     let expected = outcomes(&[("CODE_NOT_USABLE", 300), ("RATE_LIMITED", GUESSES - 300)]);
     assert_eq!(guess_in_batches(&storefront(), |guess| guess).await, expected);
-    // A code that is free is not looked up either, and its refusal says when to come back.
+    // Beyond the limit, valid codes are rejected too, and the rejection says when to retry.
     let spent = storefront();
     guess_in_batches(&spent, |_| 1).await;
     let refused = spent.link(1, "FREE").await;
@@ -134,7 +134,7 @@ async fn a_thousand_guesses_are_refused_after_the_budget_however_they_are_sent()
     );
     for reason in REASONS {
         let mut answer = spent.link(1, reason).await;
-        // The seconds go by.
+        // The wait, which both texts contain, depends on the time.
         for (key, text) in [("message", "message"), ("retryAfter", "extensions")] {
             let of = if text == "message" { &mut answer["errors"][0] } else { &mut answer["errors"][0]["extensions"] };
             assert!(!of[key].take().is_null(), "{reason}");
@@ -145,12 +145,12 @@ async fn a_thousand_guesses_are_refused_after_the_budget_however_they_are_sent()
     let wait = refused["errors"][0]["extensions"]["retryAfter"].as_u64().unwrap();
     assert!((1..=180).contains(&wait), "{refused:#}");
     assert_eq!(refused["errors"][0]["extensions"]["retryable"], true);
-    assert_eq!(code_of(&spent.link(2, "FREE").await), "OK", "another customer is not to blame");
-    assert_eq!(code_of(&storefront().link(1, "FREE").await), "OK", "nor is another credential");
+    assert_eq!(code_of(&spent.link(2, "FREE").await), "OK", "other customers are not limited");
+    assert_eq!(code_of(&storefront().link(1, "FREE").await), "OK", "other credentials are not limited");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guesses_sent_at_once_or_given_up_spend_the_budget_as_well() {
+async fn concurrent_and_aborted_guesses_count_towards_the_limit() {
     let database = Database::postgres();
     database.seed(&campaigns()).await;
     let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "storefront.operations=none,storefront.links=none")]);
@@ -165,7 +165,7 @@ async fn guesses_sent_at_once_or_given_up_spend_the_budget_as_well() {
     }
     assert_eq!(counted, outcomes(&[("CODE_NOT_USABLE", 20), ("RATE_LIMITED", 180)]));
 
-    // What is not waited for is counted all the same.
+    // Guesses count even if the client doesn't wait for the response.
     let caller = server.caller(&database.key(ORG, "storefront"));
     for round in 0..20 {
         let given_up = (0..20).map(|guess| {
@@ -178,11 +178,11 @@ async fn guesses_sent_at_once_or_given_up_spend_the_budget_as_well() {
             return;
         }
     }
-    panic!("400 guesses were given up, and the budget was not spent");
+    panic!("400 aborted guesses did not reach the limit");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn valid_links_of_one_customer_at_once_are_not_taken_for_failed_ones() {
+async fn concurrent_valid_links_of_one_customer_do_not_count_as_failed() {
     let database = Database::postgres();
     database.seed(&campaigns()).await;
     let limits = "storefront.failed-links=5,storefront.new-links-per-customer=none";
@@ -205,7 +205,7 @@ async fn valid_links_of_one_customer_at_once_are_not_taken_for_failed_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_that_succeed_have_a_budget_of_their_own() {
+async fn successful_links_have_a_separate_limit() {
     let database = Database::postgres();
     database.seed(&campaigns()).await;
     let limits = ("PROMOLINK_LIMITS", "customer.operations=none,customer.links=none");
@@ -224,10 +224,10 @@ async fn links_that_succeed_have_a_budget_of_their_own() {
         let wait = refused["errors"][0]["extensions"]["retryAfter"].as_u64().unwrap();
         assert!((1..=60).contains(&wait), "{refused:#}");
     }
-    // Guessing has its own.
+    // Failed links have a separate limit.
     let storefront = server.caller(&database.key(ORG, "storefront"));
     assert_eq!(guess_in_batches(&storefront, |_| 2).await["CODE_NOT_USABLE"], 20);
-    // A key that is taken out of an app can't use up a shared code.
+    // A key extracted from an app can't exhaust a shared code.
     let spent = server.caller(&database.key(ORG, "storefront"));
     let mut made = 0;
     for batch in 0..2 {
@@ -263,7 +263,7 @@ async fn a_storefront_does_not_learn_whether_a_customer_has_redeemed_a_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_are_counted_by_the_field_and_not_by_the_request() {
+async fn links_are_counted_per_field_and_not_per_request() {
     let database = Database::sqlite();
     database.seed(&campaigns()).await;
     let limits = "storefront.links=10,storefront.failed-links=none,storefront.failed-links-per-customer=none";
@@ -271,14 +271,14 @@ async fn links_are_counted_by_the_field_and_not_by_the_request() {
     server.caller(&database.key(ORG, "service")).link(99, "TAKEN").await;
     let key = || server.caller(&database.key(ORG, "storefront"));
     for guessed in [guess_in_one_document(&key(), |_| 1).await, guess_in_batches(&key(), |_| 1).await] {
-        // Ten at once, and one for each tenth of a second that it took.
+        // A burst of ten, then one for each tenth of a second.
         let looked_up = guessed["CODE_NOT_USABLE"];
         assert!((10..500).contains(&looked_up) && guessed["RATE_LIMITED"] == GUESSES - looked_up, "{guessed:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn too_many_operations_are_refused_and_told_when_to_come_back() {
+async fn operations_beyond_the_rate_limit_are_rejected_with_retry_after() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &[("PROMOLINK_LIMITS", "service.operations=1")]);
@@ -299,11 +299,11 @@ async fn too_many_operations_are_refused_and_told_when_to_come_back() {
     }
     assert!(refused >= 1 && admitted >= 1, "{refused} refused, {admitted} admitted");
     let other = server.caller(&database.key(ORG, "service"));
-    assert_eq!(other.send("{ __typename }", Value::Null).await.status(), 200, "each credential has its own");
+    assert_eq!(other.send("{ __typename }", Value::Null).await.status(), 200, "each credential has a separate limit");
 }
 
 #[test]
-fn the_documentation_has_the_limits() {
+fn documented_rate_limits_match_the_defaults() {
     let number = |role, limit| {
         let Some(limit) = Limits::default().of(role, limit) else { return "none".to_owned() };
         let digits = limit.to_string();
@@ -345,7 +345,7 @@ fn count<'a>(codes: impl Iterator<Item = &'a Value>) -> BTreeMap<String, usize> 
     })
 }
 
-/// Codes that there are not, and those that can't be linked for each other reason, in turns.
+/// Codes that can't be linked, for each reason in turn.
 fn guess_code(n: usize) -> String {
     match REASONS[n % REASONS.len()] {
         "UNKNOWN" => format!("GUESS-{n}"),

@@ -1,4 +1,5 @@
-//! Who may ask for which field: read off the schema, tried out on a server, and compared with docs/credentials.md.
+//! The roles that may select each field: taken from the schema, verified on a server, and compared with
+//! docs/credentials.md.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -16,7 +17,7 @@ use crate::support::{Database, ORG, Server, code_of, issuer};
 const ROLES: [&str; 4] = ["STOREFRONT", "CUSTOMER", "SERVICE", "ADMIN"];
 
 #[test]
-fn every_field_says_who_may_ask_for_it() {
+fn every_field_declares_its_access() {
     let mut silent = Vec::new();
     for (type_name, fields) in Schema::read().objects {
         let parts: &[&str] = match type_name.as_str() {
@@ -28,18 +29,18 @@ fn every_field_says_who_may_ask_for_it() {
         let names = fields.iter().filter(|field| role_of(field).is_none()).map(|field| field.name.node.as_str());
         silent.extend(names.filter(|name| !parts.contains(name)).map(|name| format!("{type_name}.{name}")));
     }
-    assert!(silent.is_empty(), "fields without `access`, which are nobody's: {silent:?}");
+    assert!(silent.is_empty(), "fields without `access`, which no role may select: {silent:?}");
 }
 
 #[test]
-fn the_documentation_has_the_table_of_access() {
+fn documented_access_matches_the_schema() {
     let table = table();
     println!("{table}");
     let page = include_str!("../../docs/credentials.md");
-    assert!(page.contains(&table), "docs/credentials.md does not have the current table, which is:\n{table}");
+    assert!(page.contains(&table), "docs/credentials.md lacks the current table, which is:\n{table}");
 }
 
-/// Fields by the least role that may ask for them.
+/// A Markdown table of the fields, grouped by the least role that may select them.
 fn table() -> String {
     let mut table = "| fields | storefront | customer | service | admin |\n|---|---|---|---|---|\n".to_owned();
     let mut objects: Vec<_> = Schema::read().objects.into_iter().collect();
@@ -63,9 +64,9 @@ fn table() -> String {
     table
 }
 
-/// Asks for every field as every role, along the shortest way to it.
+/// Selects every field as every role, by the shortest path to the field.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_is_refused_to_who_may_not_ask_for_it_and_to_nobody_else() {
+async fn a_field_is_forbidden_only_to_roles_below_its_own() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(
@@ -79,7 +80,7 @@ async fn a_field_is_refused_to_who_may_not_ask_for_it_and_to_nobody_else() {
         server.caller(&database.key(ORG, "admin")),
     ];
     let schema = Schema::read();
-    let ways = schema.ways();
+    let ways = schema.shortest_paths();
     let mut refused = [0; 4];
     for (type_name, fields) in &schema.objects {
         for field in fields {
@@ -95,7 +96,7 @@ async fn a_field_is_refused_to_who_may_not_ask_for_it_and_to_nobody_else() {
                 let expected = first_forbidden.map(|(name, field)| format!("{name}.{}", field.name.node));
                 assert_eq!(told, expected, "{}: {document}\n{response:#}", ROLES[role]);
                 if expected.is_some() {
-                    assert_eq!(response["data"], Value::Null, "nothing of it was executed");
+                    assert_eq!(response["data"], Value::Null, "nothing was executed");
                     refused[role] += 1;
                 }
                 let invalid = errors.iter().any(|error| error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED");
@@ -104,11 +105,11 @@ async fn a_field_is_refused_to_who_may_not_ask_for_it_and_to_nobody_else() {
         }
     }
     assert!(refused[0] > refused[1] && refused[1] > refused[2] && refused[2] > refused[3], "{refused:?}");
-    assert_eq!(refused[3], 0, "an admin may ask for everything");
+    assert_eq!(refused[3], 0, "an admin may select every field");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_detour_leads_to_a_forbidden_field() {
+async fn aliases_and_fragments_do_not_lead_to_forbidden_fields() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &[]);
@@ -122,7 +123,7 @@ async fn no_detour_leads_to_a_forbidden_field() {
         "query B { ...f } fragment f on Query { ...g } fragment g on Query { campaigns { nodes { id } } }",
     ] {
         let body = serde_json::json!({ "query": document, "operationName": document.contains(" B ").then_some("B") });
-        // Who may ask for it makes the document known.
+        // The admin's request puts the document into the cache.
         assert_eq!(code_of(&admin.post(&body).await), "OK", "{document}");
         let response = storefront.post(&body).await;
         let error = &response["errors"][0]["extensions"];
@@ -139,7 +140,7 @@ struct Schema {
     enums: HashMap<String, String>,
 }
 
-/// Fields one below the other, each with the type that it is of.
+/// Nested fields, from the root down, each with the name of its parent type.
 type Way<'a> = Vec<(String, &'a FieldDefinition)>;
 
 impl Schema {
@@ -161,12 +162,12 @@ impl Schema {
                 _ => {}
             }
         }
-        assert!(schema.objects.len() > 15, "the schema was read");
+        assert!(schema.objects.len() > 15, "the schema has too few object types");
         schema
     }
 
-    /// The shortest way to each object type.
-    fn ways(&self) -> HashMap<String, Way<'_>> {
+    /// The shortest path to each object type.
+    fn shortest_paths(&self) -> HashMap<String, Way<'_>> {
         let mut ways = HashMap::from([("Query".to_owned(), Vec::new()), ("Mutation".to_owned(), Vec::new())]);
         let mut next = VecDeque::from(["Query", "Mutation"]);
         while let Some(type_name) = next.pop_front() {
@@ -183,20 +184,20 @@ impl Schema {
         ways
     }
 
-    /// A document that goes a way, with a value for every argument that must have one.
+    /// A document that selects this path, with a value for each required argument.
     fn document(&self, way: &Way<'_>) -> String {
         let last = name_of(&way.last().unwrap().1.ty.node);
         let mut document = if self.objects.contains_key(last) { " { __typename }".to_owned() } else { String::new() };
         for (_, field) in way.iter().rev() {
             let arguments: Vec<_> =
-                field.arguments.iter().filter_map(|argument| self.required(&argument.node)).collect();
+                field.arguments.iter().filter_map(|argument| self.required_value(&argument.node)).collect();
             let arguments = if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
             document = format!(" {{ {}{arguments}{document} }}", field.name.node);
         }
         format!("{}{document}", way[0].0.to_lowercase())
     }
 
-    fn required(&self, value: &InputValueDefinition) -> Option<String> {
+    fn required_value(&self, value: &InputValueDefinition) -> Option<String> {
         (!value.ty.node.nullable).then(|| format!("{}: {}", value.name.node, self.value(&value.ty.node)))
     }
 
@@ -209,7 +210,8 @@ impl Schema {
                 "Boolean" => "true".to_owned(),
                 name if self.enums.contains_key(name) => self.enums[name].clone(),
                 name => {
-                    let fields: Vec<_> = self.inputs[name].iter().filter_map(|field| self.required(field)).collect();
+                    let fields: Vec<_> =
+                        self.inputs[name].iter().filter_map(|field| self.required_value(field)).collect();
                     format!("{{ {} }}", fields.join(", "))
                 }
             },
@@ -217,7 +219,7 @@ impl Schema {
     }
 }
 
-/// The least role that may ask for a field.
+/// The least role that may select a field. `None` if the field has no `access`.
 fn role_of(field: &FieldDefinition) -> Option<usize> {
     let access = field.directives.iter().find(|directive| directive.node.name.node == "access")?;
     let role = access.node.get_argument("role")?.node.to_string();

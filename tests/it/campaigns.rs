@@ -1,4 +1,4 @@
-//! Campaigns and their codes, through the server.
+//! Management of campaigns and their codes.
 
 use std::collections::HashSet;
 
@@ -32,12 +32,12 @@ async fn spring(server: &Server) -> String {
 }
 
 on_both_databases! {
-    async fn a_campaign_has_sensible_terms_where_none_are_given(database: Database) {
+    async fn omitted_campaign_terms_have_defaults(database: Database) {
         let server = Server::start(&database);
         let input = json!({ "name": "  Spring ", "mode": "PAYMENT_VOUCHER", "validTill": in_days(30).millis() });
         let created = &server.data(CREATE, json!({ "input": input })).await["createCampaign"];
         let soon = in_days(0).millis() - created["redeemableFrom"].as_i64().unwrap();
-        assert!((0..60_000).contains(&soon), "redeemable from now on");
+        assert!((0..60_000).contains(&soon), "redeemable from its creation");
         let terms = ["name", "mode", "active", "validForDays", "maxLinksPerCustomer", "maxRedemptionsPerLink"];
         let terms: Vec<&Value> = terms.iter().map(|term| &created[term]).collect();
         assert_eq!(json!(terms), json!(["Spring", "PAYMENT_VOUCHER", true, null, null, 1]));
@@ -47,7 +47,7 @@ on_both_databases! {
         assert_eq!(read["campaign"], json!({ "name": "Spring", "validTill": created["validTill"] }));
     }
 
-    async fn a_moment_may_be_written_in_several_ways(database: Database) {
+    async fn timestamps_are_accepted_in_several_formats(database: Database) {
         let server = Server::start(&database);
         let literal = |moment: &Value| format!("mutation {{ createCampaign(input: {{
             name: \"Spring\", mode: DISCOUNT, validTill: {moment} }}) {{ validTill }} }}");
@@ -63,7 +63,7 @@ on_both_databases! {
             (json!("2099-01-01T05:30:00+05:30"), 4_070_908_800_000),
             (json!("2098-12-31T19:00:00.000-05:00"), 4_070_908_800_000),
             (json!("2099-01-01T00:00:00.007Z"), 4_070_908_800_007),
-            // What is finer than milliseconds is cut off.
+            // Fractions of a millisecond are truncated.
             (json!("2099-01-01T00:00:00.1239999Z"), 4_070_908_800_123),
             (json!("2096-02-29T23:59:59Z"), 3_981_398_399_000),
         ] {
@@ -105,7 +105,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_malformed_campaign_is_refused_with_its_field_named(database: Database) {
+    async fn malformed_campaign_input_is_rejected_with_its_field(database: Database) {
         let server = Server::start(&database);
         for (field, value) in [
             ("name", json!(" ")),
@@ -129,7 +129,7 @@ on_both_databases! {
         }
     }
 
-    async fn promotions_follow_their_campaign_when_it_changes(database: Database) {
+    async fn promotions_reflect_changes_to_their_campaign(database: Database) {
         let spring = campaign("Spring").code("SAVE", None).code("MORE", None);
         let id = spring.campaign.id.get().to_string();
         database.seed(&[spring]).await;
@@ -158,7 +158,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_limit_can_be_set_and_taken_away(database: Database) {
+    async fn a_customer_limit_can_be_set_and_removed(database: Database) {
         let spring = campaign("Spring").code("A", None).code("B", None).code("C", None);
         let id = spring.campaign.id.get().to_string();
         database.seed(&[spring]).await;
@@ -191,21 +191,21 @@ on_both_databases! {
         assert_eq!(code_of(&server.link(2, &code).await), "CODE_ALREADY_LINKED");
     }
 
-    async fn codes_that_could_be_guessed_are_not_generated(database: Database) {
+    async fn patterns_with_too_few_possible_codes_are_rejected(database: Database) {
         let server = Server::start(&database);
         let id = spring(&server).await;
         let generate = async |count: i64, pattern: &str| {
             let input = json!({ "campaignId": id, "count": count, "pattern": pattern });
             server.execute(GENERATE, json!({ "input": input })).await
         };
-        // 31^4 / 10,000 = 92 codes fit, those that are there counted.
+        // 31^4 / 10,000: at most 92 codes, existing ones included.
         assert_eq!(code_of(&generate(90, "G####").await), "OK");
         let refused = generate(3, "G####").await;
         assert_eq!(code_of(&refused), "CODE_SPACE_TOO_SMALL");
         let message = refused["errors"][0]["message"].as_str().unwrap();
         assert!(message.contains("at least 5 #"), "{message}");
         assert_eq!(code_of(&generate(2, "G####").await), "OK");
-        // What another campaign has is there too: here all there can be.
+        // Codes of other campaigns count too. Here, all possible codes exist.
         let letters = "23456789ABCDEFGHJKMNPQRSTUVWXYZ";
         let every: Vec<String> = letters.chars().map(|letter| format!("X{letter}")).collect();
         let other = json!({ "campaignId": spring(&server).await, "codes": every });
@@ -240,10 +240,10 @@ on_both_databases! {
         assert_eq!(code_of(&import(&first, &[]).await), "INVALID_INPUT");
     }
 
-    async fn of_two_spellings_the_first_is_kept_and_any_cursor_is_taken_back(database: Database) {
+    async fn the_first_of_two_spellings_is_kept_and_cursors_of_long_codes_are_accepted(database: Database) {
         let server = Server::start(&database);
         let id = spring(&server).await;
-        // One character that NFKC makes eighteen.
+        // NFKC expands this character to eighteen.
         let long: Vec<String> = (1..4).map(|n| format!("{}{n}", "\u{fdfa}".repeat(60))).collect();
         let codes = [vec!["zabc".to_owned(), "ZABC".to_owned()], long].concat();
         let imported = server.data(IMPORT, json!({ "input": { "campaignId": id, "codes": codes } })).await;
@@ -257,7 +257,7 @@ on_both_databases! {
         assert_eq!(read[0], "zabc");
     }
 
-    async fn a_revoked_code_ends_its_promotions(database: Database) {
+    async fn revoking_a_code_ends_its_promotions(database: Database) {
         database.seed(&[campaign("Spring").code("Save", None)]).await;
         let server = Server::start(&database);
         let linked = server.link(1, "save").await;
@@ -270,13 +270,13 @@ on_both_databases! {
         let read = server.data(query, json!({ "id": linked["data"]["linkPromotionCode"]["id"] })).await;
         assert_eq!(read["promotion"], json!({ "state": "INACTIVE", "active": false }));
         assert_eq!(code_of(&server.link(2, "SAVE").await), "CODE_REVOKED");
-        assert_eq!(code_of(&server.link(1, "SAVE").await), "OK", "who holds it gets the same answer");
+        assert_eq!(code_of(&server.link(1, "SAVE").await), "OK", "its holder gets the same response");
         assert_eq!(code_of(&server.redeem(1, "SAVE", "order-1").await), "CODE_REVOKED");
         let unknown = json!({ "input": { "code": "nowhere", "mode": "DISCOUNT" } });
         assert_eq!(code_of(&server.execute(REVOKE, unknown).await), "CODE_NOT_FOUND");
     }
 
-    async fn lists_are_read_page_by_page_without_a_gap(database: Database) {
+    async fn pages_of_a_list_contain_every_item_once(database: Database) {
         let seeded: Vec<_> = (0..7).map(|number| (0..7).fold(campaign(&format!("C{number}")), |campaign, code| {
             campaign.code(&format!("Code-{number}-{code}"), None)
         })).collect();
@@ -300,7 +300,7 @@ on_both_databases! {
         let codes: Vec<&Value> = pages.iter().flatten().map(|node| &node["code"]).collect();
         assert_eq!(json!(codes), json!((0..7).map(|code| format!("Code-4-{code}")).collect::<Vec<_>>()));
 
-        // Many parents, each with a page of its own.
+        // A page of codes for each of many campaigns.
         let query = "{ campaigns { edges { cursor node { name codes(first: 2) { nodes { code } } } } } }";
         let all = server.data(query, Value::Null).await;
         for edge in all["campaigns"]["edges"].as_array().unwrap() {
@@ -315,7 +315,7 @@ on_both_databases! {
     }
 }
 
-/// Reads a list to its end. Answers with the nodes of each page.
+/// Reads all pages of a list. Returns the nodes of each page.
 async fn read_pages(server: &Server, query: &str, id: Value, list: &str) -> Vec<Vec<Value>> {
     let mut pages = Vec::new();
     let mut after = Value::Null;

@@ -1,4 +1,4 @@
-//! `promolink check` finds nothing wrong with a database that was used, and whatever is wrong with one that was broken.
+//! `promolink check`: passes on a used database, and finds every broken invariant.
 
 use std::{
     collections::BTreeSet,
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::support::{Caller, Database, ORG, Server, campaign, code_of, on_both_databases, program};
 
-/// What holds in a sound database, in the order in which it is checked.
+/// The invariants of a sound database, in the order of their checks.
 const INVARIANTS: [&str; 13] = [
     "every campaign belongs to an organisation",
     "every API key belongs to an organisation",
@@ -36,7 +36,7 @@ const REVERSE: &str = "mutation($id: ID!) { reverseRedemption(id: $id) { id } }"
 
 const CUSTOMER_LIMIT: &str = "no customer holds more codes of a campaign than its maxLinksPerCustomer";
 
-/// Statements that break one invariant, statements that mend it, and what is said of it: its name, and what is wrong.
+/// Statements that break one invariant, statements that repair it, its name, and the reported example.
 type Break = (&'static str, &'static str, &'static str, &'static str);
 
 const BREAKS: [Break; 18] = [
@@ -92,7 +92,7 @@ const BREAKS: [Break; 18] = [
         "organisation 100458, code of campaign ID: its linkCount is 3, and its holds are 2",
     ),
     (
-        // The hold that was redeemed and given up is not counted.
+        // A count that omits the hold that was redeemed and then unlinked.
         "UPDATE promotion_codes SET link_count = 1 WHERE folded = 'endless-0001'",
         "UPDATE promotion_codes SET link_count = 2 WHERE folded = 'endless-0001'",
         "every code's linkCount is the number of its holds that count",
@@ -111,7 +111,7 @@ const BREAKS: [Break; 18] = [
         "organisation 100458, promotion ID: it is hold 2 of a code with maxLinks 1",
     ),
     (
-        // One of the two holds is given up, but used up.
+        // One of the two holds was unlinked after it was redeemed.
         "UPDATE promotion_codes SET max_links = 1 WHERE folded = 'endless-0001'",
         "UPDATE promotion_codes SET max_links = NULL WHERE folded = 'endless-0001'",
         "no code has more holds than its maxLinks",
@@ -157,19 +157,19 @@ const BREAKS: [Break; 18] = [
 ];
 
 on_both_databases! {
-    async fn nothing_is_wrong_with_a_database_that_was_used(database: Database) {
+    async fn check_passes_on_a_used_database(database: Database) {
         database.open().await;
-        assert_eq!(sound(&check(&database)), INVARIANTS, "nothing is in it");
-        let _server = use_it(&database).await;
-        assert_eq!(sound(&check(&database)), INVARIANTS, "a server runs beside it");
+        assert_eq!(passed_invariants(&check(&database)), INVARIANTS, "an empty database");
+        let _server = change_everything(&database).await;
+        assert_eq!(passed_invariants(&check(&database)), INVARIANTS, "a used database, while a server runs");
     }
 
-    async fn whatever_is_wrong_is_found(database: Database) {
-        use_it(&database).await;
-        loosen(&database).await;
+    async fn every_broken_invariant_is_found(database: Database) {
+        change_everything(&database).await;
+        drop_constraints(&database).await;
         let mut found = BTreeSet::new();
         for (statements, mend, invariant, example) in BREAKS {
-            break_it(&database, statements).await;
+            run_unchecked(&database, statements).await;
             let output = check(&database);
             assert_eq!(output.status.code(), Some(1), "{statements}: {}", text(&output));
             let ok = INVARIANTS.iter().filter(|name| **name != invariant).map(|name| format!("ok        {name}"));
@@ -181,16 +181,16 @@ on_both_databases! {
             let errors = String::from_utf8_lossy(&output.stderr);
             assert!(errors.contains("is not sound; broken invariants: 1"), "{errors}");
             found.insert(invariant);
-            break_it(&database, mend).await;
-            assert_eq!(sound(&check(&database)), INVARIANTS, "{mend}");
+            run_unchecked(&database, mend).await;
+            assert_eq!(passed_invariants(&check(&database)), INVARIANTS, "{mend}");
         }
         found.insert(CUSTOMER_LIMIT);
-        assert_eq!(found, BTreeSet::from(INVARIANTS), "each of them can be found broken");
+        assert_eq!(found, BTreeSet::from(INVARIANTS), "a statement breaks each invariant");
     }
 
-    /// Limits may be lowered, and customers keep what they hold above them.
-    async fn customers_above_a_limit_are_told_of_but_no_error(database: Database) {
-        let (_server, admin) = use_it(&database).await;
+    /// Limits can be lowered, and customers keep holds above them.
+    async fn customers_above_a_lowered_limit_are_noted_without_an_error(database: Database) {
+        let (_server, admin) = change_everything(&database).await;
         let look = "{ promotionCodes(codes: [\"SINGLE-0001\"], mode: DISCOUNT) { campaign { id } } }";
         let id = admin.data(look, Value::Null).await["promotionCodes"][0]["campaign"]["id"].take();
         let limit = "mutation($id: ID!) { updateCampaign(input: { id: $id, maxLinksPerCustomer: 1 }) { id } }";
@@ -199,16 +199,16 @@ on_both_databases! {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let lines = text(&output).lines().filter(|line| !line.starts_with("ok ")).map(without_ids);
         let lines: Vec<String> = lines.collect();
-        // Of the two codes of one of them, one is given up, but used up.
+        // One of these customers unlinked one of two codes after redeeming it.
         let above = "          organisation 100458, promotion ID: it is hold 2 of its customer, who may have 1";
         assert_eq!(lines[..3], [format!("2 noted   {CUSTOMER_LIMIT}"), above.to_owned(), above.to_owned()]);
         assert!(lines[3].contains("customers keep what they hold"), "{lines:#?}");
         assert!(lines[4].contains("What to do: ") && lines.len() == 5, "{lines:#?}");
     }
 
-    async fn codes_are_shown_to_those_who_ask_for_them(database: Database) {
-        use_it(&database).await;
-        loosen(&database).await;
+    async fn codes_are_printed_only_on_request(database: Database) {
+        change_everything(&database).await;
+        drop_constraints(&database).await;
         for (statements, code) in [
             ("UPDATE promotion_codes SET link_count = 1 WHERE folded = 'untouched-0001'", "UNTOUCHED-0001"),
             ("UPDATE promotion_codes SET max_links = 1 WHERE folded = 'endless-0001'", "ENDLESS-0001"),
@@ -216,17 +216,17 @@ on_both_databases! {
             ("UPDATE promotions SET folded = 'nowhere-0001' WHERE customer_id = 2", "nowhere-0001"),
             ("UPDATE promotion_codes SET code = 'DOUBLE-\u{1b}[0m' WHERE folded = 'double-0001'", "DOUBLE-\\u{1b}[0m"),
         ] {
-            break_it(&database, statements).await;
+            run_unchecked(&database, statements).await;
             let output = program().args(["check", "--show-codes"]).env("DATABASE_URL", &database.url).output().unwrap();
             assert!(text(&output).contains(&format!(" (code \"{code}\")\n")), "{statements}: {}", text(&output));
         }
         check(&database);
     }
 
-    async fn no_more_than_twenty_examples_are_shown(database: Database) {
+    async fn at_most_twenty_examples_are_printed(database: Database) {
         let codes = (0..25).fold(campaign("Spring"), |spring, number| spring.code(&format!("CODE-{number:04}"), None));
         database.seed(&[codes]).await;
-        break_it(&database, "UPDATE promotion_codes SET link_count = 1, code = 'other'").await;
+        run_unchecked(&database, "UPDATE promotion_codes SET link_count = 1, code = 'other'").await;
         let output = check(&database);
         let lines: Vec<&str> = text(&output).lines().collect();
         for invariant in [INVARIANTS[6], INVARIANTS[12]] {
@@ -238,7 +238,7 @@ on_both_databases! {
         assert!(String::from_utf8_lossy(&output.stderr).contains("broken invariants: 2"));
     }
 
-    async fn it_is_right_while_a_server_writes(database: Database) {
+    async fn check_is_correct_while_a_server_writes(database: Database) {
         database.seed(&[campaign("Spring").code("BUSY-0001", Some(3)).code("BUSY-0002", None)]).await;
         let server = Server::serve(&database, &[]);
         let shop = server.caller(&database.key(ORG, "admin"));
@@ -248,15 +248,15 @@ on_both_databases! {
             tokio::spawn(async move {
                 loop {
                     let turn = turns.fetch_add(1, Ordering::Relaxed);
-                    use_and_give_up(&shop, customer, turn).await;
+                    link_redeem_and_undo(&shop, customer, turn).await;
                 }
             });
         }
         let mut checks = 0;
         while turns.load(Ordering::Relaxed) < 200 {
-            assert_eq!(sound(&check(&database)), INVARIANTS);
+            assert_eq!(passed_invariants(&check(&database)), INVARIANTS);
             checks += 1;
-            assert!(checks < 1000, "the customers go on all the time");
+            assert!(checks < 1000, "the customers make no progress");
         }
         assert!(checks > 1);
     }
@@ -269,10 +269,10 @@ on_both_databases! {
     }
 }
 
-/// Runs it. No code is in what it says.
+/// Runs `promolink check`, whose output must contain no code.
 fn check(database: &Database) -> Output {
     let output = program().arg("check").env("DATABASE_URL", &database.url).output().unwrap();
-    // Ids are left out of that: some have such a group of digits in them.
+    // Ids are removed first: some contain such a group of digits.
     let without_ids: Vec<String> = text(&output).lines().map(without_ids).collect();
     assert!(!without_ids.iter().any(|line| line.to_lowercase().contains("-000")), "{without_ids:#?}");
     output
@@ -282,9 +282,9 @@ fn text(output: &Output) -> &str {
     str::from_utf8(&output.stdout).unwrap()
 }
 
-/// What is said to be ok, where all is.
+/// The invariants that the output reports as ok. The check must have passed.
 #[track_caller]
-fn sound(output: &Output) -> Vec<&str> {
+fn passed_invariants(output: &Output) -> Vec<&str> {
     assert!(output.status.success(), "{}{}", text(output), String::from_utf8_lossy(&output.stderr));
     text(output).lines().map(|line| line.strip_prefix("ok        ").unwrap_or(line)).collect()
 }
@@ -297,10 +297,10 @@ fn without_ids(line: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Does all that can be done with promotions: customer 1 holds two and redeemed one; customer 2 gave one up; customer 3
-/// holds one and used up another; customer 4 redeemed one three times and took one of these back; customer 5 gave one
-/// up, and its use back.
-async fn use_it(database: &Database) -> (Server, Caller) {
+/// Changes promotions in every possible way: customer 1 holds two and redeemed one; customer 2 unlinked one; customer 3
+/// holds one, and redeemed and unlinked another; customer 4 redeemed one three times, of which one was reversed;
+/// customer 5 redeemed one and unlinked it, and the redemption was reversed.
+async fn change_everything(database: &Database) -> (Server, Caller) {
     let spring = campaign("Spring").with(|campaign| {
         campaign.max_links_per_customer = Some(3);
         campaign.max_redemptions_per_link = 2;
@@ -337,8 +337,8 @@ async fn use_it(database: &Database) -> (Server, Caller) {
     (server, shop)
 }
 
-/// Links, redeems, gives up and gives back, as far as others let it.
-async fn use_and_give_up(shop: &Caller, customer: i64, turn: u32) {
+/// Links, redeems, unlinks and reverses, as far as concurrent customers permit.
+async fn link_redeem_and_undo(shop: &Caller, customer: i64, turn: u32) {
     for code in ["BUSY-0001", "BUSY-0002"] {
         let hold = &shop.link(customer, code).await["data"]["linkPromotionCode"]["id"];
         let redeemed = shop.redeem(customer, code, &format!("{code} {turn}")).await;
@@ -351,8 +351,8 @@ fn is_sqlite(database: &Database) -> bool {
     database.url.starts_with("sqlite:")
 }
 
-/// Takes away what would keep rows from being wrong.
-async fn loosen(database: &Database) {
+/// Drops the constraints that reject inconsistent rows.
+async fn drop_constraints(database: &Database) {
     if !is_sqlite(database) {
         let all = "DO $$ DECLARE held record; BEGIN
             FOR held IN SELECT conrelid::regclass AS owner, conname FROM pg_constraint
@@ -364,9 +364,9 @@ async fn loosen(database: &Database) {
     database.run("DROP INDEX promotions_one_hold").await;
 }
 
-/// Runs statements that nothing keeps from making rows wrong, if the tables are loosened.
-async fn break_it(database: &Database, statements: &str) {
-    // With SQLite it is the connection that keeps rows right.
+/// Runs statements without constraint checks. On PostgreSQL, the constraints must have been dropped.
+async fn run_unchecked(database: &Database, statements: &str) {
+    // In SQLite, these checks are settings of the connection.
     let first =
         if is_sqlite(database) { "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;" } else { "" };
     database.run(&format!("{first} {statements}")).await;

@@ -1,4 +1,4 @@
-//! `promolink codes`: codes by the million, as whoever loads them sees it.
+//! `promolink codes`: generation, import and export of codes by the million.
 
 mod files;
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::support::{Database, ORG, Server, TestCampaign, campaign, code_of, on_both_databases, program};
 
 on_both_databases! {
-    async fn generating_again_adds_as_many_other_codes(database: Database) {
+    async fn generating_again_adds_as_many_new_codes(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let list = shop.path("codes.csv");
         let mut seen = HashSet::new();
@@ -34,7 +34,7 @@ on_both_databases! {
         assert!(exported == seen);
     }
 
-    async fn generated_codes_go_to_standard_output_and_have_the_limit_asked_for(database: Database) {
+    async fn generated_codes_are_printed_and_have_the_requested_limit(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         for (limit, column) in [("3", "3"), ("none", ""), ("1", "1")] {
             let listed = shop.succeeds("generate", &["--count", "1", "--max-links", limit]);
@@ -44,7 +44,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_pattern_with_too_little_room_is_refused_with_what_would_do(database: Database) {
+    async fn a_pattern_that_is_too_short_is_rejected_with_a_sufficient_length(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let list = shop.path("codes.csv");
         let errors = shop.fails("generate", &["--count", "12000", "--pattern", "S-####", "--out", &list]);
@@ -53,7 +53,7 @@ on_both_databases! {
         assert_eq!(shop.export(), [] as [Row; 0]);
     }
 
-    async fn an_interrupted_generation_has_listed_what_it_made(database: Database) {
+    async fn an_interrupted_generation_lists_every_code_that_it_added(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let list = shop.path("codes.csv");
         let process = shop.start("generate", &["--count", "500000000", "--pattern", "############", "--out", &list]);
@@ -69,7 +69,7 @@ on_both_databases! {
         assert!(listed == exported, "{} listed, {} in the database", listed.len(), exported.len());
     }
 
-    async fn import_reports_each_bad_row_with_its_line_and_keeps_the_others(database: Database) {
+    async fn import_reports_bad_rows_by_line_and_keeps_the_others(database: Database) {
         database.seed(&[campaign("Winter").code("ELSEWHERE", Some(1)), campaign("Summer")]).await;
         let shop = Shop::of(&database, "Summer").await;
         let rows: [&[u8]; 14] = [
@@ -116,7 +116,7 @@ on_both_databases! {
         assert_eq!(kept, [["GOOD-1", ""], ["GOOD-2", "42"], ["GOOD-4", "43"]]);
     }
 
-    async fn a_row_of_nothing_but_a_control_character_ends_no_file(database: Database) {
+    async fn a_row_with_only_a_control_character_does_not_end_the_import(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let file = shop.file("codes.csv", b"code\nA\n\0\n\0\nB\nC\n");
         let errors = shop.fails("import", &[&file]);
@@ -124,7 +124,7 @@ on_both_databases! {
         assert!(errors.contains("codes added: 3") && errors.contains("rejected: 2"), "{errors}");
     }
 
-    async fn the_first_bad_rows_are_shown_where_no_file_takes_them(database: Database) {
+    async fn the_first_bad_rows_are_printed_without_a_rejects_file(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let file = shop.file("codes.csv", format!("code,customer_id\n{}", "A,x\n".repeat(25)).as_bytes());
         let errors = shop.fails("import", &[&file]);
@@ -133,7 +133,7 @@ on_both_databases! {
         assert!(errors.contains("and 5 more"), "{errors}");
     }
 
-    async fn all_or_nothing_keeps_nothing_when_the_last_of_many_rows_is_bad(database: Database) {
+    async fn all_or_nothing_adds_nothing_when_the_last_of_many_rows_is_bad(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let file = shop.file("codes.csv", format!("{}BAD,x\n", numbered(12_000)).as_bytes());
         let errors = shop.fails("import", &[&file, "--all-or-nothing"]);
@@ -148,7 +148,7 @@ on_both_databases! {
         shop.fails("import", &[&file, "--all-or-nothing"]);
         let kept: Vec<[String; 2]> = shop.export().iter().map(|row| [row[0].clone(), row[5].clone()]).collect();
         assert_eq!(kept, [["HERE", ""]]);
-        // Links that are not new write nothing; what stands beside them is kept.
+        // Existing links write nothing, and do not make an import fail.
         for rows in ["HERE,2", "HERE,2\nNEW,"] {
             let file = shop.file("again.csv", format!("code,customer_id\n{rows}\n").as_bytes());
             shop.succeeds("import", &[&file, "--all-or-nothing"]);
@@ -156,14 +156,14 @@ on_both_databases! {
         assert_eq!(shop.export().len(), 2);
     }
 
-    async fn all_or_nothing_keeps_all_when_no_row_is_bad(database: Database) {
+    async fn all_or_nothing_adds_everything_when_no_row_is_bad(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let file = shop.file("codes.csv", numbered(12_000).as_bytes());
         shop.succeeds("import", &[&file, "--all-or-nothing"]);
         assert_eq!(shop.export().len(), 12_000);
     }
 
-    async fn the_same_file_twice_adds_nothing(database: Database) {
+    async fn importing_a_file_again_adds_nothing(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let file = shop.file("codes.csv", format!("{}LAST,42\n", numbered(6_000)).as_bytes());
         let first = shop.run("import", &[&file]);
@@ -177,7 +177,7 @@ on_both_databases! {
         assert!(shop.export() == exported);
     }
 
-    async fn a_file_may_come_on_standard_input(database: Database) {
+    async fn import_reads_standard_input(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let mut process = shop.start("import", &["-"]);
         process.stdin.take().unwrap().write_all(b"code\nPIPED").unwrap();
@@ -186,7 +186,7 @@ on_both_databases! {
         assert_eq!(shop.export()[0][0], "PIPED");
     }
 
-    async fn an_import_that_waits_for_its_input_can_be_interrupted(database: Database) {
+    async fn an_import_that_waits_for_input_can_be_interrupted(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let mut process = shop.start("import", &["-"]);
         let mut input = process.stdin.take().unwrap();
@@ -199,7 +199,7 @@ on_both_databases! {
         assert_eq!(shop.export().len(), 5_000);
     }
 
-    async fn what_was_imported_for_a_customer_is_that_customers_in_the_api(database: Database) {
+    async fn codes_imported_for_a_customer_are_linked_to_that_customer(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let file = shop.file("codes.csv", b"code,customer_id\nMAILED,42\nFREE,\n");
         shop.succeeds("import", &[&file]);
@@ -212,7 +212,7 @@ on_both_databases! {
         assert_eq!(code_of(&server.link(43, "FREE").await), "OK");
     }
 
-    async fn a_code_with_thousands_of_holders_is_exported_whole(database: Database) {
+    async fn a_code_with_thousands_of_holders_is_exported_completely(database: Database) {
         let shop = Shop::open(&database, campaign("Summer").code("AAA", Some(1)).code("ZZZ", Some(1))).await;
         let rows = (0..2_500).map(|customer| format!("HOT,{customer}\n")).collect::<Vec<_>>().concat();
         let file = shop.file("codes.csv", format!("code,customer_id\n{rows}ZZZ,1\n").as_bytes());
@@ -227,7 +227,7 @@ on_both_databases! {
         assert_eq!(exported[2_501][4..6], ["1", "1"]);
     }
 
-    async fn an_export_whose_reader_stops_is_no_error(database: Database) {
+    async fn an_export_succeeds_when_its_reader_stops(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         shop.succeeds("generate", &["--count", "12000"]);
         let mut process = shop.start("export", &[]);
@@ -239,8 +239,8 @@ on_both_databases! {
         assert_eq!(errors(&output), "");
     }
 
-    async fn what_cannot_work_is_said_in_a_sentence_and_changes_nothing(database: Database) {
-        let mut shop = Shop::nowhere(&database);
+    async fn unusable_files_and_campaigns_are_explained_and_change_nothing(database: Database) {
+        let mut shop = Shop::without_campaign(&database);
         let good = shop.file("good.csv", b"code\nA\n");
         for (command, arguments) in [("generate", &["--count", "1"][..]), ("import", &[&good]), ("export", &[])] {
             let output = shop.run(command, arguments);
@@ -272,7 +272,7 @@ on_both_databases! {
 }
 
 #[test]
-fn the_help_of_each_command_teaches_with_an_example() {
+fn help_of_each_command_has_an_example() {
     for command in ["generate", "import", "export"] {
         let output = program().args(["codes", command, "--help"]).output().unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
@@ -285,7 +285,7 @@ const HEADER: &str =
 
 type Row = Vec<String>;
 
-/// A campaign in a database, and a folder for files.
+/// A campaign in a database, and a directory for files.
 struct Shop<'a> {
     database: &'a Database,
     campaign: Uuid,
@@ -293,22 +293,22 @@ struct Shop<'a> {
 }
 
 impl<'a> Shop<'a> {
-    /// A database with this campaign alone.
+    /// Seeds the database with this campaign only.
     async fn open(database: &'a Database, campaign: TestCampaign) -> Self {
         let name = campaign.campaign.name.clone();
         database.seed(&[campaign]).await;
         Self::of(database, &name).await
     }
 
-    /// The campaign of this name, which is there.
+    /// The existing campaign of this name.
     async fn of(database: &'a Database, name: &str) -> Self {
         let campaigns = database.open().await.campaign_pages(crate::support::org(), &[None], 10).await.unwrap();
         let campaign = campaigns.into_iter().find(|campaign| campaign.name == name).unwrap();
-        Self { campaign: campaign.id.get(), ..Self::nowhere(database) }
+        Self { campaign: campaign.id.get(), ..Self::without_campaign(database) }
     }
 
-    /// A campaign that is not there.
-    fn nowhere(database: &'a Database) -> Self {
+    /// A campaign that does not exist.
+    fn without_campaign(database: &'a Database) -> Self {
         Self { database, campaign: Uuid::max(), folder: tempfile::tempdir().unwrap() }
     }
 
@@ -337,7 +337,7 @@ impl<'a> Shop<'a> {
         self.command(command, arguments).output().unwrap()
     }
 
-    /// Runs a command that succeeds. Answers with what it wrote.
+    /// Runs a command that must succeed. Returns its standard output.
     #[track_caller]
     fn succeeds(&self, command: &str, arguments: &[&str]) -> String {
         let output = self.run(command, arguments);
@@ -345,7 +345,7 @@ impl<'a> Shop<'a> {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs a command that fails. Answers with what it says.
+    /// Runs a command that must fail. Returns its standard error.
     #[track_caller]
     fn fails(&self, command: &str, arguments: &[&str]) -> String {
         let output = self.run(command, arguments);
@@ -359,7 +359,7 @@ impl<'a> Shop<'a> {
     }
 }
 
-/// A file of so many different codes that name no customer.
+/// A CSV file with `count` different codes and no customers.
 fn numbered(count: usize) -> String {
     "code,customer_id\n".to_owned()
         + &(0..count).map(|number| format!("NUMBER-{number},\n")).collect::<Vec<_>>().concat()

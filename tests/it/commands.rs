@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Cluster, Database, ORG, Server, code_of, on_both_databases, program};
 
 on_both_databases! {
-    async fn dev_starts_with_demo_data_and_keeps_what_was_linked(database: Database) {
+    async fn dev_starts_with_demo_data_and_keeps_links(database: Database) {
         let server = Server::start(&database);
         assert!(server.greeting.contains("Not for production"), "{}", server.greeting);
         assert!(server.greeting.contains("demo data added"), "{}", server.greeting);
@@ -34,7 +34,7 @@ on_both_databases! {
         assert_eq!(linked, server.link(42, "SUMMER-0001").await);
     }
 
-    async fn migrate_applies_what_is_pending_once(database: Database) {
+    async fn migrate_applies_pending_migrations_once(database: Database) {
         let status = || run(&["migrate", "--status", "--database-url", &database.url]);
         let each = |state: &str| {
             let names = ["2026-11-23-100000_promotions", "2026-11-23-220000_credentials", "2026-11-27-000000_fold_codes"];
@@ -75,7 +75,7 @@ on_both_databases! {
 }
 
 #[tokio::test]
-async fn graphiql_opens_where_the_greeting_says() {
+async fn graphiql_opens_at_the_address_in_the_greeting() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     for path in ["/", "/graphiql"] {

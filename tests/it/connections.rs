@@ -1,4 +1,4 @@
-//! Connections that say nothing, too much, or to whom is unclear.
+//! Silent, slow and unread connections, request heads that are too large, and the `Host` header.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use tokio::{
 use super::operations::METRICS;
 use crate::support::{Database, ORG, Server, code_of, raw};
 
-/// Files of the server's process, of which 128 are not for connections.
+/// The limit of open files of the server's process, of which 128 are reserved for other uses than connections.
 const FILES: u32 = 400;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn silent_connections_keep_nobody_out_and_cut_off_no_request() {
+async fn silent_connections_do_not_block_others_or_interrupt_requests() {
     let database = Database::sqlite();
     database.open().await;
     let key = database.key(ORG, "service");
@@ -41,7 +41,7 @@ async fn silent_connections_keep_nobody_out_and_cut_off_no_request() {
     }
     for _ in 0..10 {
         let asked = Instant::now();
-        // Each is a new connection.
+        // A new connection each time.
         let health =
             raw::exchange(&server.address, "GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         assert!(health.ends_with("alive\n"), "{health}");
@@ -53,7 +53,7 @@ async fn silent_connections_keep_nobody_out_and_cut_off_no_request() {
         let read = timeout(Duration::from_millis(1), stream.read(&mut [0; 64])).await;
         closed += usize::from(matches!(read, Ok(Ok(0) | Err(_))));
     }
-    assert!((430..500).contains(&closed), "{closed} of 700 were closed for others");
+    assert!((430..500).contains(&closed), "{closed} of 700 connections were closed to admit others");
 
     under_way.write_all(body.as_bytes()).await.unwrap();
     let mut response = String::new();
@@ -65,7 +65,7 @@ async fn silent_connections_keep_nobody_out_and_cut_off_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_do_not_read_their_responses_keep_nobody_out() {
+async fn clients_that_do_not_read_their_responses_do_not_block_others() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve_with_files(&database, FILES, &[("PROMOLINK_GRAPHIQL", "on")]);
@@ -75,7 +75,7 @@ async fn clients_that_do_not_read_their_responses_keep_nobody_out() {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let mut stream = socket.connect(address).await.unwrap();
-        // More than the system takes for a client that reads nothing.
+        // More responses than the system buffers for a client that reads nothing.
         stream.write_all("GET /graphiql HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100).as_bytes()).await.unwrap();
         unread.push(stream);
     }
@@ -85,13 +85,13 @@ async fn clients_that_do_not_read_their_responses_keep_nobody_out() {
         let health =
             raw::exchange(&server.address, "GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         assert!(health.ends_with("alive\n"), "{health}");
-        // Without closing any of them: 30 seconds.
+        // 30 seconds if the server closes none of them.
         assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_do_not_send_their_bodies_keep_nobody_out() {
+async fn clients_that_do_not_send_their_bodies_do_not_block_others() {
     let database = Database::sqlite();
     database.open().await;
     let key = database.key(ORG, "service");
@@ -108,7 +108,7 @@ async fn clients_that_do_not_send_their_bodies_keep_nobody_out() {
     }
     for _ in 0..10 {
         let asked = Instant::now();
-        // Each is a new connection.
+        // A new connection each time.
         let response = timeout(Duration::from_secs(5), server.caller(&key).execute("{ __typename }", json!({}))).await;
         assert_eq!(code_of(&response.unwrap()), "OK");
         assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
@@ -116,7 +116,7 @@ async fn clients_that_do_not_send_their_bodies_keep_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_between_requests_is_closed_after_those_that_are_silent_for_longer() {
+async fn connections_that_are_silent_for_longer_are_closed_first() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve_with_files(&database, FILES, &[]);
@@ -138,7 +138,7 @@ async fn a_connection_between_requests_is_closed_after_those_that_are_silent_for
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_has_16_kib() {
+async fn request_heads_over_16_kib_are_rejected() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let ask = async |bytes: usize| {
@@ -151,7 +151,7 @@ async fn a_head_has_16_kib() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_names_one_host() {
+async fn a_request_requires_exactly_one_valid_host() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &[METRICS]);

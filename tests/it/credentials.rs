@@ -1,4 +1,4 @@
-//! Nobody in who doesn't belong: API keys, customer tokens, and what is answered to the rest.
+//! Authentication: API keys, customer tokens, and responses to invalid credentials.
 
 use std::{
     process::Command,
@@ -15,7 +15,7 @@ use crate::support::{Database, ORG, Server, campaign, code_of, issuer, on_both_d
 const WALLET: &str = "query($id: Long!) { customerPromotions(customerId: $id) { nodes { id customerId } } }";
 
 on_both_databases! {
-    async fn a_key_lets_in_until_it_is_revoked(database: Database) {
+    async fn a_key_is_valid_until_it_is_revoked(database: Database) {
         database.seed(&[campaign("Spring").code("A", None)]).await;
         let server = Server::serve(&database, &[]);
         let key = database.key(ORG, "service");
@@ -27,7 +27,7 @@ on_both_databases! {
         let revoke = || text(&mut promolink(&database, &["key", "revoke", "--org", "100458", &id]));
         let revoked = revoke();
         assert!(revoked.starts_with(&format!("revoked {id} on 20")), "{revoked}");
-        assert_eq!(revoke(), revoked, "once is enough");
+        assert_eq!(revoke(), revoked, "revoking again changes nothing");
         sleep(Duration::from_millis(5_100)).await;
         assert_eq!(code_of(&caller.link(1, "A").await), "UNAUTHENTICATED");
         let list = keys(&database);
@@ -35,7 +35,7 @@ on_both_databases! {
         assert!(server.log().contains("the API key was revoked"), "{}", server.log());
     }
 
-    async fn a_key_is_revoked_by_itself_too_and_not_printed(database: Database) {
+    async fn a_whole_key_can_be_revoked_and_is_not_printed(database: Database) {
         database.open().await;
         let key = database.key(ORG, "service");
         let revoke = |org: i64, key: &str| {
@@ -59,7 +59,7 @@ on_both_databases! {
         assert!(!keys(&database).contains("valid"));
     }
 
-    async fn a_keys_last_use_is_noted(database: Database) {
+    async fn the_last_use_of_a_key_is_recorded(database: Database) {
         database.open().await;
         let server = Server::serve(&database, &[]);
         let key = database.key(ORG, "admin");
@@ -77,7 +77,7 @@ on_both_databases! {
         panic!("{}", keys(&database));
     }
 
-    async fn a_key_is_for_its_organisation_and_no_other(database: Database) {
+    async fn a_key_is_valid_only_for_its_organisation(database: Database) {
         database.open().await;
         let server = Server::serve(&database, &[]);
         let key = database.key(ORG, "admin");
@@ -89,13 +89,13 @@ on_both_databases! {
 }
 
 on_both_databases! {
-    async fn a_key_that_was_never_seen_does_not_wait_behind_guesses(database: Database) {
+    async fn an_uncached_key_does_not_wait_behind_guesses(database: Database) {
         const GUESSES: usize = 2000;
         database.open().await;
         let key = database.key(ORG, "service");
         let server = Server::serve(&database, &[("RUST_LOG", "promolink::sql=debug")]);
         let guesses = (0..GUESSES).map(|number| {
-            // Of many organisations, too.
+            // For several organisations.
             let guess = format!("plk_{}_{}_{}", ORG + i64::try_from(number % 7).unwrap(), uuid::Uuid::from_u128(number as u128).simple(), "0".repeat(64));
             let server = &server;
             async move { server.caller(&guess).send("{ __typename }", Value::Null).await.status().as_u16() }
@@ -117,7 +117,7 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_valid_credential_nothing_is_answered() {
+async fn requests_without_a_valid_credential_are_rejected() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &[]);
@@ -153,7 +153,7 @@ async fn without_a_valid_credential_nothing_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_ends_when_it_expires() {
+async fn an_expired_key_is_rejected() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &[]);
@@ -166,7 +166,7 @@ async fn a_key_ends_when_it_expires() {
 }
 
 #[tokio::test]
-async fn a_new_key_stands_alone_on_standard_output() {
+async fn standard_output_contains_only_the_new_key() {
     let database = Database::sqlite();
     database.open().await;
     let create = ["key", "create", "--org", "7", "--role", "storefront", "--name", "the app"];
@@ -184,7 +184,7 @@ async fn a_new_key_stands_alone_on_standard_output() {
 }
 
 #[test]
-fn what_can_not_be_meant_of_a_key_is_said() {
+fn unusable_key_arguments_are_explained() {
     let database = Database::sqlite();
     text(&mut promolink(&database, &["migrate"]));
     let unknown = "00000000-0000-7000-8000-000000000000";
@@ -231,7 +231,7 @@ async fn no_secret_is_stored_or_logged() {
 }
 
 on_both_databases! {
-    async fn a_customer_acts_for_itself_alone(database: Database) {
+    async fn a_customer_acts_only_for_itself(database: Database) {
         database.seed(&[campaign("Spring").code("MINE", None).code("THEIRS", None)]).await;
         let server = Server::serve(&database, &issuer::VARIABLES);
         let service = server.caller(&database.key(ORG, "service"));
@@ -260,7 +260,7 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_not_what_it_says_is_refused() {
+async fn forged_and_incomplete_tokens_are_rejected() {
     let database = Database::sqlite();
     database.open().await;
     let server = Server::serve(&database, &issuer::VARIABLES);
@@ -278,8 +278,8 @@ async fn a_token_that_is_not_what_it_says_is_refused() {
     let none = URL_SAFE_NO_PAD.encode(br#"{"alg":"none","typ":"JWT"}"#);
     let other_customer = URL_SAFE_NO_PAD.encode(issuer::claims(ORG, 2).to_string().as_bytes());
     let forged = [
-        ("no signature wanted", format!("{none}.{claims}.")),
-        ("no signature wanted, one there", format!("{none}.{claims}.{signature}")),
+        ("algorithm none", format!("{none}.{claims}.")),
+        ("algorithm none, with a signature", format!("{none}.{claims}.{signature}")),
         ("another customer's claims", format!("{header}.{other_customer}.{signature}")),
         ("signature cut off", format!("{header}.{claims}.")),
         ("signature damaged", format!("{header}.{claims}.{}", signature.chars().rev().collect::<String>())),
@@ -304,7 +304,7 @@ async fn a_token_that_is_not_what_it_says_is_refused() {
 }
 
 #[test]
-fn settings_that_can_not_be_meant_are_said() {
+fn unusable_settings_are_explained() {
     let database = Database::sqlite();
     text(&mut promolink(&database, &["migrate"]));
     let [issuer, audience, secret] = issuer::VARIABLES;
@@ -332,7 +332,7 @@ fn settings_that_can_not_be_meant_are_said() {
     }
 }
 
-/// The id of a key, as lists show it.
+/// The id of a key, as `key list` prints it.
 fn id_of(key: &str) -> String {
     key.split('_').nth(2).unwrap().parse::<uuid::Uuid>().unwrap().to_string()
 }
@@ -355,7 +355,7 @@ fn text(command: &mut Command) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotated_key_set_is_picked_up_without_a_restart() {
+async fn a_rotated_key_set_is_loaded_without_a_restart() {
     let database = Database::sqlite();
     database.open().await;
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -368,14 +368,18 @@ async fn a_rotated_key_set_is_picked_up_without_a_restart() {
     let wallet =
         async |token: String| code_of(&server.caller(&token).execute(WALLET, json!({ "id": 1 })).await).to_owned();
     assert_eq!(wallet(old.token(ORG, 1)).await, "OK");
-    assert_eq!(wallet(issuer::token(ORG, 1)).await, "UNAUTHENTICATED", "a shared secret is no key of the set");
+    assert_eq!(
+        wallet(issuer::token(ORG, 1)).await,
+        "UNAUTHENTICATED",
+        "the key set does not contain the shared secret"
+    );
     publish(&[&old, &new]);
     assert_eq!(wallet(new.token(ORG, 1)).await, "OK");
     assert_eq!(wallet(old.token(ORG, 1)).await, "OK");
 }
 
 #[test]
-fn a_key_that_could_not_be_shown_is_revoked() {
+fn a_key_that_cannot_be_printed_is_revoked() {
     let database = Database::sqlite();
     text(&mut promolink(&database, &["migrate"]));
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -388,7 +392,7 @@ fn a_key_that_could_not_be_shown_is_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_made_up_key_keeps_a_rotated_one_out_for_seconds_only() {
+async fn an_unknown_key_id_delays_a_rotated_key_only_by_seconds() {
     let database = Database::sqlite();
     database.open().await;
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -403,14 +407,14 @@ async fn a_made_up_key_keeps_a_rotated_one_out_for_seconds_only() {
     std::fs::write(file.path(), issuer::key_set(&[old, new])).unwrap();
     let rotated = Instant::now();
     while wallet(new.token(ORG, 1)).await != "OK" {
-        assert!(rotated.elapsed() < Duration::from_secs(20), "the rotated key is kept out");
+        assert!(rotated.elapsed() < Duration::from_secs(20), "the rotated key is still rejected");
         assert_eq!(wallet(made_up.token(ORG, 1)).await, "UNAUTHENTICATED");
         sleep(Duration::from_millis(100)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_says_which_key_set_can_not_be_fetched_and_why() {
+async fn the_log_names_the_key_set_that_cannot_be_fetched_and_the_cause() {
     let database = Database::sqlite();
     database.open().await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -1,8 +1,8 @@
-//! The example of a Rust client.
+//! The example client in Rust, `examples/link.rs`.
 
 use crate::support::{Database, ORG, Server, campaign};
 
-#[allow(dead_code, reason = "its main function is for the command line")]
+#[allow(dead_code, reason = "the test does not call its main function")]
 #[path = "../../examples/link.rs"]
 mod link;
 

@@ -1,5 +1,5 @@
-//! What a backend's links see while another caller asks for as much as it can. The bounds are generous, since these tests
-//! run a debug build beside others; `cargo bench --bench abuse` has the figures of the release build.
+//! The latency of a backend's links while another caller sends as many expensive requests as it can. The bounds are
+//! generous, since these tests run a debug build beside others; `cargo bench --bench abuse` measures the release build.
 
 use std::{
     fs,
@@ -26,13 +26,13 @@ const OTHER_ORG: i64 = 2;
 /// Promotions of customer 42, in both organisations.
 const WALLET: usize = 100;
 
-/// How long an attack lasts.
+/// The duration of an attack.
 const ATTACK: Duration = Duration::from_secs(3);
 
-/// The longest that a link of the backend may take, on a debug build whose machine is busy.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The maximum latency of the backend's links, for a debug build on a busy machine.
+const MAX_LATENCY: Duration = Duration::from_secs(2);
 
-/// The most memory that the server may hold, in MB.
+/// The maximum peak memory of the server, in MB.
 const MEMORY: usize = 400;
 
 struct Attackers {
@@ -44,7 +44,7 @@ struct Attackers {
 }
 
 on_both_databases! {
-    async fn no_caller_keeps_a_backend_from_linking(database: Database) {
+    async fn no_caller_blocks_the_links_of_a_backend(database: Database) {
         let (server, backend, attackers) = set_up(&database).await;
         let Attackers { customer, storefront, service } = &attackers;
         let attacks: [(&str, usize, &Caller, String); 7] = [
@@ -70,19 +70,19 @@ on_both_databases! {
                     }
                 });
             }
-            backend.links_well(name).await;
+            backend.assert_links_well(name).await;
             stop.store(true, Ordering::Relaxed);
             while let Some(ended) = attack.join_next().await {
                 ended.unwrap();
             }
         }
-        let memory = server.memory();
+        let memory = server.peak_memory();
         assert!(memory < MEMORY, "{memory} MB");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn responses_that_nobody_reads_do_not_fill_the_memory() {
+async fn unread_responses_do_not_exhaust_memory() {
     let database = Database::sqlite();
     let (server, backend, Attackers { customer, service, .. }) = set_up(&database).await;
     let mut unread = JoinSet::new();
@@ -101,29 +101,29 @@ async fn responses_that_nobody_reads_do_not_fill_the_memory() {
             unread.spawn(async move {
                 stream.write_all(head.as_bytes()).await.unwrap();
                 stream.write_all(&body).await.unwrap();
-                // The head alone.
+                // Only the start of the head.
                 let mut status = [0; 12];
                 let _ = stream.read_exact(&mut status).await;
                 sleep(Duration::from_mins(1)).await;
             });
         }
     }
-    backend.links_well("responses that nobody reads").await;
+    backend.assert_links_well("responses that are not read").await;
     sleep(Duration::from_secs(2)).await;
-    let memory = server.memory();
+    let memory = server.peak_memory();
     assert!(memory < MEMORY, "{memory} MB");
-    backend.links_well("responses that nobody has read").await;
+    backend.assert_links_well("responses that were not read").await;
 }
 
-/// A backend that links codes with four connections.
+/// A backend that links codes over four connections.
 struct Backend {
     caller: Caller,
     next: AtomicUsize,
 }
 
 impl Backend {
-    /// Links for a while. No link is refused, and none takes long.
-    async fn links_well(&self, beside: &str) {
+    /// Links for the duration of an attack. Every link must succeed, within [`MAX_LATENCY`].
+    async fn assert_links_well(&self, beside: &str) {
         let times = Mutex::new(Vec::new());
         let linking = (0..4).map(|_| async {
             let started = Instant::now();
@@ -141,7 +141,7 @@ impl Backend {
         times.sort_unstable();
         let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
         println!("beside {beside}: {} links, median {median:?}, longest {longest:?}", times.len());
-        assert!(median < PATIENCE / 2 && longest < PATIENCE, "beside {beside}: {median:?}, {longest:?}");
+        assert!(median < MAX_LATENCY / 2 && longest < MAX_LATENCY, "beside {beside}: {median:?}, {longest:?}");
     }
 }
 
@@ -181,7 +181,7 @@ const INTROSPECTION: &str =
     "{ __schema { types { name description fields { name description args { name type { name } }
     type { name fields { name type { name } } } } } } }";
 
-/// One promotion of the wallet on each page; only the arguments differ.
+/// Many pages of the same wallet, with different arguments.
 fn wallets(pages: usize) -> String {
     let page = |n| {
         let active = ["active: true", "active: false", ""][n % 3];
@@ -198,7 +198,7 @@ fn repeated(count: usize, field: impl Fn(usize) -> String) -> String {
     format!("{{ {} }}", (0..count).map(field).collect::<Vec<_>>().concat())
 }
 
-/// The wallet of the customer of each promotion of a wallet.
+/// A wallet, and within each of its promotions, the customer's wallet again.
 fn nested(first: usize) -> String {
     let fields =
         "id orgId promotionId promotionName code customerId active createdOn validTill mode redeemableFrom state";
@@ -210,8 +210,8 @@ fn nested(first: usize) -> String {
 }
 
 impl Server {
-    /// The most memory that the server has held, in MB.
-    fn memory(&self) -> usize {
+    /// The server's peak memory, in MB.
+    fn peak_memory(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process_id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() / 1024

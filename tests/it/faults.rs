@@ -1,5 +1,5 @@
-//! What the promises survive: the server killed, the database killed, servers replaced at noon, a row that can't be
-//! written. All under load.
+//! The guarantees under load and faults: a killed server, a killed database, servers that are replaced, and a row that
+//! can't be written.
 
 mod errors;
 mod failover;
@@ -14,12 +14,12 @@ use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use self::load::{CODES, Load, codes, stand};
+use self::load::{CODES, Load, assert_acknowledged, codes};
 use crate::support::{Cluster, Database, ORG, Server, on_both_databases, program};
 
 on_both_databases! {
-    /// The server is killed twenty times while 64 clients link.
-    async fn no_acknowledged_link_is_lost_or_doubled_when_the_server_is_killed(database: Database) {
+    /// Kills the server twenty times while 64 clients link.
+    async fn no_acknowledged_link_is_lost_or_duplicated_when_the_server_is_killed(database: Database) {
         database.seed(&[codes()]).await;
         let key = database.key(ORG, "service");
         let mut server = Server::serve(&database, &[]);
@@ -33,13 +33,13 @@ on_both_databases! {
         load.wait_for_links(100).await;
         let acknowledged = load.stop().await;
         assert!(acknowledged.len() > 2000, "{}", acknowledged.len());
-        stand(acknowledged, &server.caller(&key)).await;
+        assert_acknowledged(acknowledged, &server.caller(&key)).await;
         server.stop();
-        is_sound(&database);
+        assert_sound(&database);
     }
 
-    /// One link of many in a transaction fails in the database.
-    async fn a_row_that_cannot_be_written_fails_alone(database: Database) {
+    /// The database rejects one of many links in a transaction.
+    async fn a_row_that_cannot_be_written_does_not_fail_the_others(database: Database) {
         database.seed(&[codes().code("POISON", None)]).await;
         poison(&database).await;
         let server = Server::start(&database);
@@ -55,12 +55,12 @@ on_both_databases! {
             assert_eq!(result["promotion"].is_null(), !error.is_null(), "{position}");
         }
         server.stop();
-        is_sound(&database);
+        assert_sound(&database);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_acknowledged_link_is_lost_or_doubled_when_postgres_is_killed() {
+async fn no_acknowledged_link_is_lost_or_duplicated_when_postgres_is_killed() {
     let mut cluster = Cluster::start("-c max_connections=100");
     let database = Database::at(cluster.url("postgres"));
     database.seed(&[codes()]).await;
@@ -74,7 +74,7 @@ async fn no_acknowledged_link_is_lost_or_doubled_when_postgres_is_killed() {
         let before = load.overloaded.load(Ordering::Relaxed);
         let stopped = Instant::now();
         while load.overloaded.load(Ordering::Relaxed) == before {
-            assert!(stopped.elapsed() < Duration::from_secs(30), "nobody is told");
+            assert!(stopped.elapsed() < Duration::from_secs(30), "no client receives OVERLOADED");
             sleep(Duration::from_millis(1)).await;
         }
         let ready = reqwest::get(server.url("/ready")).await.unwrap();
@@ -84,15 +84,15 @@ async fn no_acknowledged_link_is_lost_or_doubled_when_postgres_is_killed() {
         load.wait_for_links(1).await;
         slowest = slowest.max(back.elapsed());
     }
-    println!("links again {slowest:?} after PostgreSQL, at most");
+    println!("longest time from the restart of PostgreSQL to a link: {slowest:?}");
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     let acknowledged = load.stop().await;
-    stand(acknowledged, &server.caller(&key)).await;
+    assert_acknowledged(acknowledged, &server.caller(&key)).await;
     server.stop();
-    is_sound(&database);
+    assert_sound(&database);
 }
 
-/// Two copies, of which one at a time is replaced, behind what a balancer does: it sends requests to who is ready.
+/// Two servers behind a load balancer, which sends requests to ready servers, are replaced one at a time.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_fails_while_servers_are_replaced() {
     let database = Database::postgres();
@@ -114,17 +114,17 @@ async fn no_request_fails_while_servers_are_replaced() {
     let failed = load.failed.load(Ordering::Relaxed) + load.overloaded.load(Ordering::Relaxed);
     let acknowledged = load.stop().await;
     assert_eq!(failed, 0, "of {} links", acknowledged.len());
-    stand(acknowledged, &servers[0].caller(&key)).await;
-    is_sound(&database);
+    assert_acknowledged(acknowledged, &servers[0].caller(&key)).await;
+    assert_sound(&database);
 }
 
-fn is_sound(database: &Database) {
+fn assert_sound(database: &Database) {
     let output = program().arg("check").env("DATABASE_URL", &database.url).output().unwrap();
     let found = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && !found.contains("noted"), "{found}");
 }
 
-/// Lets the database refuse to write a hold on one code.
+/// Makes the database reject holds on one code.
 async fn poison(database: &Database) {
     if let Some(path) = database.url.strip_prefix("sqlite:") {
         let mut connection = SqliteConnection::establish(path).unwrap();

@@ -1,4 +1,4 @@
-//! What a gateway asks of the graph as a part of others: entities, by their keys.
+//! The subgraph for federation gateways: entities by their keys, and the subgraph's schema.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn customer(number: i64) -> Value {
 }
 
 on_both_databases! {
-    async fn entities_are_read_together_and_each_stands_for_itself(database: Database) {
+    async fn entities_are_read_in_batches_and_returned_in_request_order(database: Database) {
         let mut spring = campaign("Spring");
         for number in 0..100 {
             spring = spring.code(&format!("S-{number:03}"), Some(1));
@@ -57,11 +57,11 @@ on_both_databases! {
         assert_eq!(entities[200], Value::Null);
         assert_eq!(entities[201], json!({ "__typename": "Campaign", "id": campaign_id, "name": "Spring" }));
         assert_eq!(entities[202], Value::Null);
-        assert_eq!(entities[203]["promotions"]["nodes"], json!([]), "a customer of whom nothing is known");
+        assert_eq!(entities[203]["promotions"]["nodes"], json!([]), "a customer without promotions");
         assert_eq!(count, 4, "promotions, campaigns, wallets, redemptions");
     }
 
-    async fn a_malformed_representation_is_an_error_of_that_entity_alone(database: Database) {
+    async fn a_malformed_representation_fails_only_its_entity(database: Database) {
         let server = Server::start(&database);
         let representations = json!([
             promotion(&json!("no UUID")), customer(7), customer(-1), customer(9_007_199_254_740_991),
@@ -90,20 +90,20 @@ on_both_databases! {
         }
     }
 
-    async fn a_field_of_an_entity_that_fails_is_null_as_the_specification_has_it(database: Database) {
+    async fn a_failed_non_null_field_makes_its_entity_null(database: Database) {
         let server = Server::start(&database);
         let query = "query($representations: [_Any!]!) { _entities(representations: $representations) {
             ... on Customer { z: id promotions(first: 0) { nodes { code } } a: id }
         } }";
         let response = server.execute(query, json!({ "representations": [customer(7)] })).await;
         assert_eq!(code_of(&response), "INVALID_INPUT");
-        assert_eq!(response["data"], json!({ "_entities": [null] }), "promotions can't be null, so its customer is");
+        assert_eq!(response["data"], json!({ "_entities": [null] }), "promotions can't be null, so the customer is");
         assert_eq!(response["errors"][0]["path"], json!(["_entities", 0, "promotions"]));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entities_are_for_whom_their_fields_are() {
+async fn entities_follow_the_access_rules_of_their_fields() {
     let database = Database::sqlite();
     let spring = campaign("Spring").code("A", Some(1)).code("B", Some(1));
     let campaign_id = spring.campaign.id.get().to_string();
@@ -124,7 +124,7 @@ async fn entities_are_for_whom_their_fields_are() {
     let wallet = |code: &str| json!({ "promotions": { "nodes": [{ "code": code }] } });
     assert_eq!(all["_entities"], json!([{ "code": "A" }, { "code": "B" }, wallet("A"), wallet("B")]));
 
-    // A customer sees what is the customer's own.
+    // A customer's token gives access to the customer's own entities only.
     let own = server.caller(&issuer::token(ORG, 1)).execute(entities, representations.clone()).await;
     assert_eq!(own["data"]["_entities"], json!([{ "code": "A" }, null, wallet("A"), null]));
     assert_eq!(code_of(&own), "FORBIDDEN");
@@ -149,7 +149,7 @@ async fn entities_are_for_whom_their_fields_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_service_tells_the_subgraph_as_the_command_prints_it() {
+async fn the_service_field_returns_the_schema_that_the_command_prints() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let data = server.data("{ _service { sdl } }", Value::Null).await;
@@ -168,7 +168,7 @@ async fn the_service_tells_the_subgraph_as_the_command_prints_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn representations_are_bounded_like_all_that_is_asked_for() {
+async fn representations_count_towards_the_limits_of_a_request() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let query = "query($r: [_Any!]!) { _entities(representations: $r) { ... on Customer {

@@ -1,4 +1,5 @@
-//! SQLite locks a file as a whole: what other programs that write to it, and codes by the thousand, can't do to links.
+//! SQLite locks the whole file. Other programs that write to it, and imports of thousands of codes, must not block links
+//! for long.
 
 use std::{
     fmt::Write,
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use crate::support::{Database, ORG, Server, campaign, code_of, program};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_program_holds_up_fails_soon_and_can_be_retried() {
+async fn requests_blocked_by_another_program_fail_soon_and_are_retryable() {
     const REQUESTS: i64 = 30;
     let database = Database::sqlite();
     database.seed(&[campaign("Spring").code("A", None).code("B", None)]).await;
@@ -25,7 +26,7 @@ async fn what_another_program_holds_up_fails_soon_and_can_be_retried() {
 
     let started = Instant::now();
     let links = join_all((0..REQUESTS).map(async |customer| {
-        // One after the other, so that not all share a batch.
+        // Staggered, so that they don't all share a batch.
         tokio::time::sleep(Duration::from_millis(20 * customer.unsigned_abs())).await;
         server.link(customer, if customer % 2 == 0 { "A" } else { "B" }).await
     }));
@@ -36,7 +37,7 @@ async fn what_another_program_holds_up_fails_soon_and_can_be_retried() {
         assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     };
     let (linked, redeemed, ()) = tokio::join!(links, redemptions, reads);
-    // The last one begins after 0.6 seconds, and has 1 to wait for its turn and 0.5 for the lock.
+    // The last link starts after 0.6 seconds and waits at most 1 second in the queue and 0.5 seconds for the lock.
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     for response in linked.iter().chain(&redeemed) {
         assert_eq!(code_of(response), "OVERLOADED", "{response:#}");
@@ -49,7 +50,7 @@ async fn what_another_program_holds_up_fails_soon_and_can_be_retried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_another_program_goes_on_when_that_is_done() {
+async fn a_link_that_waits_for_another_program_succeeds_when_it_finishes() {
     let database = Database::sqlite();
     database.seed(&[campaign("Spring").code("A", None)]).await;
     let server = Server::start(&database);
@@ -63,7 +64,7 @@ async fn what_waits_for_another_program_goes_on_when_that_is_done() {
     assert_eq!(code_of(&linked), "OK");
 }
 
-/// Links one code after the other while this work is done. Returns how long the slowest link took, as a share of the work.
+/// Links sequentially while this work runs. Returns the latency of the slowest link as a share of the work's duration.
 async fn slowest_link_during(server: &Server, work: impl Future) -> f32 {
     let (begun, mut slowest, mut done, mut customer) = (Instant::now(), Duration::ZERO, false, 0);
     let mut work = pin!(work);
@@ -83,7 +84,7 @@ async fn slowest_link_during(server: &Server, work: impl Future) -> f32 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_go_on_between_the_batches_of_an_import() {
+async fn links_proceed_between_the_batches_of_an_import() {
     let database = Database::sqlite();
     let spring = campaign("Spring").code("A", None);
     let id = spring.campaign.id.get().to_string();
@@ -93,7 +94,7 @@ async fn links_go_on_between_the_batches_of_an_import() {
     for run in 0..3 {
         let mut codes = "code\n".to_owned();
         for number in 0..50_000 {
-            // In no order, as generated ones are.
+            // Unordered, as generated codes are.
             writeln!(codes, "C-{run}-{}", number * 7_919 % 1_000_003).unwrap();
         }
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -107,11 +108,11 @@ async fn links_go_on_between_the_batches_of_an_import() {
         });
         shares.push(slowest_link_during(&server, import).await);
     }
-    assert!(shares.iter().any(|share| *share < 0.1), "a link waits for much of the import: {shares:?}");
+    assert!(shares.iter().any(|share| *share < 0.1), "a link waits for a large part of the import: {shares:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_go_on_between_the_batches_of_a_call_that_adds_codes() {
+async fn links_proceed_between_the_batches_of_a_generation() {
     let database = Database::sqlite();
     let spring = campaign("Spring").code("A", None);
     let id = spring.campaign.id.get().to_string();
@@ -119,9 +120,9 @@ async fn links_go_on_between_the_batches_of_a_call_that_adds_codes() {
     let server = Server::start(&database);
     let generate = "mutation($id: ID!) { generatePromotionCodes(input: { campaignId: $id, count: 10000 }) { codes } }";
     let mut shares = Vec::new();
-    // Several times: the machine may be busy with other things.
+    // Repeated, since the machine may be busy.
     for _ in 0..5 {
         shares.push(slowest_link_during(&server, server.data(generate, json!({ "id": id }))).await);
     }
-    assert!(shares.iter().any(|share| *share < 0.3), "a link waits for much of the call: {shares:?}");
+    assert!(shares.iter().any(|share| *share < 0.3), "a link waits for a large part of the call: {shares:?}");
 }

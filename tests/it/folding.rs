@@ -1,4 +1,4 @@
-//! Which spellings find a code, which characters a code or a name can't have, and codes that an earlier version folded.
+//! The spellings that find a code, characters that codes and names can't contain, and codes folded by an earlier version.
 
 use std::process::Output;
 
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::support::{Database, ORG, Server, campaign, code_of, on_both_databases, program};
 
-/// Makes a database one of the version before codes were folded as they are now.
+/// Removes the record of the migration that folds codes as this version does.
 const EARLIER: &str = "DELETE FROM __diesel_schema_migrations WHERE version = '20261127000000';";
 
-/// What the journal has then.
+/// The status of the migration after that.
 const PENDING: &str = "pending 2026-11-27-000000_fold_codes\n";
 
 on_both_databases! {
-    async fn spellings_as_programs_change_them_find_the_code(database: Database) {
+    async fn spellings_altered_by_other_programs_find_the_code(database: Database) {
         let codes = campaign("Spring").code("SAVE-20", Some(1)).code("DON'T PAY", Some(1)).code("\u{391}\u{301}\u{399}", Some(1));
         database.seed(&[codes]).await;
         let server = Server::start(&database);
@@ -33,7 +33,7 @@ on_both_databases! {
         assert_eq!(code_of(&server.link(1, "SAVE20").await), "CODE_NOT_FOUND");
     }
 
-    async fn characters_that_are_not_seen_are_refused_where_codes_and_names_come_in(database: Database) {
+    async fn invisible_characters_are_rejected_in_new_codes_and_names(database: Database) {
         let spring = campaign("Spring");
         let id = spring.campaign.id.get().to_string();
         database.seed(&[spring]).await;
@@ -63,13 +63,13 @@ on_both_databases! {
         }
         let heart = "Valentine\u{2019}s \u{2764}\u{fe0f}";
         assert_eq!(server.data(create, json!({ "name": heart })).await["createCampaign"]["name"], heart);
-        // A name from before stays, and the campaign can be changed.
+        // An existing name is kept, and the campaign can be changed.
         database.run("UPDATE campaigns SET name = 'Spr\u{ad}ing' WHERE name = 'Spring'").await;
         let switch = "mutation($id: ID!) { updateCampaign(input: { id: $id, active: false }) { active } }";
         assert_eq!(server.data(switch, json!({ "id": id })).await["updateCampaign"]["active"], false);
     }
 
-    async fn codes_that_an_earlier_version_folded_are_folded_again_and_stay_linked(database: Database) {
+    async fn codes_folded_by_an_earlier_version_are_folded_again_and_stay_linked(database: Database) {
         let spring = campaign("Spring").code("SAVE\u{2013}20", Some(1)).code("TWO  WORDS", Some(1)).code("PLAIN", Some(1));
         let spring = spring.code("A\u{2013}B", Some(1)).code("C\u{2013}D", Some(1)).code("\u{1fb3}\u{301}", Some(1));
         database.seed(&[spring]).await;
@@ -88,7 +88,7 @@ on_both_databases! {
         for (folded, before) in [
             ("save-20", "save\u{2013}20"),
             ("two words", "two  words"),
-            // What one code was found by becomes what another is found by.
+            // The old folded text of one code is the new folded text of another.
             ("c-d", "on the way"),
             ("a-b", "a\u{2013}b"),
             ("on the way", "a-b"),
@@ -108,7 +108,7 @@ on_both_databases! {
         for ((customer, code), before) in (1_i64..).zip(codes).zip(&linked) {
             let again = server.link(customer, code).await;
             let ids = [before, &again].map(|response| &response["data"]["linkPromotionCode"]["id"]);
-            // The third one was unlinked, so it is another promotion now.
+            // The third promotion was unlinked, so this link created a new one.
             assert_eq!(ids[0] == ids[1], customer != 3, "{again:#}");
             assert_eq!(code_of(&server.link(99, code).await), "CODE_ALREADY_LINKED");
         }
@@ -118,7 +118,7 @@ on_both_databases! {
         }
     }
 
-    async fn codes_that_would_become_one_are_listed_and_nothing_is_changed(database: Database) {
+    async fn colliding_codes_are_listed_and_nothing_is_changed(database: Database) {
         let spring = campaign("Spring").code("SAVE-20", Some(1)).code("ONE", Some(1)).code("TWO", None).code("THREE", None);
         database.seed(&[spring, campaign("Autumn").code("CHANGES\u{2013}ALONE", None)]).await;
         let become_another = |folded: &str, code: &str| {
@@ -138,13 +138,13 @@ on_both_databases! {
         assert!(pair("\"SAVE\u{2013}20\"", "\"SAVE-20\"") && pair("\"X\\u{200b}Y\"", "\"X\\u{ad}Y\""), "{lines:#?}");
         assert!(lines[0].contains(&format!("organisation {ORG}, DISCOUNT")), "{lines:#?}");
         assert!(errors(&refused).contains("2 pairs of codes"), "{}", errors(&refused));
-        // The log of a server has no codes in it.
+        // The log of a server contains no codes.
         let server = run(&database, &["serve", "--migrate", "--listen", "127.0.0.1:0"]);
         assert!(errors(&server).contains("`promolink migrate` lists them"), "{}", errors(&server));
         assert!(!errors(&server).contains("SAVE") && !text_of(&server).contains("SAVE"));
         assert!(text(&run(&database, &["migrate", "--status"])).ends_with(PENDING));
 
-        // The code that would have changed alone has not either; with another name for two of them, all goes well.
+        // The code without a collision is unchanged too. Without the collisions, the migration succeeds.
         database.run("UPDATE promotion_codes SET code = 'S\u{2013}20' WHERE folded = 'save\u{2013}20'").await;
         database.run("DELETE FROM promotion_codes WHERE folded = 'x\u{ad}y'").await;
         database.run("UPDATE promotion_codes SET link_count = 0 WHERE folded = 'changes\u{2013}alone'").await;
@@ -155,10 +155,10 @@ on_both_databases! {
         }
     }
 
-    async fn codes_that_a_server_of_an_earlier_version_adds_later_are_found_and_folded(database: Database) {
+    async fn codes_added_later_by_an_earlier_version_are_found_and_folded_again(database: Database) {
         database.seed(&[campaign("Spring").code("SAVE\u{2013}20", Some(1)).code("NOTHING", None)]).await;
         rename(&database, "save-20", "save\u{2013}20").await;
-        // Nothing of this one can be seen: no spelling finds it, so it may stay as it is.
+        // This code is invisible, so no spelling finds it, and it can stay as it is.
         database.run("UPDATE promotion_codes SET code = '\u{200b}', folded = '\u{200b}' WHERE folded = 'nothing'").await;
         let checked = run(&database, &["check"]);
         assert!(text_of(&checked).contains("2 wrong   every code is found by its own spelling"), "{}", text_of(&checked));
@@ -171,7 +171,7 @@ on_both_databases! {
     }
 }
 
-/// Gives a code and its promotions another folded text, as another version might have.
+/// Replaces the folded text of a code and its promotions, as another version might have stored it.
 async fn rename(database: &Database, from: &str, to: &str) {
     let is_sqlite = database.url.starts_with("sqlite:");
     let unbound = if is_sqlite { "PRAGMA foreign_keys = OFF;" } else { "SET session_replication_role = replica;" };

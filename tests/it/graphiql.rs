@@ -3,7 +3,7 @@
 use crate::support::{Database, Server};
 
 #[tokio::test]
-async fn the_page_is_graphiql_or_says_how_to_build_it_in() {
+async fn the_page_is_graphiql_or_explains_how_to_include_it() {
     let server = Server::start(&Database::sqlite());
     let page = reqwest::get(server.url("/graphiql")).await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
@@ -13,6 +13,6 @@ async fn the_page_is_graphiql_or_says_how_to_build_it_in() {
     } else {
         assert!(page.contains("no GraphiQL") && page.contains("touch build.rs"), "{page}");
     }
-    // No build loads anything from elsewhere.
+    // Every build serves all of its resources.
     assert!(!page.contains("https://"), "{page}");
 }

@@ -1,4 +1,4 @@
-//! What is sent to hurt the server: each request gets its answer soon, and the server lives on as if nothing had been.
+//! Hostile requests: each gets a response soon, and none affects the server or other callers.
 
 mod attacks;
 mod validated;
@@ -17,13 +17,13 @@ use self::{
 };
 use crate::support::{Database, Server, campaign, code_of};
 
-/// How long an answer may take here: on a debug build, beside other tests. A release build is ten times faster.
+/// The maximum response time, for a debug build beside other tests. A release build is ten times faster.
 const SOON: Duration = Duration::from_secs(5);
 
 const INTROSPECTION: &str = include_str!("hostile/introspection.graphql");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_requests_are_answered_and_nobody_else_notices() {
+async fn hostile_requests_do_not_affect_other_callers() {
     let database = Database::sqlite();
     database.seed(&[campaign("Spring").code("A", None)]).await;
     let server = Server::start(&database);
@@ -63,14 +63,14 @@ async fn hostile_requests_are_answered_and_nobody_else_notices() {
         wrong
     };
     let (wrong, (answers, slowest)) = tokio::join!(attacks, beside);
-    println!("beside them: {answers} links, the slowest in {slowest:.1?}");
+    println!("meanwhile: {answers} links, the slowest in {slowest:.1?}");
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(answers > 50 && slowest < SOON, "{answers} links, the slowest in {slowest:?}");
-    assert_eq!(server.log(), "", "nothing broke");
+    assert_eq!(server.log(), "", "the server logged an error");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_as_deep_and_as_large_as_it_may_be_is_executed() {
+async fn documents_at_the_limits_are_executed() {
     let database = Database::sqlite();
     database.seed(&[campaign("Spring").code("A", None)]).await;
     let server = Server::start(&database);
@@ -79,7 +79,7 @@ async fn what_is_as_deep_and_as_large_as_it_may_be_is_executed() {
         .await;
     let schema = server.data(INTROSPECTION, Value::Null).await;
     assert!(schema["__schema"]["types"].as_array().unwrap().len() > 30, "{schema:#}");
-    // Every level is resolved: 30 and that of the root make 31, and one more is of an inline fragment.
+    // Every level is resolved: 30 below the root, the root, and an inline fragment.
     let round = "codes(first: 1) { nodes { campaign { ";
     let deep =
         format!("{{ campaigns(first: 1) {{ nodes {{ {} ... {{ name }} {} }} }} }}", round.repeat(9), "} } }".repeat(9));
@@ -92,7 +92,7 @@ async fn what_is_as_deep_and_as_large_as_it_may_be_is_executed() {
 }
 
 #[tokio::test]
-async fn a_document_that_is_too_much_says_of_what_and_is_not_executed() {
+async fn a_document_beyond_a_limit_is_rejected_with_the_limit() {
     let database = Database::sqlite();
     let server = Server::start(&database);
     let create = "createCampaign(input: { name: \"Secret\", mode: DISCOUNT, validTill: 4000000000000 }) { id }";
@@ -116,7 +116,7 @@ async fn a_document_that_is_too_much_says_of_what_and_is_not_executed() {
 }
 
 #[test]
-fn the_documentation_has_the_limits_of_documents() {
+fn documented_document_limits_match_the_defaults() {
     let (trusted, untrusted) = (DocumentLimits::default(), DocumentLimits::untrusted());
     for (name, of) in [
         ("nesting", (|limits| limits.nesting) as fn(&DocumentLimits) -> usize),

@@ -1,4 +1,4 @@
-//! What the tests share: databases that they may do anything to, servers, and data to start from.
+//! Test support: disposable databases, server processes, credentials and fixtures.
 
 mod cluster;
 mod database;
@@ -12,7 +12,7 @@ pub use database::Database;
 pub use fixtures::{ORG, TestCampaign, campaign, in_days, org};
 pub use server::{Caller, Server, code_of, program};
 
-/// Makes two tests of one: the same on SQLite and on PostgreSQL.
+/// Runs each test on SQLite and on PostgreSQL.
 macro_rules! on_both_databases {
     ($($(#[doc = $doc:literal])* async fn $name:ident($database:ident: Database) $body:block)*) => {$(
         mod $name {

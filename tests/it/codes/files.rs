@@ -1,10 +1,10 @@
-//! Files as spreadsheets, mail tools and exports write them.
+//! CSV files as spreadsheets, mail tools and exports write them.
 
 use super::*;
 use crate::support::Caller;
 
 on_both_databases! {
-    async fn lines_may_end_in_any_way_and_columns_be_separated_in_any_way(database: Database) {
+    async fn common_line_endings_and_separators_are_accepted(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         for (number, (end, separator)) in [("\r", ','), ("\r\n", ';'), ("\n", '\t'), ("\r", ';')].into_iter().enumerate() {
             let rows = ["CODE ; Customer_Id", "A-#; 1 ", "\"B-#\";", "C-#;3"].map(|row| row.replace(';', &separator.to_string()));
@@ -18,7 +18,7 @@ on_both_databases! {
         assert!(errors.contains("line 4: the code must not contain U+0000"), "{errors}");
     }
 
-    async fn a_byte_order_mark_is_no_part_of_a_code(database: Database) {
+    async fn a_byte_order_mark_is_not_part_of_a_code(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let mut process = shop.start("import", &["-"]);
         let mut input = process.stdin.take().unwrap();
@@ -30,7 +30,7 @@ on_both_databases! {
         drop(input);
         let output = process.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", errors(&output));
-        // Two files in one, with a mark and without.
+        // Concatenated files: the second with a byte order mark, the third without.
         let file = shop.file("two.csv", "\u{feff}code\nB\n\u{feff}code\nC\ncode\nD\n".as_bytes());
         let errors = shop.fails("import", &[&file]);
         assert!(errors.contains("line 3: the code must not contain U+FEFF"), "{errors}");
@@ -38,7 +38,7 @@ on_both_databases! {
         assert_eq!(codes_and_customers(&shop), ["A", "B", "C", "D"].map(|code| [code.to_owned(), String::new()]));
     }
 
-    async fn a_header_that_would_be_misread_is_refused(database: Database) {
+    async fn unreadable_files_and_ambiguous_headers_are_rejected(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         for (header, expected) in [
             ("code,customerId", "the column `customerId`, which is unknown"),
@@ -60,7 +60,7 @@ on_both_databases! {
             (b"Gr\xf6\xdfe,code\nA,B\n", "not text in UTF-8"),
         ] {
             let errors = shop.fails("import", &[&shop.file("codes.csv", content)]);
-            // A machine may be set to show stacks.
+            // The environment may enable backtraces.
             let errors = errors.split("Stack backtrace").next().unwrap();
             assert!(errors.contains(expected) && errors.len() < 500, "{errors}");
             assert!(!errors.contains(|character: char| character.is_control() && character != '\n'), "{errors:?}");
@@ -74,7 +74,7 @@ on_both_databases! {
         assert_eq!(shop.export(), [] as [Row; 0]);
     }
 
-    async fn cells_are_read_strictly_and_empty_rows_skipped(database: Database) {
+    async fn cells_are_parsed_strictly_and_empty_rows_are_skipped(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let file = shop.file("codes.csv", b"code,customer_id\nA,7\n,\n , \n\"\",\"\"\n \t\nB,0042\n");
         shop.succeeds("import", &[&file, "--all-or-nothing"]);
@@ -99,7 +99,7 @@ on_both_databases! {
         assert_eq!(shop.export().len(), 2);
     }
 
-    async fn an_export_goes_back_in_and_nothing_comes_back_live(database: Database) {
+    async fn an_export_can_be_imported_without_reviving_used_or_revoked_codes(database: Database) {
         let codes = campaign("Summer").with(|campaign| campaign.max_redemptions_per_link = 2).code("FREE", Some(3));
         let codes = codes.code("OPEN", None).code("HELD", Some(1)).code("USED", Some(1)).code("HALF", Some(1));
         let shop = Shop::open(&database, codes.code("BOTH", Some(1)).revoked_code("REVOKED")).await;
@@ -139,7 +139,7 @@ on_both_databases! {
         assert_eq!(copy.export().last().unwrap()[..4], ["Z", &copy.export().last().unwrap()[1], "true", "2"].map(str::to_owned));
     }
 
-    async fn a_spreadsheet_gets_no_formulas_if_it_is_asked_for(database: Database) {
+    async fn output_for_spreadsheets_contains_no_formulas(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let codes = ["=1+1", "+A", "-B", "@C", "PLAIN"];
         let file = shop.file("codes.csv", format!("code\n{}\n", codes.join("\n")).as_bytes());

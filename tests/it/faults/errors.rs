@@ -1,4 +1,4 @@
-//! Errors of the databases, by their codes: what callers and operators are told, whatever language the server speaks.
+//! Classification of database errors by their codes, in any language of the server, and unavailable replicas.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,12 @@ use crate::{
 };
 
 on_both_databases! {
-    async fn a_full_disk_is_told_and_retried_and_links_go_on_when_there_is_room(database: Database) {
+    async fn a_full_disk_is_reported_as_retryable_and_links_resume_once_there_is_space(database: Database) {
         database.seed(&[campaign("Spring").code("A", None)]).await;
         let key = database.key(ORG, "service");
         let server = Server::serve(&database, &[]);
         let caller = server.caller(&key);
-        // What SQLite says of a full disk; PostgreSQL may say it in any language.
+        // SQLite's message for a full disk; PostgreSQL's can be in any language.
         let full = if database.url.starts_with("sqlite:") {
             "CREATE TRIGGER disk_is_full BEFORE INSERT ON promotions BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
         } else {
@@ -39,7 +39,7 @@ on_both_databases! {
                 assert_eq!(ready.text().await.unwrap(), "not ready: the database has no space left\n");
                 break;
             }
-            assert!(started.elapsed() < Duration::from_secs(5), "it is ready");
+            assert!(started.elapsed() < Duration::from_secs(5), "the server is still ready");
             sleep(Duration::from_millis(50)).await;
         }
         let room = if database.url.starts_with("sqlite:") { "" } else { " ON promotions" };
@@ -53,7 +53,7 @@ on_both_databases! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_of_postgres_are_known_by_their_codes_in_every_language() {
+async fn postgres_errors_are_classified_by_code_in_every_language() {
     let database = Database::postgres();
     let transient =
         ["55P03", "57014", "40P01", "40001", "57P01", "57P02", "57P03", "08006", "25006", "53100", "53200", "53300"];
@@ -73,16 +73,16 @@ async fn errors_of_postgres_are_known_by_their_codes_in_every_language() {
             assert_eq!(code_of(&server.link(1, code).await), expected, "{code}");
         }
     }
-    // The log has the code, by which the error can be looked up.
+    // The log has the code, so that operators can look up the error.
     assert!(server.log().contains("(SQLSTATE XX000)"), "{}", server.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_broken_off_twice_is_tried_three_times() {
+async fn transactions_that_abort_twice_are_tried_three_times() {
     let database = Database::postgres();
     database.seed(&[campaign("Spring").code("A", None)]).await;
     let server = Server::start(&database);
-    // A sequence counts on when its transaction is rolled back. Each third time, all is well.
+    // A rollback does not reset a sequence, so every third attempt succeeds.
     database
         .run(
             "CREATE SEQUENCE failures; \
@@ -115,7 +115,7 @@ async fn what_is_broken_off_twice_is_tried_three_times() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queries_read_from_the_database_itself_while_the_replica_is_away() {
+async fn queries_read_from_the_primary_while_the_replica_is_unavailable() {
     let primary = Cluster::start("");
     let database = Database::at(primary.url("postgres"));
     database.seed(&[campaign("Spring").code("A", None)]).await;
@@ -125,33 +125,33 @@ async fn queries_read_from_the_database_itself_while_the_replica_is_away() {
     follower.stop();
     let server = Server::serve(&database, &[("READ_DATABASE_URL", &url), METRICS]);
     let caller = server.caller(&key);
-    reads(&caller).await;
+    assert_reads(&caller).await;
     follower.start_again();
-    availability(&server, 1).await;
-    reads(&caller).await;
+    wait_for_availability(&server, 1).await;
+    assert_reads(&caller).await;
     let mut session = Database::at(url).session().await;
     let asked = "SELECT count(*) AS number FROM pg_stat_activity
         WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-    assert!(session.number(asked).await > 0, "the replica was asked");
+    assert!(session.number(asked).await > 0, "the replica has no connections");
     drop(session);
     follower.stop();
     for _ in 0..20 {
-        reads(&caller).await;
+        assert_reads(&caller).await;
     }
-    availability(&server, 0).await;
+    wait_for_availability(&server, 0).await;
     assert_eq!(reqwest::get(server.url("/ready")).await.unwrap().status(), 200);
     let log = server.log();
     assert_eq!(log.matches("the replica is unavailable").count(), 2, "once at the start, once since: {log}");
     assert_eq!(log.matches("the replica is available again").count(), 1, "{log}");
 }
 
-async fn reads(caller: &Caller) {
+async fn assert_reads(caller: &Caller) {
     let codes = caller.data("{ promotionCodes(codes: [\"A\"], mode: DISCOUNT) { code } }", Value::Null).await;
     assert_eq!(codes["promotionCodes"][0]["code"], "A");
 }
 
-/// Waits until the metrics say that the replica is there, or that it is not.
-async fn availability(server: &Server, expected: u8) {
+/// Waits until the metrics report the replica as available (1) or unavailable (0).
+async fn wait_for_availability(server: &Server, expected: u8) {
     let (line, started) = (format!("promolink_replica_available {expected}"), Instant::now());
     while !metrics_of(server).await.lines().any(|there| there == line) {
         assert!(started.elapsed() < Duration::from_secs(10), "{}", metrics_of(server).await);

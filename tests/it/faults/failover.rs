@@ -1,4 +1,4 @@
-//! A standby takes over from a primary that is gone, and databases that take no changes for a while.
+//! Failover from a killed primary to its standby, and databases that are read-only for a while.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,32 +14,32 @@ use tokio::{
 };
 
 use super::{
-    is_sound,
-    load::{Load, codes, stand},
+    assert_sound,
+    load::{Load, assert_acknowledged, codes},
 };
 use crate::support::{Caller, Cluster, Database, ORG, Server, campaign, code_of};
 
-/// How soon links must be made again.
+/// The maximum time until links succeed again.
 const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_go_on_after_a_failover_behind_an_address_and_none_is_lost() {
+async fn links_resume_without_loss_after_a_failover_behind_one_address() {
     let mut pair = Pair::start().await;
     let proxy = Proxy::to(&pair.primary).await;
-    let again = pair.fail_over(&proxy.url(), |standby| proxy.lead_to(standby)).await;
-    println!("links again {again:?} after the promotion");
+    let again = pair.fail_over(&proxy.url(), |standby| proxy.redirect_to(standby)).await;
+    println!("time from the promotion to the next link: {again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_go_on_after_a_failover_between_the_hosts_of_a_url_and_none_is_lost() {
+async fn links_resume_without_loss_after_a_failover_between_the_hosts_of_a_url() {
     let mut pair = Pair::start().await;
     let [first, second] = [&pair.standby, &pair.primary].map(|cluster| folder(cluster).replace('/', "%2F"));
     let url = format!("postgres://promolink@{first},{second}/postgres?target_session_attrs=read-write");
     let again = pair.fail_over(&url, |_| {}).await;
-    println!("links again {again:?} after the promotion");
+    println!("time from the promotion to the next link: {again:?}");
 }
 
-/// A primary whose changes are acknowledged when its standby has them.
+/// A primary and a synchronous standby: the primary acknowledges a change once the standby has it.
 struct Pair {
     primary: Cluster,
     standby: Cluster,
@@ -65,13 +65,13 @@ impl Pair {
         Self { primary, standby, key }
     }
 
-    /// Kills the primary and promotes the standby while clients link. Returns how long after that they link again.
+    /// Kills the primary and promotes the standby while clients link. Returns the time until a link succeeds again.
     async fn fail_over(&mut self, url: &str, lead_to: impl Fn(&Cluster)) -> Duration {
         let server = Server::serve(&Database::at(url.to_owned()), &[]);
         let load = Load::start(32, &self.key, &[&server.address]);
         load.wait_for_links(300).await;
         self.primary.stop();
-        // For a while, there is none but a database that takes no changes.
+        // Until the promotion, only a read-only database is reachable.
         lead_to(&self.standby);
         assert_eq!(
             not_ready(&server).await,
@@ -88,15 +88,15 @@ impl Pair {
         assert!(again < SOON, "{again:?}");
         load.wait_for_links(300).await;
         let acknowledged = load.stop().await;
-        stand(acknowledged, &server.caller(&self.key)).await;
+        assert_acknowledged(acknowledged, &server.caller(&self.key)).await;
         server.stop();
-        is_sound(&Database::at(self.standby.url("postgres")));
+        assert_sound(&Database::at(self.standby.url("postgres")));
         again
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_starts_on_a_read_only_database_links_once_it_takes_changes() {
+async fn a_server_started_on_a_read_only_database_links_once_it_is_writable() {
     let database = Database::postgres();
     database.seed(&[campaign("Spring").code("A", None)]).await;
     let key = database.key(ORG, "service");
@@ -108,11 +108,11 @@ async fn a_server_that_starts_on_a_read_only_database_links_once_it_takes_change
     let mut session = database.session().await;
     session.run("SET default_transaction_read_only = off").await;
     session.run(&format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await;
-    links_soon(&server, &key).await;
+    assert_links_resume(&server, &key).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_become_read_only_are_not_kept() {
+async fn connections_that_become_read_only_are_replaced() {
     let cluster = Cluster::start("");
     let database = Database::at(cluster.url("postgres"));
     database.seed(&[campaign("Spring").code("A", None)]).await;
@@ -125,17 +125,17 @@ async fn connections_that_become_read_only_are_not_kept() {
     session.run("SELECT pg_reload_conf()").await;
     let started = Instant::now();
     while code_of(&caller.link(started.elapsed().subsec_nanos(), "A").await) == "OK" {
-        assert!(started.elapsed() < SOON, "the database goes on taking changes");
+        assert!(started.elapsed() < SOON, "the database still accepts changes");
     }
     refuses_links(&caller).await;
     assert!(not_ready(&server).await.contains("takes no changes"));
     session.run("ALTER SYSTEM RESET default_transaction_read_only").await;
     session.run("SELECT pg_reload_conf()").await;
-    links_soon(&server, &key).await;
+    assert_links_resume(&server, &key).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_accepts_connections_and_says_nothing_is_passed_over() {
+async fn a_host_that_accepts_connections_but_stays_silent_is_skipped() {
     let cluster = Cluster::start("");
     let database = Database::at(cluster.url("postgres"));
     database.seed(&[campaign("Spring").code("A", None)]).await;
@@ -145,7 +145,7 @@ async fn a_host_that_accepts_connections_and_says_nothing_is_passed_over() {
     for settings in ["", "?connect_timeout=30"] {
         let url = format!("postgres://promolink@127.0.0.1:{port},{folder}:5432/postgres{settings}");
         let server = Server::serve(&Database::at(url), &[]);
-        links_soon(&server, &key).await;
+        assert_links_resume(&server, &key).await;
     }
 }
 
@@ -159,10 +159,10 @@ async fn refuses_links(caller: &Caller) {
     assert_eq!(response["errors"][0]["extensions"]["retryable"], true);
 }
 
-async fn links_soon(server: &Server, key: &str) {
+async fn assert_links_resume(server: &Server, key: &str) {
     let (caller, back) = (server.caller(key), Instant::now());
     while code_of(&caller.link(3, "A").await) != "OK" {
-        assert!(back.elapsed() < SOON, "no link is made");
+        assert!(back.elapsed() < SOON, "no link succeeds");
         sleep(Duration::from_millis(10)).await;
     }
     while reqwest::get(server.url("/ready")).await.unwrap().status() != 200 {
@@ -171,7 +171,7 @@ async fn links_soon(server: &Server, key: &str) {
     }
 }
 
-/// Why a server is not ready, which it must soon be. Connections to a server that is gone may be the first reason.
+/// Waits until a server is not ready. Returns the reason, except a lost connection, which may be the first one.
 async fn not_ready(server: &Server) -> String {
     let started = Instant::now();
     loop {
@@ -189,7 +189,7 @@ fn folder(cluster: &Cluster) -> String {
     cluster.directory.to_string_lossy().into_owned()
 }
 
-/// An address that leads to one server or another.
+/// A TCP proxy that connects clients to one of several servers.
 struct Proxy {
     port: u16,
     leads_to: Arc<Mutex<PathBuf>>,
@@ -214,7 +214,7 @@ impl Proxy {
         Self { port, leads_to }
     }
 
-    fn lead_to(&self, cluster: &Cluster) {
+    fn redirect_to(&self, cluster: &Cluster) {
         *self.leads_to.lock().unwrap() = socket(&cluster.directory);
     }
 

@@ -1,5 +1,5 @@
-//! Clients that link, redeem, give up and give back without end, note what was acknowledged, and go on whatever happens
-//! to the servers.
+//! Clients that link, redeem, unlink and reverse in a loop, record what was acknowledged, and continue through failures
+//! of the servers.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,7 +16,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::support::{Caller, TestCampaign, campaign, code_of};
 
-/// Codes that the clients link, each for many customers.
+/// The number of codes, each of which the clients link for many customers.
 pub const CODES: usize = 100;
 
 /// The campaign with those codes.
@@ -28,29 +28,29 @@ fn code(customer: i64) -> String {
     format!("CODE-{}", customer.unsigned_abs() % CODES as u64)
 }
 
-/// The clients.
+/// The running clients.
 pub struct Load {
     shared: Arc<Shared>,
     clients: JoinSet<()>,
-    /// Requests that got no answer, or none that a client expects.
+    /// Requests without a complete response.
     pub failed: Arc<AtomicUsize>,
-    /// Requests that were answered with OVERLOADED and nothing else.
+    /// Requests that failed with OVERLOADED.
     pub overloaded: Arc<AtomicUsize>,
 }
 
 struct Shared {
     key: String,
-    /// Where requests are sent, in turns.
+    /// The addresses of the servers, to which requests are distributed in turn.
     addresses: RwLock<Vec<String>>,
     requests: AtomicUsize,
     next_customer: AtomicI64,
     acknowledged: Mutex<Acknowledged>,
 }
 
-/// What each customer was promised whose link was acknowledged.
+/// The promises to each customer with an acknowledged link.
 pub type Acknowledged = HashMap<i64, Vec<Promise>>;
 
-/// A request, and the data that it must be answered with from now on.
+/// A request, and the data that it must return from now on.
 #[derive(Clone)]
 pub struct Promise {
     query: &'static str,
@@ -66,7 +66,7 @@ const LOOK_AT_HOLD: &str = "query($id: ID!) { promotion(id: $id) { id state } }"
 const LOOK_AT_USES: &str = "query($id: ID!) { promotion(id: $id) { redemptions { nodes { id reversedOn } } } }";
 
 impl Load {
-    /// So many clients, who show this key.
+    /// Starts clients that use this key.
     pub fn start(clients: usize, key: &str, addresses: &[&str]) -> Self {
         let shared = Arc::new(Shared {
             key: key.to_owned(),
@@ -79,26 +79,26 @@ impl Load {
         for _ in 0..clients {
             let (shared, failed, overloaded) =
                 (Arc::clone(&load.shared), Arc::clone(&load.failed), Arc::clone(&load.overloaded));
-            load.clients.spawn(async move { shared.link_on(&failed, &overloaded).await });
+            load.clients.spawn(async move { shared.run_client(&failed, &overloaded).await });
         }
         load
     }
 
-    /// Waits until so many more links are acknowledged.
+    /// Waits until `more` further links are acknowledged.
     pub async fn wait_for_links(&self, more: usize) {
         let wanted = self.shared.acknowledged.lock().unwrap().len() + more;
         let started = Instant::now();
         while self.shared.acknowledged.lock().unwrap().len() < wanted {
-            assert!(started.elapsed() < Duration::from_secs(30), "the clients get nowhere");
+            assert!(started.elapsed() < Duration::from_secs(30), "the clients make no progress");
             sleep(Duration::from_millis(1)).await;
         }
     }
 
-    /// Sends requests elsewhere once the server at that place is not ready any more, as a balancer does.
+    /// Waits until the server at this index is no longer ready, then replaces it with another, as a load balancer does.
     pub async fn replace(&self, place: usize, address: &str) {
         let old = self.shared.addresses.read().unwrap()[place].clone();
         loop {
-            let ready = reqwest::get(format!("http://{old}/ready")).await.expect("it answers until nobody asks");
+            let ready = reqwest::get(format!("http://{old}/ready")).await.expect("the replaced server responds");
             if ready.status() == 503 {
                 break;
             }
@@ -107,23 +107,23 @@ impl Load {
         address.clone_into(&mut self.shared.addresses.write().unwrap()[place]);
     }
 
-    /// Ends the clients.
+    /// Stops the clients. Returns what was acknowledged.
     pub async fn stop(mut self) -> Acknowledged {
         self.clients.abort_all();
         while let Some(ended) = self.clients.join_next().await {
-            assert!(ended.is_err_and(|error| error.is_cancelled()), "a client met what it did not expect");
+            assert!(ended.is_err_and(|error| error.is_cancelled()), "a client received an unexpected response");
         }
         std::mem::take(&mut *self.shared.acknowledged.lock().unwrap())
     }
 }
 
 impl Shared {
-    async fn link_on(&self, failed: &AtomicUsize, overloaded: &AtomicUsize) {
+    async fn run_client(&self, failed: &AtomicUsize, overloaded: &AtomicUsize) {
         let client = Client::new();
         loop {
             let customer = self.next_customer.fetch_add(1, Ordering::Relaxed);
             let acknowledged = async |query, variables: &Value| {
-                // What came to nothing, or of which nobody knows, is asked for again.
+                // Retries requests that failed or whose outcome is unknown.
                 loop {
                     let address = {
                         let addresses = self.addresses.read().unwrap();
@@ -163,7 +163,7 @@ impl Shared {
                     note(vec![link, used]);
                 }
                 1 | 5 => {
-                    // Whoever asked for the link again, while it is being given up, might get a new one.
+                    // While the promotion is being unlinked, repeating the link might create a new one.
                     note(Vec::new());
                     let unlinked = acknowledged(UNLINK, &hold).await;
                     let data = json!({ "promotion": unlinked["unlinkPromotion"] });
@@ -174,7 +174,7 @@ impl Shared {
         }
     }
 
-    /// The status and the body of the answer, if there is one.
+    /// Sends a request. Returns the status and body of the response, or `None` if it is incomplete.
     async fn ask(&self, client: &Client, address: &str, query: &str, variables: &Value) -> Option<(u16, Value)> {
         let request = client.post(format!("http://{address}/graphql")).bearer_auth(&self.key);
         let body = json!({ "query": query, "variables": variables });
@@ -194,8 +194,8 @@ fn use_of(customer: i64) -> Value {
     input
 }
 
-/// What was acknowledged is there, once: what is asked again is answered with the same.
-pub async fn stand(acknowledged: Acknowledged, caller: &Caller) {
+/// Repeats the acknowledged requests. Each must return the same data, so nothing was lost or duplicated.
+pub async fn assert_acknowledged(acknowledged: Acknowledged, caller: &Caller) {
     let promises: Vec<Promise> = acknowledged.into_values().flatten().collect();
     let kinds: BTreeSet<&str> = promises.iter().map(|promise| promise.query).collect();
     assert!([LINK, REDEEM, LOOK_AT_HOLD, LOOK_AT_USES].iter().all(|kind| kinds.contains(kind)), "{kinds:?}");

@@ -1,12 +1,12 @@
-//! Requests that are sent to hurt the server.
+//! Hostile requests: documents that nest or multiply, and malformed bodies.
 
 use serde_json::{Value, json};
 
-/// A request, and what comes of it: the status, and the code of the first error.
+/// A hostile request and its expected outcome: the status, and the code of the first error.
 pub struct Attack {
     pub name: String,
     pub body: String,
-    /// How it may begin: one is as good as the other.
+    /// The outcome must begin with one of these.
     pub expected: &'static [&'static str],
 }
 
@@ -23,7 +23,7 @@ pub fn repeat(count: usize, part: impl Fn(usize) -> String) -> String {
     (0..count).map(part).collect()
 }
 
-/// Documents that nest.
+/// Deeply nested documents.
 pub fn nested() -> Vec<Attack> {
     let kinds: [(&str, &str, &str, &str, &str); 8] = [
         ("lists", "{ campaign(id: ", "[", "]", ") { id } }"),
@@ -52,7 +52,7 @@ pub fn nested() -> Vec<Attack> {
     attacks.collect()
 }
 
-/// Documents that multiply.
+/// Documents whose parts multiply the work of validating or executing them.
 pub fn multiplied() -> Vec<Attack> {
     let doubled = |levels: usize| {
         let double = |n| format!("fragment f{n} on Campaign {{ ...f{m} ...f{m} }} ", m = n + 1);
@@ -119,7 +119,7 @@ pub fn multiplied() -> Vec<Attack> {
             TOO_MUCH,
         ),
         attack(
-            // They are one field.
+            // Equal fields merge into one.
             "25,000 equal fields",
             &format!("{{ campaigns(first: 100) {{ nodes {{ {} }} }} }}", "id ".repeat(24_990)),
             &json!({}),
@@ -143,7 +143,7 @@ pub fn multiplied() -> Vec<Attack> {
     attacks
 }
 
-/// Bodies that are not what they should be, and documents at which the library panics.
+/// Malformed bodies, and documents that make a library panic.
 pub fn odd() -> Vec<Attack> {
     let variables = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
     let nested = |levels: usize, expected| {

@@ -1,10 +1,10 @@
-//! Requests that take long to parse or to validate.
+//! Hostile requests that are expensive to parse or to validate.
 
 use serde_json::{Value, json};
 
 use super::attacks::{Attack, INVALID, TOO_MUCH, attack, repeat};
 
-/// Two equal fields with an object of as many fields each, in reverse order.
+/// Two equal fields with equal objects, whose `fields` fields are in opposite orders.
 fn objects(fields: usize) -> String {
     let field = |fields: String| format!("_entities(representations: [{{ {fields} }}]) {{ __typename }} ");
     let [forward, backward] =
@@ -12,7 +12,7 @@ fn objects(fields: usize) -> String {
     format!("{{ {} {} }}", field(forward), field(backward))
 }
 
-/// Values and fields that are compared, or reported one by one.
+/// Values and fields that are compared with each other, or reported one by one.
 pub fn compared() -> Vec<Attack> {
     vec![
         attack(
@@ -96,7 +96,7 @@ pub fn compared() -> Vec<Attack> {
     ]
 }
 
-/// Texts that are long, and fragments and variables that are looked up often.
+/// Long texts, and fragments and variables with many lookups.
 pub fn looked_up() -> Vec<Attack> {
     vec![
         attack("99,000 open braces", &"{".repeat(99_000), &json!({}), &["200 GRAPHQL_PARSE_FAILED"]),

@@ -1,4 +1,4 @@
-//! A throw-away PostgreSQL server, gone when the process that started it ends, however it ends.
+//! A disposable PostgreSQL server. It is removed when the process that started it ends, even if that process is killed.
 
 use std::{
     env, fs,
@@ -7,7 +7,7 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-/// Does as it is told by the process that started it; stops the server and removes its files when the pipe closes.
+/// Executes the commands that it reads; stops the server and removes its files when its standard input closes.
 const WATCHDOG: &str = r#"
 set -eu
 if [ -n "$PRIMARY" ]; then
@@ -35,9 +35,9 @@ rm -rf "$DIR"
 
 /// A running PostgreSQL server.
 pub struct Cluster {
-    /// Where its socket and its files are.
+    /// The directory of its socket and files.
     pub directory: PathBuf,
-    /// Holds the pipe open until this process ends.
+    /// Runs until its standard input closes, at the latest when this process ends.
     watchdog: Child,
     answers: BufReader<ChildStdout>,
 }
@@ -48,7 +48,7 @@ impl Cluster {
         Self::start_from(None, settings)
     }
 
-    /// Starts a replica, which follows this server and takes no changes but from there.
+    /// Starts a read-only replica of this server.
     pub fn replica(&self) -> Self {
         Self::start_from(Some(&self.directory), "")
     }
@@ -84,10 +84,10 @@ impl Cluster {
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
         let log = || fs::read_to_string(self.directory.join("log")).unwrap_or_default();
-        assert_eq!(line, "ready\n", "PostgreSQL did not do as it was told:\n{}", log());
+        assert_eq!(line, "ready\n", "a command of the PostgreSQL server failed:\n{}", log());
     }
 
-    /// Kills the server's processes: those of its clients, and without writing anything to disk.
+    /// Kills the server, as a crash would: it cuts all connections and writes nothing more to disk.
     pub fn stop(&mut self) {
         self.order("stop");
     }
@@ -97,7 +97,7 @@ impl Cluster {
         self.order("start");
     }
 
-    /// Makes a primary of a replica.
+    /// Promotes this replica to a primary.
     pub fn promote(&mut self) {
         self.order("promote");
     }
@@ -117,12 +117,12 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         drop(self.watchdog.stdin.take());
-        // It has been asked to end, which is all that can be done.
+        // Nothing can be done about a failure here.
         let _ = self.watchdog.wait();
     }
 }
 
-/// PostgreSQL and its relatives do not run as root.
+/// The id of the user `postgres` if this process runs as root, which PostgreSQL and PgBouncer reject.
 pub fn user_instead_of_root() -> Option<u32> {
     let root = fs::metadata("/proc/self").is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0);
     root.then(postgres_user)
@@ -130,10 +130,10 @@ pub fn user_instead_of_root() -> Option<u32> {
 
 fn postgres_user() -> u32 {
     let id = Command::new("id").args(["-u", "postgres"]).output().unwrap();
-    String::from_utf8(id.stdout).unwrap().trim().parse().expect("there is no user postgres: tests/run installs it")
+    String::from_utf8(id.stdout).unwrap().trim().parse().expect("there is no user postgres; tests/run installs it")
 }
 
-/// The folder of PostgreSQL's programs: `TEST_POSTGRES`, else where Debian puts the newest, else what is on the path.
+/// The directory of PostgreSQL's programs: `TEST_POSTGRES`, or else Debian's newest version, or else from `PATH`.
 pub fn binaries() -> PathBuf {
     if let Some(folder) = env::var_os("TEST_POSTGRES") {
         return folder.into();
@@ -148,5 +148,5 @@ pub fn binaries() -> PathBuf {
     found
         .pop()
         .or_else(|| on_path.into_iter().find(|path| path.join("initdb").exists()))
-        .expect("PostgreSQL is not installed: tests/run installs it")
+        .expect("PostgreSQL is not installed; tests/run installs it")
 }

@@ -1,4 +1,4 @@
-//! A database of a test's own, migrated, and gone when the test ends.
+//! A separate database for each test, removed when the test ends.
 
 use std::{
     env,
@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use super::{TestCampaign, cluster::Cluster, org, program};
 
-/// The server that the tests share; `TEST_DATABASE_URL` names one to use instead, whose user must be allowed to create
-/// databases. It is started for the first test that needs it, and gone when the run ends.
+/// The PostgreSQL server that the tests share. It starts for the first test that needs it and is removed when the run
+/// ends. `TEST_DATABASE_URL` names another server to use, whose user must be allowed to create databases.
 static CLUSTER: LazyLock<(String, Option<Cluster>)> = LazyLock::new(|| {
     if let Ok(url) = env::var("TEST_DATABASE_URL") {
         return (url, None);
@@ -35,7 +35,7 @@ fn maintenance_url() -> &'static str {
     &CLUSTER.0
 }
 
-/// An empty database with all tables.
+/// A database for one test. It has no tables until it is opened, seeded or migrated.
 pub struct Database {
     pub url: String,
     kind: Kind,
@@ -46,7 +46,7 @@ enum Kind {
     Postgres {
         name: String,
     },
-    /// On a PostgreSQL server of a test's own, or behind something.
+    /// On another PostgreSQL server, or behind a proxy. Not dropped when the test ends.
     Elsewhere,
 }
 
@@ -65,11 +65,11 @@ impl Database {
     pub fn postgres_with(options: &str) -> Self {
         let name = format!("promolink_test_{}", Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).simple());
         administer(&format!("CREATE DATABASE {name} {options}"));
-        let (server, _) = maintenance_url().rsplit_once('/').expect("TEST_DATABASE_URL names a database");
+        let (server, _) = maintenance_url().rsplit_once('/').expect("TEST_DATABASE_URL must name a database");
         Self { url: format!("{server}/{name}"), kind: Kind::Postgres { name } }
     }
 
-    /// The PostgreSQL database with this URL, which is whose ever it is.
+    /// The PostgreSQL database with this URL. It is not dropped.
     pub const fn at(url: String) -> Self {
         Self { url, kind: Kind::Elsewhere }
     }
@@ -78,13 +78,13 @@ impl Database {
         self.url.parse().unwrap()
     }
 
-    /// The store over this database, its tables made.
+    /// Migrates this database and opens its store.
     pub async fn open(&self) -> Arc<dyn PromotionRepository> {
         store::migrate(&self.parsed_url()).await.unwrap();
         store::open(&self.parsed_url()).await.unwrap().promotions
     }
 
-    /// Makes an API key.
+    /// Creates an API key.
     pub fn key(&self, org: i64, role: &str) -> String {
         let mut command = program();
         command.args(["key", "create", "--role", role, "--org", &org.to_string()]).env("DATABASE_URL", &self.url);
@@ -93,7 +93,7 @@ impl Database {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    /// Gives the test organisation its campaigns and codes.
+    /// Migrates this database and adds campaigns and codes to the test organisation.
     pub async fn seed(&self, campaigns: &[TestCampaign]) {
         let (campaigns, codes): (Vec<Campaign>, Vec<Vec<PromotionCode>>) =
             campaigns.iter().map(|test| (test.campaign.clone(), test.codes.clone())).unzip();
@@ -102,7 +102,7 @@ impl Database {
 }
 
 impl Database {
-    /// Runs statements beside the server.
+    /// Runs statements on a connection of their own.
     pub async fn run(&self, statements: &str) {
         match &self.kind {
             Kind::Postgres { .. } | Kind::Elsewhere => self.session().await.run(statements).await,
@@ -114,7 +114,7 @@ impl Database {
         }
     }
 
-    /// The steps by which SQLite executes a statement.
+    /// The query plan of SQLite for a statement, step by step.
     pub fn plan(&self, statement: &str) -> Vec<String> {
         let mut connection = SqliteConnection::establish(self.url.trim_start_matches("sqlite:")).unwrap();
         let explain = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}"));
@@ -122,7 +122,7 @@ impl Database {
         steps.into_iter().map(|step| step.detail).collect()
     }
 
-    /// A session of one's own on the PostgreSQL database.
+    /// Opens a session on the PostgreSQL database.
     pub async fn session(&self) -> Session {
         Session(AsyncPgConnection::establish(&self.url).await.unwrap())
     }
@@ -136,7 +136,7 @@ impl Session {
         self.0.batch_execute(statements).await.unwrap();
     }
 
-    /// What a query answers with, which is one number.
+    /// Returns the column `number` of the only row of a query.
     pub async fn number(&mut self, query: &str) -> i64 {
         let number: Number = diesel::sql_query(query).get_result(&mut self.0).await.unwrap();
         number.number
@@ -163,7 +163,7 @@ impl Drop for Database {
     }
 }
 
-/// Runs a statement on the server. From a thread of its own, since tests drop databases in async code.
+/// Runs a statement on the server, in a separate thread, since tests drop databases in async code.
 fn administer(statement: &str) {
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -1,4 +1,4 @@
-//! Campaigns and codes to start from.
+//! Campaigns and codes for tests.
 
 use promolink::promotions::{
     Campaign, CampaignId, Clock, Code, OrgId, PromotionCode, PromotionMode, SystemClock, Timestamp,
@@ -21,7 +21,7 @@ pub struct TestCampaign {
     pub codes: Vec<PromotionCode>,
 }
 
-/// A discount campaign of the test organisation, running, without limits.
+/// An active discount campaign of the test organisation, without limits.
 pub fn campaign(name: &str) -> TestCampaign {
     let campaign = Campaign {
         org: org(),
@@ -45,7 +45,7 @@ impl TestCampaign {
         self
     }
 
-    /// Adds a code, for so many customers.
+    /// Adds a code that `max_links` customers can link, or any number if `None`.
     pub fn code(mut self, text: &str, max_links: Option<u32>) -> Self {
         self.codes.push(PromotionCode {
             org: self.campaign.org,

@@ -1,4 +1,4 @@
-//! Someone who signs customer tokens with a shared secret.
+//! An issuer of customer tokens, which it signs with a shared secret or with keys of a key set.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 const SECRET: &str = "a secret that this issuer shares with the server";
 
-/// What makes a server believe this issuer.
+/// Environment variables that make a server trust this issuer.
 pub const VARIABLES: [(&str, &str); 3] = [
     ("PROMOLINK_JWT_ISSUER", "https://accounts.example"),
     ("PROMOLINK_JWT_AUDIENCE", "promolink"),
     ("PROMOLINK_JWT_SECRET", SECRET),
 ];
 
-/// The claims of a customer's token.
+/// The claims of a customer token.
 pub fn claims(org: i64, customer: i64) -> Value {
     json!({
         "iss": "https://accounts.example",
@@ -27,18 +27,18 @@ pub fn claims(org: i64, customer: i64) -> Value {
     })
 }
 
-/// A customer's token.
+/// A customer token, signed with the shared secret.
 pub fn token(org: i64, customer: i64) -> String {
     sign(&claims(org, customer))
 }
 
-/// A token with these claims.
+/// Signs these claims with the shared secret.
 pub fn sign(claims: &Value) -> String {
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap()
 }
 
-/// A key that signs tokens, and is published in a key set.
+/// An Ed25519 key that signs tokens and can be published in a key set.
 pub struct SigningKey {
     id: &'static str,
     pair: Ed25519KeyPair,
@@ -49,7 +49,7 @@ impl SigningKey {
         Self { id, pair: Ed25519KeyPair::generate().unwrap() }
     }
 
-    /// A customer's token.
+    /// A customer token, signed with this key.
     pub fn token(&self, org: i64, customer: i64) -> String {
         let header = Header { kid: Some(self.id.to_owned()), ..Header::new(Algorithm::EdDSA) };
         let key = EncodingKey::from_ed_der(self.pair.to_pkcs8().unwrap().as_ref());
@@ -66,8 +66,8 @@ pub fn key_set(keys: &[&SigningKey]) -> String {
     json!({ "keys": keys.iter().map(public).collect::<Vec<_>>() }).to_string()
 }
 
-/// A moment as tokens have it.
-#[expect(clippy::disallowed_methods, reason = "the server's library reads the system's time as well")]
+/// The time in `seconds` from now, in seconds since the epoch, as in tokens.
+#[expect(clippy::disallowed_methods, reason = "the server also compares tokens with the system clock")]
 pub fn in_seconds(seconds: i64) -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     i64::try_from(now).unwrap() + seconds

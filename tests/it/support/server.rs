@@ -1,4 +1,4 @@
-//! The server as a process of its own, and a client for it.
+//! The server as a separate process, and a client for it.
 
 use std::{
     env, fs,
@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 
 use super::Database;
 
-/// The program under test; `PROMOLINK_PROGRAM` names another build of it.
+/// The program under test, without inherited settings. `PROMOLINK_PROGRAM` names another build of it.
 pub fn program() -> Command {
     let built = env::var("PROMOLINK_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_promolink").to_owned());
     let mut command = Command::new(built);
@@ -27,7 +27,7 @@ pub fn program() -> Command {
     command
 }
 
-/// A running server on a free port. Calls to it are those of a caller without a credential.
+/// A running server. It dereferences to a caller without a credential.
 pub struct Server {
     process: Child,
     pub greeting: String,
@@ -36,29 +36,29 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `promolink dev`.
+    /// Starts `promolink dev` on a free port.
     pub fn start(database: &Database) -> Self {
         Self::start_logging(database, "warn")
     }
 
-    /// Starts a `promolink dev` that logs what `RUST_LOG` says.
+    /// Starts `promolink dev` with this `RUST_LOG`.
     pub fn start_logging(database: &Database, what: &str) -> Self {
         Self::run(program().arg("dev").env("RUST_LOG", what), database, "Ctrl-C")
     }
 
-    /// Starts `promolink serve` with these variables set.
+    /// Starts `promolink serve` on a free port, with these environment variables.
     pub fn serve(database: &Database, variables: &[(&str, &str)]) -> Self {
         Self::serve_at(database, "0", variables)
     }
 
-    /// The same at a port.
+    /// Starts `promolink serve` on this port, with these environment variables.
     pub fn serve_at(database: &Database, port: &str, variables: &[(&str, &str)]) -> Self {
         let mut command = program();
         command.arg("serve").envs(variables.iter().copied());
         Self::run_at(&mut command, database, port, "Promolink serves")
     }
 
-    /// Starts `promolink serve` with a log that nobody reads.
+    /// Starts `promolink serve` with a log that is a pipe, which is not read.
     pub fn serve_unread(database: &Database, variables: &[(&str, &str)]) -> Self {
         let mut command = program();
         command.arg("serve").envs(variables.iter().copied());
@@ -66,12 +66,12 @@ impl Server {
         Self::spawn(command.stderr(Stdio::piped()), database, "0", "Promolink serves", log)
     }
 
-    /// Starts `promolink serve` in a process that may have so many files.
+    /// Starts `promolink serve` with this limit of open files.
     pub fn serve_with_files(database: &Database, files: u32, variables: &[(&str, &str)]) -> Self {
         Self::serve_after(database, &format!("ulimit -n {files}"), variables)
     }
 
-    /// Starts `promolink serve` in the process of a shell, after a command.
+    /// Starts `promolink serve` from a shell, after a command of the shell.
     pub fn serve_after(database: &Database, first: &str, variables: &[(&str, &str)]) -> Self {
         let program = program();
         let mut command = Command::new("sh");
@@ -103,9 +103,9 @@ impl Server {
         let mut output = BufReader::new(process.stdout.take().unwrap());
         while !greeting.contains(ready) {
             let read = output.read_line(&mut greeting).unwrap();
-            assert_ne!(read, 0, "the server ended at once: {}", fs::read_to_string(log.path()).unwrap());
+            assert_ne!(read, 0, "the server ended before it was ready: {}", fs::read_to_string(log.path()).unwrap());
         }
-        // It is written in one piece.
+        // The server writes the greeting in one piece.
         greeting.push_str(std::str::from_utf8(output.buffer()).unwrap());
         let (_, rest) = greeting.split_once("http://").unwrap();
         let address = rest.split('/').next().unwrap().to_owned();
@@ -113,12 +113,12 @@ impl Server {
         Self { process, greeting, caller, log }
     }
 
-    /// A caller who shows a credential.
+    /// A caller with this credential.
     pub fn caller(&self, credential: &str) -> Caller {
         Caller { credential: Some(credential.to_owned()), ..self.caller.clone() }
     }
 
-    /// What the server has logged. A thread of its own writes the log, so this waits until nothing more comes.
+    /// The log of the server so far. A separate thread writes the log, so this waits until the log stops growing.
     pub fn log(&self) -> String {
         let read = || fs::read_to_string(self.log.path()).unwrap();
         let mut log = read();
@@ -133,39 +133,39 @@ impl Server {
         log
     }
 
-    /// The log of a server whose log nobody reads.
+    /// The pipe with the log of a server from [`Self::serve_unread`].
     pub fn unread_log(&mut self) -> ChildStderr {
         self.process.stderr.take().unwrap()
     }
 
-    /// Runs a query that must succeed, and answers with how many statements it took, which the server must log
-    /// (`promolink::sql=debug`), and with its data.
+    /// Runs a query that must succeed. Returns the number of SELECT statements it took, which the server must log
+    /// (`promolink::sql=debug`), and its data.
     pub async fn statements(&self, query: &str, variables: Value) -> (usize, Value) {
         let before = self.log().lines().count();
         let data = self.data(query, variables).await;
         let log = self.log();
-        // A connection that opens meanwhile is asked what it leads to.
+        // New connections query the settings of the database; those statements do not count.
         let is_read = |line: &&str| line.contains("sql=\"SELECT ") && !line.contains("current_setting");
         (log.lines().skip(before).filter(is_read).count(), data)
     }
 
-    /// The process that serves.
+    /// The id of the server's process.
     pub fn process_id(&self) -> u32 {
         self.process.id()
     }
 
-    /// How many threads the process has.
+    /// The number of threads of the process.
     #[cfg(target_os = "linux")]
     pub fn threads(&self) -> usize {
         fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap().count()
     }
 
-    /// Asks the process to end.
+    /// Sends SIGTERM to the process.
     pub fn ask_to_end(&self) {
         self.signal("TERM");
     }
 
-    /// Sends the process a signal.
+    /// Sends a signal, such as `TERM`, to the process.
     pub fn signal(&self, signal: &str) {
         Command::new("kill").args(["-s", signal, &self.process.id().to_string()]).status().unwrap();
     }
@@ -176,12 +176,12 @@ impl Server {
         (code, fs::read_to_string(self.log.path()).unwrap())
     }
 
-    /// Waits until the process has ended. Answers with its exit code.
+    /// Waits until the process has ended. Returns its exit code.
     pub fn ended(mut self) -> Option<i32> {
         self.process.wait().unwrap().code()
     }
 
-    /// Asks the process to end, and waits until it has.
+    /// Stops the process with SIGTERM. It must exit with code 0.
     pub fn stop(self) {
         self.ask_to_end();
         assert_eq!(self.ended(), Some(0));
@@ -210,41 +210,41 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Runs an operation that must succeed, and answers with its data.
+    /// Runs an operation that must succeed. Returns its data.
     pub async fn data(&self, query: &str, variables: Value) -> Value {
         let mut response = self.execute(query, variables).await;
         assert_eq!(response["errors"], Value::Null, "{response:#}");
         response["data"].take()
     }
 
-    /// Redeems a discount code. Answers with the response.
+    /// Redeems a discount code. Returns the response.
     pub async fn redeem(&self, customer_id: i64, code: &str, transaction_id: &str) -> Value {
         let input =
             json!({ "customerId": customer_id, "code": code, "mode": "DISCOUNT", "transactionId": transaction_id });
         self.execute(REDEEM, json!({ "input": input })).await
     }
 
-    /// The address of a path.
+    /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Sends a document and answers with the whole response.
+    /// Sends a document. Returns the GraphQL response.
     pub async fn execute(&self, query: &str, variables: Value) -> Value {
         self.send(query, variables).await.json().await.unwrap()
     }
 
-    /// Sends a document and answers with the HTTP response.
+    /// Sends a document. Returns the HTTP response.
     pub async fn send(&self, query: &str, variables: Value) -> reqwest::Response {
         self.request(&json!({ "query": query, "variables": variables })).send().await.unwrap()
     }
 
-    /// Sends a request's body and answers with the whole response.
+    /// Sends a request body. Returns the GraphQL response.
     pub async fn post(&self, body: &Value) -> Value {
         self.request(body).send().await.unwrap().json().await.unwrap()
     }
 
-    /// A request with this body, to be sent.
+    /// Builds a request with this body.
     pub fn request(&self, body: &Value) -> reqwest::RequestBuilder {
         let request = self.client.post(self.url("/graphql")).json(body);
         match &self.credential {
@@ -253,7 +253,7 @@ impl Caller {
         }
     }
 
-    /// Links a discount code. Answers with the response.
+    /// Links a discount code. Returns the response.
     pub async fn link(&self, customer_id: impl Into<Value>, code: &str) -> Value {
         let input = json!({ "customerId": customer_id.into(), "code": code, "mode": "DISCOUNT" });
         self.execute(LINK, json!({ "input": input })).await
@@ -277,7 +277,7 @@ const REDEEM: &str = "mutation($input: RedeemPromotionInput!) {
     redeemPromotion(input: $input) { id transactionId redeemedOn reversedOn promotion { id state } }
 }";
 
-/// What came of a link: `OK`, or the error code.
+/// The code of the first error of a response, or `OK`.
 pub fn code_of(response: &Value) -> &str {
     match &response["errors"] {
         Value::Null => "OK",
