@@ -94,14 +94,14 @@ impl From<ApiError> for Error {
     }
 }
 
-/// A value is malformed or out of range. The reason follows a colon: "must be at least 1".
+/// A value is malformed or out of range. The reason follows the name of the field: "must be at least 1".
 pub fn invalid_input(field: &str, reason: impl Display) -> ApiError {
-    ApiError::of_field(ErrorCode::InvalidInput, field, format!("Invalid {field}: {reason}."))
+    ApiError::of_field(ErrorCode::InvalidInput, field, format!("{field} {reason}."))
 }
 
 /// An item of a list is malformed. Positions begin with 0.
 pub fn invalid_item(field: &str, position: usize, reason: impl Display) -> ApiError {
-    ApiError::of_field(ErrorCode::InvalidInput, field, format!("Invalid {field}[{position}]: {reason}."))
+    ApiError::of_field(ErrorCode::InvalidInput, field, format!("{field}[{position}] {reason}."))
 }
 
 /// The credential does not permit this.

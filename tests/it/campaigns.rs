@@ -74,10 +74,10 @@ on_both_databases! {
                 assert_eq!(data["createCampaign"]["validTill"], millis, "{moment}");
             }
         }
-        let unreadable = "it must be whole milliseconds since 1970-01-01T00:00:00Z, such as 1830297599000, or a date and \
+        let unreadable = "must be whole milliseconds since 1970-01-01T00:00:00Z, such as 1830297599000, or a date and \
                           time with a time zone, such as \"2027-12-31T23:59:59Z\"";
-        let no_zone = "it has no time zone; append Z for UTC, or an offset such as +01:00";
-        let out_of_range = "it must be from 0 to 8640000000000000 milliseconds since 1970-01-01T00:00:00Z";
+        let no_zone = "must have a time zone: append Z for UTC, or an offset such as +01:00";
+        let out_of_range = "must be 0 to 8640000000000000 milliseconds since 1970-01-01T00:00:00Z";
         for (moment, reason) in [
             (json!(""), unreadable),
             (json!("soon"), unreadable),
@@ -101,7 +101,7 @@ on_both_databases! {
             let response = server.execute(variable, json!({ "till": moment })).await;
             let error = &response["errors"][0];
             assert_eq!((code_of(&response), &error["extensions"]["field"]), ("INVALID_INPUT", &json!("validTill")));
-            assert_eq!(error["message"], format!("Invalid validTill: {reason}."), "{moment}");
+            assert_eq!(error["message"], format!("validTill {reason}."), "{moment}");
         }
     }
 

@@ -160,8 +160,11 @@ async fn the_service_field_returns_the_schema_that_the_command_prints() {
         assert!(printed.contains(&format!("type {entity} @key(fields: \"id\")")), "{entity}");
     }
     for field in ["createCampaign(", "campaigns(", "promotionCodes(", "campaign: Campaign!"] {
-        let tagged = |line: &str| line.trim().starts_with(field) && line.ends_with("@tag(name: \"admin\")");
-        assert!(printed.lines().any(tagged), "{field}");
+        let start = format!("\n  {field}");
+        let definitions = printed.split(&start).skip(1);
+        // Up to the description of the next field.
+        let mut definitions = definitions.filter_map(|rest| rest.split("\n  \"\"\"\n").next());
+        assert!(definitions.any(|definition| definition.contains("@tag(name: \"admin\")")), "{field}");
     }
     let public = promolink::graphql::sdl();
     assert!(!public.contains("_entities") && !public.contains("@key"));

@@ -4,16 +4,16 @@ use async_graphql::{Enum, resolver_utils::EnumType};
 
 use crate::promotions::{Refusal, StoreError};
 
-/// Every value of `errors[].extensions.code`, and of the `code` of a failed link. Clients should branch on the code, not on
-/// the message.
+/// Every value of `errors[].extensions.code`, and of the `code` of a failed link. Clients should branch on the code,
+/// not on the message.
 ///
-/// The other extensions are `retryable` (whether the same request may succeed later), `field` (the argument, input field or
-/// schema field that is wrong or forbidden, with INVALID_INPUT and FORBIDDEN), `retryAfter` (seconds to wait, with
-/// RATE_LIMITED) and `requestId` (with INTERNAL).
+/// The other extensions are `retryable` (whether the same request may succeed later), `field` (the argument, input
+/// field or schema field that is wrong or forbidden, with INVALID_INPUT and FORBIDDEN), `retryAfter` (seconds to wait,
+/// with RATE_LIMITED) and `requestId` (with INTERNAL).
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// A value is malformed or out of range. The extension `field` names it. The field at the error's `path` did nothing.
-    /// If that field is below a mutation's field, the mutation itself took effect.
+    /// A value is malformed or out of range. The extension `field` names it. The field at the error's `path` did
+    /// nothing. If that field is below a mutation's field, the mutation itself took effect.
     InvalidInput,
     /// The organisation has no such code in this mode.
     CodeNotFound,
@@ -43,17 +43,18 @@ pub enum ErrorCode {
     Duplicate,
     /// The code can't be linked. Storefronts and customers get this code instead of the reason.
     CodeNotUsable,
-    /// The pattern has too few `#` for the number of codes: they could be guessed. The message says how many are needed.
+    /// The pattern has too few `#` for the number of codes: they could be guessed. The message says how many are
+    /// needed.
     CodeSpaceTooSmall,
     /// The credential is missing, unknown, expired, revoked or malformed. Nothing was executed.
     Unauthenticated,
     /// The credential does not permit this. The extension `field` names what it does not permit: either a field of the
-    /// schema, such as `Query.campaigns`, and nothing was executed; or the argument `customerId`, because the credential
-    /// is for another customer, and the field at the error's `path` did nothing.
+    /// schema, such as `Query.campaigns`, and nothing was executed; or the argument `customerId`, because the
+    /// credential is for another customer, and the field at the error's `path` did nothing.
     Forbidden,
-    /// Too many operations, links, failed links or new links. The message says which, and whether the limit is that of the
-    /// credential or of this customer. Retry after `retryAfter` seconds (also in the header `Retry-After` if the whole
-    /// request was rejected). A code of a rejected link was not looked up.
+    /// Too many operations, links, failed links or new links. The message says which, and whether the limit is that of
+    /// the credential or of this customer. Retry after `retryAfter` seconds (also in the header `Retry-After` if the
+    /// whole request was rejected). A code of a rejected link was not looked up.
     RateLimited,
     /// The document exceeds a limit, for example on its size, its depth or the number of values that it selects. The
     /// message names the limit and its value. Nothing was executed.
@@ -75,14 +76,14 @@ pub enum ErrorCode {
     PersistedDocumentNotFound,
     /// The server executes persisted documents only. Nothing was executed.
     PersistedDocumentRequired,
-    /// The server has no document with the hash of this automatic persisted query. Send the document's text with the hash.
-    /// Nothing was executed.
+    /// The server has no document with the hash of this automatic persisted query. Send the document's text with the
+    /// hash. Nothing was executed.
     PersistedQueryNotFound,
-    /// The server does not accept automatic persisted queries, because it executes persisted documents only. Nothing was
-    /// executed.
+    /// The server does not accept automatic persisted queries, because it executes persisted documents only. Nothing
+    /// was executed.
     PersistedQueryNotSupported,
-    /// The request took too long. A change that had begun still takes effect. To find out, send the same link, redemption
-    /// or other change that is safe to retry again.
+    /// The request took too long. A change that had begun still takes effect. To find out, send the same link,
+    /// redemption or other change that is safe to retry again.
     Timeout,
 }
 

@@ -32,8 +32,8 @@ pub enum PromotionMode {
 
 pub struct Campaign(pub Arc<promotions::Campaign>);
 
-/// A set of promotion codes with common terms, as marketing defines it. `promotionId` and `promotionName` of its promotions
-/// are its `id` and `name`.
+/// A set of promotion codes with common terms, as marketing defines it. `promotionId` and `promotionName` of its
+/// promotions are its `id` and `name`.
 #[Object]
 impl Campaign {
     /// The campaign's id, a UUID. Access: admin.
@@ -103,8 +103,8 @@ impl Campaign {
         self.0.max_redemptions_per_link
     }
 
-    /// The campaign's codes, in the order of their folded text. Fails with INVALID_INPUT if an argument is invalid. Access:
-    /// admin.
+    /// The campaign's codes, in the order of their folded text. Fails with INVALID_INPUT if an argument is invalid.
+    /// Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn codes(
         &self,
@@ -176,8 +176,8 @@ pub struct UpdateCampaignInput {
     valid_till: Option<Timestamp>,
     /// The new first moment at which its promotions can be redeemed. Null: no change.
     redeemable_from: Option<Timestamp>,
-    /// How many codes of this campaign one customer may hold, at least 1. Null removes the limit. Customers keep what they
-    /// hold above a new limit.
+    /// How many codes of this campaign one customer may hold, at least 1. Null removes the limit. Customers keep what
+    /// they hold above a new limit.
     max_links_per_customer: MaybeUndefined<i32>,
 }
 

@@ -24,8 +24,8 @@ impl Customer {
         self.0.get().into()
     }
 
-    /// The customer's promotions, newest first, including those that are no longer active. Fails with INVALID_INPUT if an
-    /// argument is invalid. Access: customer and above.
+    /// The customer's promotions, newest first, including those that are no longer active. Fails with INVALID_INPUT if
+    /// an argument is invalid. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn promotions(
         &self,

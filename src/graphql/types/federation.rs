@@ -58,9 +58,9 @@ struct Service {
 
 #[Object]
 impl Federation {
-    /// Entities by their keys, for gateways, in the order of the representations. An unknown entity is null, and so is the
-    /// promotion of another customer. A malformed representation, another customer, or a campaign for a role below admin is
-    /// null with an error; the other entities are not affected. Access: customer and above.
+    /// Entities by their keys, for gateways, in the order of the representations. An unknown entity is null, and so is
+    /// the promotion of another customer. A malformed representation, another customer, or a campaign for a role below
+    /// admin is null with an error; the other entities are not affected. Access: customer and above.
     #[graphql(name = "_entities", directive = access::apply(Role::Customer))]
     async fn entities(
         &self,
@@ -88,7 +88,7 @@ impl Federation {
 
 async fn entity(ctx: &Context<'_>, representation: &Value) -> Result<Option<Entity>> {
     let Value::Object(fields) = representation else {
-        return Err(invalid_input("representations", "each must be an object").into());
+        return Err(invalid_input("representations", "must be objects").into());
     };
     let Some(Value::String(type_name)) = fields.get("__typename") else {
         return Err(invalid_input("__typename", "must be Campaign, Customer or Promotion").into());
@@ -122,8 +122,8 @@ fn find_customer(ctx: &Context<'_>, id: &ID) -> Result<Customer> {
     Ok(Customer(customer))
 }
 
-/// The root of queries in the text of the subgraph: async-graphql adds the fields of federation if there are entities, and
-/// states their keys.
+/// The root of queries in the text of the subgraph: async-graphql adds the fields of federation if there are entities,
+/// and states their keys.
 #[derive(MergedObject)]
 #[graphql(name = "Query")]
 pub struct SubgraphQuery(pub Reads, pub Keys);

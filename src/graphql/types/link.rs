@@ -24,12 +24,12 @@ const MAX_LINKS: usize = 500;
 /// The code to link, and the customer to link it to.
 #[derive(InputObject)]
 pub struct LinkPromotionCodeInput {
-    /// The customer's number in the organisation's own systems. Customers need not be registered. With a customer token,
-    /// this must be its own customer, otherwise FORBIDDEN.
+    /// The customer's number in the organisation's own systems. Customers need not be registered. With a customer
+    /// token, this must be its own customer, otherwise FORBIDDEN.
     customer_id: Long,
     /// The code, in any spelling: 1 to 64 characters after trimming, no control characters. Ignored are letter case and
-    /// character width (Unicode NFKC_Casefold), invisible characters, surrounding and repeated white space, and the kind
-    /// of hyphen, apostrophe and quotation mark.
+    /// character width (Unicode NFKC_Casefold), invisible characters, surrounding and repeated white space, and the
+    /// kind of hyphen, apostrophe and quotation mark.
     code: String,
     /// The mode of the code: the same text can be a code in each mode.
     mode: PromotionMode,
@@ -77,8 +77,8 @@ pub struct LinkPromotionCodeError {
     /// Whether the same link may succeed later. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     retryable: bool,
-    /// The input field that is wrong (INVALID_INPUT) or not permitted (FORBIDDEN), otherwise null. Access: storefront and
-    /// above.
+    /// The input field that is wrong (INVALID_INPUT) or not permitted (FORBIDDEN), otherwise null.
+    /// Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     field: Option<String>,
     /// How many seconds to wait before the next attempt (RATE_LIMITED), otherwise null. Access: storefront and above.

@@ -30,8 +30,8 @@ pub struct GeneratePromotionCodesInput {
     /// How many codes to generate, 1 to 10000. To generate more, use the command line: `promolink codes generate`.
     count: i32,
     /// The form of the codes, at most 64 characters, at least one of them `#`. Each `#` becomes a random character of
-    /// `23456789ABCDEFGHJKMNPQRSTUVWXYZ` (without 0, O, 1, I and L, which are easily confused). The other characters are
-    /// kept. Null: the default.
+    /// `23456789ABCDEFGHJKMNPQRSTUVWXYZ` (without 0, O, 1, I and L, which are easily confused). The other characters
+    /// are kept. Null: the default.
     #[graphql(default_with = "Some(DEFAULT_PATTERN.to_owned())")]
     pattern: Option<String>,
     /// How many customers may link each code, at least 1. Null: any number.
@@ -93,8 +93,8 @@ pub struct ImportPromotionCodesResult {
     /// How many codes were added. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     imported: i32,
-    /// Codes that were not added, because they already exist in this campaign or another one of its mode, or occur twice in
-    /// the list. Existing codes do not change. Access: admin.
+    /// Codes that were not added, because they already exist in this campaign or another one of its mode, or occur
+    /// twice in the list. Existing codes do not change. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     duplicates: Vec<String>,
 }

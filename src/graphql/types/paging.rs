@@ -63,7 +63,8 @@ impl<Id: Copy + From<Uuid> + Into<Uuid>> CursorKey for Id {
     }
 }
 
-/// Parses the arguments of a list. The page has a limit of `first` + 1 rows: the last one shows whether there is a next page.
+/// Parses the arguments of a list. The page has a limit of `first` + 1 rows: the last one shows whether there is a next
+/// page.
 pub fn page<Key: CursorKey>(first: Option<i32>, after: Option<&str>) -> Result<Page<Key>, ApiError> {
     let first = first.unwrap_or(DEFAULT_FIRST);
     let limit = match u32::try_from(first) {

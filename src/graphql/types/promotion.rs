@@ -22,8 +22,8 @@ use crate::{
     service::PromotionService,
 };
 
-/// What can be done with a promotion now. If several states apply, it is the first of UNLINKED, INACTIVE, EXPIRED, REDEEMED,
-/// NOT_YET_REDEEMABLE and ACTIVE.
+/// What can be done with a promotion now. If several states apply, it is the first of UNLINKED, INACTIVE, EXPIRED,
+/// REDEEMED, NOT_YET_REDEEMABLE and ACTIVE.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "crate::promotions::PromotionState")]
 pub enum PromotionState {
@@ -46,8 +46,8 @@ pub struct Promotion(pub promotions::Promotion);
 /// One customer's hold on one promotion code, which `linkPromotionCode` creates. Only that customer can redeem it.
 #[Object]
 impl Promotion {
-    /// The id of the hold, a UUID. Linking the same code to the same customer again returns the same id. Access: storefront
-    /// and above.
+    /// The id of the hold, a UUID. Linking the same code to the same customer again returns the same id.
+    /// Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn id(&self) -> ID {
         self.0.id.get().into()
@@ -83,8 +83,8 @@ impl Promotion {
         self.0.customer_id.into()
     }
 
-    /// Whether the customer still has the promotion: the campaign is active, the code is not revoked, and the promotion is
-    /// neither unlinked nor past `validTill`. Access: storefront and above.
+    /// Whether the customer still has the promotion: the campaign is active, the code is not revoked, and the promotion
+    /// is neither unlinked nor past `validTill`. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn active(&self, ctx: &Context<'_>) -> Result<bool> {
         Ok(self.0.is_active(ctx.data::<Arc<PromotionService>>()?.now()))
@@ -96,8 +96,8 @@ impl Promotion {
         self.0.created_on.into()
     }
 
-    /// The last moment at which it can be redeemed: the earlier of the campaign's `validTill` and its `validForDays` after
-    /// `createdOn`. Access: storefront and above.
+    /// The last moment at which it can be redeemed: the earlier of the campaign's `validTill` and its `validForDays`
+    /// after `createdOn`. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn valid_till(&self) -> Timestamp {
         self.0.valid_till().into()
@@ -109,15 +109,15 @@ impl Promotion {
         self.0.campaign.mode.into()
     }
 
-    /// The first moment at which it can be redeemed: the later of `createdOn` and the campaign's `redeemableFrom`. Access:
-    /// storefront and above.
+    /// The first moment at which it can be redeemed: the later of `createdOn` and the campaign's `redeemableFrom`.
+    /// Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn redeemable_from(&self) -> Timestamp {
         self.0.redeemable_from().into()
     }
 
-    /// What can be done with the promotion now. To a storefront, a redeemed promotion looks like one that was not redeemed.
-    /// Access: storefront and above.
+    /// What can be done with the promotion now. To a storefront, a redeemed promotion looks like one that was not
+    /// redeemed. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn state(&self, ctx: &Context<'_>) -> Result<PromotionState> {
         Ok(self.0.state(ctx.data::<Arc<PromotionService>>()?.now()).into())

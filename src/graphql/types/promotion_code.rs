@@ -62,22 +62,22 @@ impl PromotionCode {
         self.0.revoked_on.is_some()
     }
 
-    /// How many customers may link this code. If it is 1, the code belongs to the first customer who links it. Null: any
-    /// number. Access: admin.
+    /// How many customers may link this code. If it is 1, the code belongs to the first customer who links it. Null:
+    /// any number. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn max_links(&self) -> Option<u32> {
         self.0.max_links
     }
 
-    /// How many holds count against `maxLinks`: the current ones, and those that were redeemed before they were unlinked.
-    /// Access: admin.
+    /// How many holds count against `maxLinks`: the current ones, and those that were redeemed before they were
+    /// unlinked. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn link_count(&self) -> u32 {
         self.0.link_count
     }
 
-    /// The current holds on this code, by ascending `customerId`. Fails with INVALID_INPUT if an argument is invalid. Access:
-    /// admin.
+    /// The current holds on this code, by ascending `customerId`. Fails with INVALID_INPUT if an argument is invalid.
+    /// Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn promotions(
         &self,

@@ -33,8 +33,9 @@ pub struct Reads;
 
 #[Object]
 impl Reads {
-    /// The promotion with this id. Null if the organisation has no such promotion, or if it belongs to another customer than
-    /// the one of the customer token. Fails with INVALID_INPUT if the id is not a UUID. Access: customer and above.
+    /// The promotion with this id. Null if the organisation has no such promotion, or if it belongs to another customer
+    /// than the one of the customer token. Fails with INVALID_INPUT if the id is not a UUID.
+    /// Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn promotion(
         &self,
@@ -83,8 +84,8 @@ impl Reads {
         wallet(ctx, customer, WalletArguments { first, after, mode, active }).await
     }
 
-    /// The campaign with this id. Null if the organisation has no such campaign. Fails with INVALID_INPUT if the id is not a
-    /// UUID. Access: admin.
+    /// The campaign with this id. Null if the organisation has no such campaign. Fails with INVALID_INPUT if the id is
+    /// not a UUID. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn campaign(
         &self,

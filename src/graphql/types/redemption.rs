@@ -71,8 +71,8 @@ pub struct RedeemPromotionInput {
     code: String,
     /// The mode of the code.
     mode: PromotionMode,
-    /// The caller's own identifier of this use, such as an order number: 1 to 128 characters, no control characters, unique
-    /// in the organisation. A retry with the same identifier does not redeem again.
+    /// The caller's own identifier of this use, such as an order number: 1 to 128 characters, no control characters,
+    /// unique in the organisation. A retry with the same identifier does not redeem again.
     transaction_id: String,
 }
 

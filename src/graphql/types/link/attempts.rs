@@ -72,7 +72,9 @@ impl<'a> LinkAttempts<'a> {
         let admitted = self.admit(inputs, outcomes);
         self.link_within_budgets(admitted, started + BUDGET_TIMEOUT, outcomes).await;
         // Before the timing is concealed: this takes time, too.
-        outcomes.iter().for_each(|outcome| report(outcome, self.principal.is_trusted()));
+        for outcome in &*outcomes {
+            report(outcome, self.principal.is_trusted());
+        }
         let is_of_code = |outcome: &LinkResult| outcome.as_ref().is_err_and(LinkFailure::is_of_code);
         if !self.principal.is_trusted() && outcomes.iter().any(is_of_code) {
             conceal_timing(started, self.service.slowest_commit()).await;
