@@ -50,8 +50,8 @@ pub enum LogFormat {
 )]
 pub struct InvalidFilter(String);
 
-/// Starts logging and metrics. The filter has the syntax of the `tracing-subscriber` crate. Dropping the guard writes the
-/// last lines.
+/// Starts logging and counting. The filter, or the default, has the syntax of the `tracing-subscriber` crate. The log ends
+/// when the guard is dropped.
 pub fn start(format: LogFormat, filter: Option<&str>) -> Result<LogGuard, InvalidFilter> {
     let filter = parse_filter(filter.unwrap_or(DEFAULT))?;
     let (writer, guard) = log_queue::start();

@@ -90,7 +90,7 @@ async fn blanks_around_values_are_no_part_of_them() {
 fn what_is_wrong_before_the_first_connection_ends_with_exit_code_2() {
     for (variable, value, expected) in [
         ("PROMOLINK_LIMITS", "foo", "ROLE.LIMIT=NUMBER is required"),
-        ("PROMOLINK_CORS_ORIGINS", "shop.example", "an origin is required"),
+        ("PROMOLINK_CORS_ORIGINS", "shop.example", "an origin must be written as browsers send it"),
         ("PROMOLINK_CORS_ORIGINS", "https://a.example,https://*.example", "wildcards are not supported"),
         ("PROMOLINK_DOCUMENT_LIMITS", "x=1", "x is none of"),
         ("PROMOLINK_JWT_ISSUER", "x", "is missing"),
