@@ -92,7 +92,7 @@ async fn white_space_around_values_is_ignored() {
 fn wrong_settings_end_with_exit_code_2_before_the_first_connection() {
     for (variable, value, expected) in [
         ("PROMOLINK_LIMITS", "foo", "must be ROLE.LIMIT=NUMBER"),
-        ("PROMOLINK_CORS_ORIGINS", "shop.example", "an origin is required"),
+        ("PROMOLINK_CORS_ORIGINS", "shop.example", "an origin must be written as browsers send it"),
         ("PROMOLINK_CORS_ORIGINS", "https://a.example,https://*.example", "wildcards are not supported"),
         ("PROMOLINK_DOCUMENT_LIMITS", "x=1", "\"x\" is not a limit"),
         ("PROMOLINK_JWT_ISSUER", "x", "is missing"),
