@@ -4,12 +4,17 @@ use std::ops::{Deref, DerefMut};
 
 use diesel::ConnectionError;
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{hosts::connect_to_first, sqlstate::Reported, url};
-use crate::store::error::OpenError;
+use super::{
+    hosts::connect_to_first,
+    liveness::{Pending, server_of, stopped_responding},
+    sqlstate::Reported,
+    url,
+};
+use crate::{auth::Secret, store::error::OpenError};
 
 /// Settings of all connections on which the guarantees rest, and which limit how long sessions block each other.
 ///
@@ -52,15 +57,36 @@ const CHECK_SETTINGS: &str = "
 /// A connection to PostgreSQL. Dropping it closes it immediately, even during a statement.
 pub struct Connection {
     diesel: AsyncPgConnection,
-    /// The task that sends and receives. It ends when the connection closes.
+    /// The session, and the task that closes it if the server stops responding. One of them ends when the connection closes.
     driver: JoinSet<()>,
+    session: AbortHandle,
     /// The first error that PostgreSQL reported since the connection was taken from its pool.
     pub reported: Reported,
+    pending: Pending,
 }
 
 impl Connection {
-    pub const fn new(diesel: AsyncPgConnection, driver: JoinSet<()>, reported: Reported) -> Self {
-        Self { diesel, driver, reported }
+    /// A connection whose session is driven by a task of `driver`.
+    pub const fn new(
+        diesel: AsyncPgConnection,
+        driver: JoinSet<()>,
+        session: AbortHandle,
+        reported: Reported,
+        pending: Pending,
+    ) -> Self {
+        Self { diesel, driver, session, reported, pending }
+    }
+
+    /// From now on, closes the connection when its server stops responding. The URL is that of the connection.
+    async fn close_when_server_stops_responding(&mut self, url: &Secret, writes: Writes) -> Result<(), OpenError> {
+        let server = server_of(&mut self.diesel).await?;
+        let stopped = stopped_responding(url.clone(), writes, server, self.pending.clone());
+        let session = self.session.clone();
+        self.driver.spawn(async move {
+            stopped.await;
+            session.abort();
+        });
+        Ok(())
     }
 
     /// Whether the connection can't be used again: it is closed, or has an open transaction.
@@ -102,8 +128,9 @@ pub enum Writes {
 }
 
 /// Connects to serve requests.
-pub async fn connect_for_requests(url: &str, writes: Writes) -> Result<Connection, OpenError> {
-    let mut connection = connect(url, writes).await?;
+pub async fn connect_for_requests(url: &Secret, writes: Writes) -> Result<Connection, OpenError> {
+    let mut connection = connect(url.expose(), writes).await?;
+    connection.close_when_server_stops_responding(url, writes).await?;
     connection.batch_execute(PLANNER_SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     if writes == Writes::Optional {
         connection.batch_execute(REPLICA_SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;

@@ -83,7 +83,7 @@ impl Manager for Connector {
     type Error = OpenError;
 
     async fn create(&self) -> Result<Connection, OpenError> {
-        connect_for_requests(self.url.expose(), self.writes).await
+        connect_for_requests(&self.url, self.writes).await
     }
 
     /// Checks that the connection is open, without a round trip, and discards its plans when they are too old.

@@ -11,6 +11,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{
     connection::Connection,
     external_pooler::shared_sessions_or,
+    liveness::Pending,
     socket::Socket,
     sqlstate::{Inspected, InspectedTls, Reported},
 };
@@ -23,17 +24,17 @@ pub async fn start(
     name: &str,
     tls: Option<&MakeRustlsConnect>,
 ) -> Result<Connection, OpenError> {
-    let reported = Reported::default();
+    let (reported, pending) = (Reported::default(), Pending::default());
     if let Some(tls) = tls {
         let tls = MakeTlsConnect::<Socket>::make_tls_connect(&mut tls.clone(), name);
         let tls = tls.map_err(|error| OpenError::Unreachable(error.into()))?;
-        let tls = InspectedTls { tls, reported: reported.clone() };
+        let tls = InspectedTls { tls, reported: reported.clone(), pending: pending.clone() };
         let session = config.connect_raw(socket, tls).await.map_err(|error| OpenError::Unreachable(error.into()))?;
-        drive(config, session, reported).await
+        drive(config, session, reported, pending).await
     } else {
-        let socket = Inspected::new(socket, reported.clone());
+        let socket = Inspected::new(socket, reported.clone(), pending.clone());
         let session = config.connect_raw(socket, NoTls).await.map_err(|error| OpenError::Unreachable(error.into()))?;
-        drive(config, session, reported).await
+        drive(config, session, reported, pending).await
     }
 }
 
@@ -42,6 +43,7 @@ async fn drive<S, T>(
     config: &Config,
     (client, session): (Client, tokio_postgres::Connection<S, T>),
     reported: Reported,
+    pending: Pending,
 ) -> Result<Connection, OpenError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -49,13 +51,13 @@ where
 {
     ensure_utf8(&session)?;
     let mut driver = JoinSet::new();
-    driver.spawn(async move {
+    let session = driver.spawn(async move {
         // Statements that wait for the session get its error as well.
         let _ = session.await;
     });
     let diesel =
         AsyncPgConnection::try_from(client).await.map_err(|error| shared_sessions_or(&reported, error.into()))?;
-    let mut connection = Connection::new(diesel, driver, reported);
+    let mut connection = Connection::new(diesel, driver, session, reported, pending);
     let required = config.get_target_session_attrs();
     if required != TargetSessionAttrs::Any {
         // A standby's transactions are read-only, whatever its settings.

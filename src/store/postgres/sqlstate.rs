@@ -17,6 +17,7 @@ use tokio_postgres::{
     tls::{ChannelBinding, TlsConnect, TlsStream},
 };
 
+use super::liveness::Pending;
 use crate::{
     promotions::{Cause, StoreError},
     store::error::Kind,
@@ -73,16 +74,17 @@ fn kind(state: &SqlState) -> Kind {
     }
 }
 
-/// A stream of PostgreSQL's messages, decrypted, whose errors are recorded.
+/// A stream of PostgreSQL's messages, decrypted, whose errors and pending responses are recorded.
 pub struct Inspected<S> {
     stream: S,
     messages: Messages,
     reported: Reported,
+    pending: Pending,
 }
 
 impl<S> Inspected<S> {
-    pub fn new(stream: S, reported: Reported) -> Self {
-        Self { stream, messages: Messages::default(), reported }
+    pub fn new(stream: S, reported: Reported, pending: Pending) -> Self {
+        Self { stream, messages: Messages::default(), reported, pending }
     }
 }
 
@@ -92,13 +94,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Inspected<S> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
         this.messages.read(&buf.filled()[before..], |state| this.reported.note(state));
+        this.pending.received(this.messages.is_ready);
         Poll::Ready(Ok(()))
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Inspected<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+        self.pending.sent();
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -120,6 +125,7 @@ impl<S: TlsStream + Unpin> TlsStream for Inspected<S> {
 pub struct InspectedTls<T> {
     pub tls: T,
     pub reported: Reported,
+    pub pending: Pending,
 }
 
 impl<S, T: TlsConnect<S>> TlsConnect<S> for InspectedTls<T>
@@ -131,8 +137,8 @@ where
     type Future = BoxFuture<'static, Result<Self::Stream, Self::Error>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        let reported = self.reported;
-        self.tls.connect(stream).map_ok(|stream| Inspected::new(stream, reported)).boxed()
+        let Self { tls, reported, pending } = self;
+        tls.connect(stream).map_ok(|stream| Inspected::new(stream, reported, pending)).boxed()
     }
 }
 
@@ -146,6 +152,8 @@ struct Messages {
     message: Vec<u8>,
     /// Bytes of the current body that are still to be skipped.
     skip: usize,
+    /// Whether the last message was ReadyForQuery, which ends each response.
+    is_ready: bool,
 }
 
 impl Messages {
@@ -166,6 +174,7 @@ impl Messages {
             bytes = &bytes[taken..];
             let Some([kind, length @ ..]) = self.message.first_chunk::<HEADER>() else { continue };
             let whole = 1 + u32::from_be_bytes(*length) as usize;
+            self.is_ready = *kind == b'Z';
             if *kind != b'E' {
                 self.skip = whole.saturating_sub(HEADER);
                 self.message.clear();
@@ -208,6 +217,7 @@ mod tests {
             for piece in stream.chunks(size) {
                 messages.read(piece, |state| found.push(state));
             }
+            assert!(messages.is_ready);
             assert_eq!(found, [SqlState::LOCK_NOT_AVAILABLE, SqlState::IN_FAILED_SQL_TRANSACTION], "{size}");
         }
     }

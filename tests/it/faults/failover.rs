@@ -39,6 +39,40 @@ async fn links_resume_without_loss_after_a_failover_between_the_hosts_of_a_url()
     println!("time from the promotion to the next link: {again:?}");
 }
 
+/// The kernel of a frozen primary still accepts connections and acknowledges what is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_resume_after_a_failover_from_a_frozen_primary() {
+    let mut pair = Pair::start().await;
+    let [first, second] = [&pair.primary, &pair.standby].map(|cluster| folder(cluster).replace('/', "%2F"));
+    let url = format!("postgres://promolink@{first},{second}/postgres?target_session_attrs=read-write");
+    let server = Server::serve(&Database::at(url), &[]);
+    let caller = Arc::new(server.caller(&pair.key));
+    assert_eq!(code_of(&caller.link(1, "CODE-1").await), "OK");
+    pair.primary.freeze();
+    // More reads and links than there are connections, all of which wait for the frozen server.
+    let requests: Vec<_> = (0..20)
+        .map(|customer| {
+            let caller = Arc::clone(&caller);
+            tokio::spawn(async move {
+                let query = "query Wallet($id: Long!) { customerPromotions(customerId: $id) { nodes { id } } }";
+                caller.execute(query, json!({ "id": customer })).await;
+                caller.link(customer, "CODE-1").await;
+            })
+        })
+        .collect();
+    sleep(Duration::from_secs(1)).await;
+    pair.standby.promote();
+    let promoted = Instant::now();
+    while code_of(&caller.link(1, "CODE-1").await) != "OK" {
+        assert!(promoted.elapsed() < 3 * SOON, "no link succeeds");
+        sleep(Duration::from_millis(10)).await;
+    }
+    println!("links again {:?} after the promotion", promoted.elapsed());
+    for request in requests {
+        request.await.unwrap();
+    }
+}
+
 /// A primary and a synchronous standby: the primary acknowledges a change once the standby has it.
 struct Pair {
     primary: Cluster,

@@ -23,12 +23,19 @@ start() {
 }
 promote() { "$BIN/pg_ctl" --pgdata="$DIR/data" --silent --wait promote; }
 stop() { "$BIN/pg_ctl" --pgdata="$DIR/data" --silent --mode=immediate stop; }
+signal_all() {
+    local postmaster=$(head -n 1 "$DIR/data/postmaster.pid")
+    kill "-$1" "$postmaster" $(cat "/proc/$postmaster/task/$postmaster/children")
+}
+freeze() { signal_all STOP; }
+thaw() { signal_all CONT 2>/dev/null || true; }
 start
 echo ready
 while read -r order; do
     "$order"
     echo ready
 done
+thaw
 stop 2>/dev/null || true
 rm -rf "$DIR"
 "#;
@@ -90,6 +97,11 @@ impl Cluster {
     /// Kills the server, as a crash would: it cuts all connections and writes nothing more to disk.
     pub fn stop(&mut self) {
         self.order("stop");
+    }
+
+    /// Stops the server's processes for good, as a disk that hangs does. The kernel keeps its connections open.
+    pub fn freeze(&mut self) {
+        self.order("freeze");
     }
 
     /// Starts the server again.
