@@ -66,12 +66,14 @@ pub fn start(format: LogFormat, filter: &str) -> Result<LogGuard, InvalidFilter>
 }
 
 /// Parses a filter. The crate reads a word that is not a level as a target, so a misspelt level would silence everything
-/// else: such words are rejected.
+/// else: such words are rejected. A misspelt target does not silence errors.
 fn parse_filter(text: &str) -> Result<EnvFilter, InvalidFilter> {
-    let mut filter = EnvFilter::default();
+    let mut filter = EnvFilter::default().add_directive(LevelFilter::ERROR.into());
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let target = part.split(['=', '[']).next().unwrap_or_default();
+        let is_target = target.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ':' | '-' | '.'));
         let has_level = part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
-        let directive = part.parse::<Directive>().ok().filter(|_| has_level);
+        let directive = part.parse::<Directive>().ok().filter(|_| has_level && is_target);
         filter = filter.add_directive(directive.ok_or_else(|| InvalidFilter(part.to_owned()))?);
     }
     Ok(filter)

@@ -5,9 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use diesel::{QueryResult, dsl::sql, sql_types::Bool};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
 use super::{
     DatabaseUrl, OpenError,
-    migrations::{MigrationState, status, status_of_postgres},
+    migrations::{Migration, MigrationState, status, status_of_postgres},
     postgres::{self, Writes},
 };
 use crate::promotions::StoreError;
@@ -50,6 +53,9 @@ pub enum NotReady {
     /// It takes no changes.
     #[error("the database takes no changes: it is a standby, or read-only")]
     ReadOnly,
+    /// The role of the server may not change the tables.
+    #[error("the database role may not change the tables: grant it SELECT, INSERT and UPDATE")]
+    NoPrivilege,
     /// Migrations of this version are pending.
     #[error("the database's tables are out of date")]
     OutOfDate,
@@ -66,21 +72,35 @@ impl Readiness {
     /// Checks that the database responds, takes changes, and has the tables of this version or a later one, whose servers
     /// may be taking over.
     pub async fn check(&self) -> Result<(), NotReady> {
-        let migrations = match &self.url {
-            DatabaseUrl::Sqlite(_) => status(&self.url).await,
-            DatabaseUrl::Postgres(url) => match postgres::establish(url.expose(), Writes::Required).await {
-                Ok(mut connection) => status_of_postgres(&mut connection).await,
-                Err(error) => Err(error),
-            },
-        };
-        match migrations {
-            Err(OpenError::ReadOnly) => Err(NotReady::ReadOnly),
-            Err(error) => Err(NotReady::Unreachable(error)),
-            Ok(migrations) if migrations.iter().any(|migration| migration.state == MigrationState::Pending) => {
-                Err(NotReady::OutOfDate)
+        match &self.url {
+            DatabaseUrl::Sqlite(_) => ensure_up_to_date(&status(&self.url).await?)?,
+            DatabaseUrl::Postgres(url) => {
+                let mut connection = postgres::establish(url.expose(), Writes::Required).await?;
+                ensure_up_to_date(&status_of_postgres(&mut connection).await?)?;
+                if !may_change_tables(&mut connection).await.map_err(OpenError::from)? {
+                    return Err(NotReady::NoPrivilege);
+                }
             }
-            Ok(_) if self.space.is_used_up() => Err(NotReady::Full),
-            Ok(_) => Ok(()),
+        }
+        if self.space.is_used_up() { Err(NotReady::Full) } else { Ok(()) }
+    }
+}
+
+impl From<OpenError> for NotReady {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::ReadOnly => Self::ReadOnly,
+            error => Self::Unreachable(error),
         }
     }
+}
+
+fn ensure_up_to_date(migrations: &[Migration]) -> Result<(), NotReady> {
+    let is_pending = migrations.iter().any(|migration| migration.state == MigrationState::Pending);
+    if is_pending { Err(NotReady::OutOfDate) } else { Ok(()) }
+}
+
+/// Whether the role of a connection may read and change the tables, which exist.
+async fn may_change_tables(connection: &mut AsyncPgConnection) -> QueryResult<bool> {
+    diesel::select(sql::<Bool>(include_str!("sql/may_change_tables.sql"))).get_result(connection).await
 }

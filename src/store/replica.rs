@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Weak,
+        Arc, LazyLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -20,6 +20,7 @@ use crate::{
         Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
         PromotionReads, Redemption, RedemptionId, Start, StoreError, WalletFilter,
     },
+    telemetry::LogThrottle,
 };
 
 /// How long a read from the replica may take. A replica that is silent for longer counts as unavailable.
@@ -107,11 +108,21 @@ impl ReplicaReads {
                 Err(error @ StoreError::Unavailable(_)) => self.replica.lost(&error),
                 // The replica responds but is overloaded. The primary would be too.
                 Err(StoreError::Overloaded) if !self.replica.is_away() => return Err(StoreError::Overloaded),
-                // A replica cancels queries that delay replication, and may not have a new table yet.
-                Err(_) => {}
+                // A replica cancels queries that delay replication.
+                Err(StoreError::Contended(_)) => {}
+                // It may not have a new table yet, or be the replica of another database.
+                Err(error) => log_failed_read(&error),
             }
         }
         read(&*self.primary).await
+    }
+}
+
+/// Logs a read that the primary had to answer, although the replica responds.
+fn log_failed_read(error: &StoreError) {
+    static THROTTLE: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
+    if let Some(left_out) = THROTTLE.allow_line() {
+        tracing::warn!(%error, left_out, "the replica failed a read, which the primary executed");
     }
 }
 

@@ -1,8 +1,12 @@
 //! The command line as its users see it.
 
-use std::process::Output;
+use std::{
+    process::Output,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::support::{Cluster, Database, ORG, Server, code_of, on_both_databases, program};
 
@@ -127,6 +131,18 @@ async fn a_database_role_that_may_not_create_tables_finds_them_up_to_date() {
     assert!(text(&run(&["migrate", "--database-url", &clerk.url])).ends_with("is up to date\n"));
     let server = Server::serve(&clerk, &[("PROMOLINK_MIGRATE", "true")]);
     assert_eq!(reqwest::get(server.url("/ready")).await.unwrap().status(), 200);
+    // Without the privilege to link, a server must get no requests.
+    database.run("REVOKE INSERT ON promotions FROM clerk").await;
+    let revoked = Instant::now();
+    loop {
+        let ready = reqwest::get(server.url("/ready")).await.unwrap();
+        if ready.status() == 503 {
+            break assert!(ready.text().await.unwrap().contains("may not change the tables"));
+        }
+        // A result is reused for a while.
+        assert!(revoked.elapsed() < Duration::from_secs(5), "the server is still ready");
+        sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test]

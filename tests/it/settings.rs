@@ -109,6 +109,7 @@ fn wrong_settings_end_with_exit_code_2_before_the_first_connection() {
         ("DATABASE_URL", "postgres://127.0.0.1:port/d", "port"),
         ("DATABASE_URL", "postgres://shop:p@ss/word@127.0.0.1:1/d", "write @ as %40"),
         ("RUST_LOG", "inof", "\"inof\" is neither LEVEL nor TARGET=LEVEL"),
+        ("RUST_LOG", "warn;promolink=info", "\"warn;promolink=info\" is neither LEVEL nor TARGET=LEVEL"),
         ("RUST_LOG", "warn,promolink=inof", "\"promolink=inof\" is neither LEVEL nor TARGET=LEVEL"),
     ] {
         let folder = tempfile::tempdir().unwrap();
