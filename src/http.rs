@@ -1,9 +1,9 @@
 //! The HTTP server: connections, routes, and the layers that every request passes through.
 
 mod access_log;
+mod admission;
 mod concurrency;
 mod cors;
-mod credentials;
 mod graphiql;
 mod graphql;
 mod host_check;

@@ -4,7 +4,6 @@
 //! the rules: between its reads and its writes, each calls the same pure function of the domain.
 
 mod check;
-mod conditions;
 mod database_url;
 mod error;
 mod keyed;
@@ -12,6 +11,7 @@ mod migrations;
 mod ordering;
 mod paged;
 mod postgres;
+mod promotion_conditions;
 mod readiness;
 mod replica;
 mod rows;

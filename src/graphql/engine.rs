@@ -20,14 +20,14 @@
 //!
 //! Steps 1 to 9 are [`Engine::prepare`] and fail with a [`request_error`]. Steps 10 and 11 are [`Engine::execute`].
 
-mod access;
+mod access_check;
 mod cost;
 mod document;
 mod document_cache;
+mod document_limits;
 mod document_lookup;
 mod document_size;
-mod limits;
-mod normalization;
+mod normalized_operation;
 mod parsing;
 mod persisted_documents;
 mod request;
@@ -51,7 +51,7 @@ use self::{
     settings::IntrospectionDenied,
 };
 pub use self::{
-    limits::{DocumentLimits, InvalidLimit},
+    document_limits::{DocumentLimits, InvalidLimit},
     persisted_documents::{InvalidManifest, PersistedDocuments},
     request::{DocumentSource, GraphqlRequest, PreparedOperation, VariableValues},
     request_error::{RequestError, RequestErrorKind},
@@ -137,14 +137,14 @@ impl Engine {
         let variables = variables::coerce(type_system, operation, &request.variables)?;
         let definition = match analysis.normalized(operation, &variables) {
             Some(definition) => definition.clone(),
-            None => normalization::normalize(type_system, document.executable(), operation, Some(&variables))
+            None => normalized_operation::normalize(type_system, document.executable(), operation, Some(&variables))
                 .map_err(|null| RequestError::document(ErrorCode::BadUserInput, null.to_string()))?,
         };
         let variables = variables::into_values(variables);
         let amount = cost::measure(&definition, &variables, &self.policy(principal).limits)?;
         let operation = Node::clone(operation);
         let is_persisted = self.0.persisted.has_text(document.text());
-        let executable = normalization::document_of(definition);
+        let executable = normalized_operation::document_of(definition);
         let (cost, lookups) = (amount.cost(), amount.lookups);
         Ok(PreparedOperation { document, operation, executable, variables, cost, lookups, is_persisted })
     }

@@ -6,7 +6,7 @@
 mod code;
 mod log;
 mod request;
-mod response;
+mod response_path;
 
 use std::fmt::Display;
 
@@ -19,7 +19,7 @@ pub use self::{
         bad_request, code_of, credential_lookup_failed, credential_unchecked, internal, is_overloaded, name_request,
         overloaded, request_error, timed_out, too_many_operations, unauthenticated,
     },
-    response::{mask_uncoded, place, restore_path, shortened},
+    response_path::{mask_uncoded, place, restore_path, shortened},
 };
 use crate::{
     auth::{Limit, Principal, RetryAfter},

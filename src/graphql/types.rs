@@ -1,7 +1,7 @@
 //! What clients see: one file per type or mutation. Resolvers parse arguments into domain types and call one method of the
 //! service; they contain no rules of their own. Doc comments of what the schema has are its descriptions, read in GraphiQL.
 
-mod access;
+mod access_directive;
 mod campaign;
 mod customer;
 mod federation;

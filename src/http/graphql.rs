@@ -33,7 +33,7 @@ pub use self::{
 use super::{
     Shared,
     access_log::{OperationSource, Reason, RequestRecord},
-    credentials::{Denied, admit, known_caller},
+    admission::{Denied, admit, known_caller},
 };
 use crate::auth::Principal;
 

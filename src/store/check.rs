@@ -19,7 +19,9 @@ use self::{
     invariants::{INVARIANTS, Invariant},
     spellings::Spellings,
 };
-use super::{DatabaseUrl, OpenError, conditions::COUNTS, postgres, rows::Id, schema::PublicId, sql_log, sqlite};
+use super::{
+    DatabaseUrl, OpenError, postgres, promotion_conditions::COUNTS, rows::Id, schema::PublicId, sql_log, sqlite,
+};
 
 /// The most violations of an invariant that are listed.
 const MAX_EXAMPLES: usize = 20;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 pub use self::parent::{After, Parent, Starts};
 use super::{
-    conditions::PassesFilter,
+    promotion_conditions::PassesFilter,
     rows::{Id, mode_to_db},
     schema::{PublicId, campaigns, promotion_codes, promotions, redemptions},
 };

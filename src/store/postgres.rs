@@ -3,10 +3,10 @@
 mod api_keys;
 mod connection;
 mod external_pooler;
-mod for_each;
 mod hosts;
 mod import;
 mod keyed;
+mod lateral_join;
 mod link;
 mod liveness;
 mod paged;

@@ -24,7 +24,7 @@ use self::{
 };
 use super::{
     RequestError,
-    limits::{self, Counted, DocumentLimits},
+    document_limits::{self, Counted, DocumentLimits},
 };
 use crate::graphql::types::{DEFAULT_FIRST, MAX_FIRST};
 
@@ -39,7 +39,7 @@ pub fn measure(
 ) -> Result<Amount, RequestError> {
     let meter = CostMeter { arguments: Arguments::new(variables) };
     let total = meter.set(&operation.selection_set.node, text_weight).total();
-    limits::check(Counted::Values, limits.values, total.values.saturating_add(total.texts))?;
+    document_limits::check(Counted::Values, limits.values, total.values.saturating_add(total.texts))?;
     Ok(total)
 }
 

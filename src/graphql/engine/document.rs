@@ -9,8 +9,8 @@ use async_graphql::{Pos, parser::types::OperationDefinition};
 
 use super::{
     RequestError,
-    access::Requirements,
-    normalization::{self, count_fields},
+    access_check::Requirements,
+    normalized_operation::{self, count_fields},
     source_positions::positions,
 };
 
@@ -49,7 +49,7 @@ impl Document {
         // Without an @ there are no directives.
         let is_conditional = text.contains('@');
         let operations = executable.operations.iter().map(|operation| {
-            let normalize = || normalization::normalize(schema, &executable, operation, None).ok();
+            let normalize = || normalized_operation::normalize(schema, &executable, operation, None).ok();
             let normalized = if is_conditional { None } else { normalize() };
             (
                 operation.name.clone(),

@@ -14,7 +14,7 @@ use apollo_compiler::{
 use super::{
     RequestError,
     cost::STRING_BYTES,
-    limits::{self, Counted, DocumentLimits, LimitExceeded},
+    document_limits::{self, Counted, DocumentLimits, LimitExceeded},
 };
 use crate::graphql::error::ErrorCode;
 
@@ -83,13 +83,13 @@ pub fn check(document: &Document, limits: &DocumentLimits) -> Result<(), Request
         };
         whole = whole.plus(size);
     }
-    limits::check(Counted::Operations, limits.operations, operations)?;
-    limits::check(Counted::Depth, limits.depth, whole.depth + 1)?;
-    limits::check(Counted::Selections, limits.selections, whole.selections)?;
-    limits::check(Counted::Aliases, limits.aliases, whole.aliases)?;
-    limits::check(Counted::Directives, limits.directives, whole.directives)?;
-    limits::check(Counted::ArgumentValues, MAX_ARGUMENT_VALUES, whole.values)?;
-    limits::check(Counted::VariableLookups, MAX_VARIABLE_LOOKUPS, lookups)?;
+    document_limits::check(Counted::Operations, limits.operations, operations)?;
+    document_limits::check(Counted::Depth, limits.depth, whole.depth + 1)?;
+    document_limits::check(Counted::Selections, limits.selections, whole.selections)?;
+    document_limits::check(Counted::Aliases, limits.aliases, whole.aliases)?;
+    document_limits::check(Counted::Directives, limits.directives, whole.directives)?;
+    document_limits::check(Counted::ArgumentValues, MAX_ARGUMENT_VALUES, whole.values)?;
+    document_limits::check(Counted::VariableLookups, MAX_VARIABLE_LOOKUPS, lookups)?;
     Ok(())
 }
 
@@ -102,10 +102,10 @@ struct SizeMeter<'a> {
 
 impl<'a> SizeMeter<'a> {
     fn operation(&mut self, operation: &'a OperationDefinition) -> Result<Size, RequestError> {
-        limits::check(Counted::Variables, self.limits.variables, operation.variables.len())?;
+        document_limits::check(Counted::Variables, self.limits.variables, operation.variables.len())?;
         operation.name.iter().try_for_each(|name| self.name(name))?;
         let mut size = self.set(&operation.selection_set, 1)?;
-        limits::check(Counted::RootFields, self.limits.root_fields, size.fields)?;
+        document_limits::check(Counted::RootFields, self.limits.root_fields, size.fields)?;
         size = size.plus(directives(&operation.directives)?);
         for variable in &operation.variables {
             self.name(&variable.name)?;
@@ -174,7 +174,7 @@ impl<'a> SizeMeter<'a> {
     }
 
     fn name(&self, name: &str) -> Result<(), LimitExceeded> {
-        limits::check(Counted::NameBytes, self.limits.name, name.len())
+        document_limits::check(Counted::NameBytes, self.limits.name, name.len())
     }
 }
 
@@ -189,7 +189,7 @@ fn directives(directives: &DirectiveList) -> Result<Size, LimitExceeded> {
 }
 
 fn arguments(arguments: &[Node<Argument>]) -> Result<Size, LimitExceeded> {
-    limits::check(Counted::Arguments, MAX_ARGUMENTS, arguments.len())?;
+    document_limits::check(Counted::Arguments, MAX_ARGUMENTS, arguments.len())?;
     arguments.iter().try_fold(Size::default(), |size, argument| Ok(size.plus(value(&argument.value)?)))
 }
 
@@ -205,7 +205,7 @@ fn value(given: &Value) -> Result<Size, LimitExceeded> {
             }
         }
         Value::Object(fields) => {
-            limits::check(Counted::InputFields, MAX_INPUT_FIELDS, fields.len())?;
+            document_limits::check(Counted::InputFields, MAX_INPUT_FIELDS, fields.len())?;
             for (_, field) in fields {
                 size = size.plus(value(field)?);
             }

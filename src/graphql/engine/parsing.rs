@@ -6,7 +6,7 @@ use apollo_compiler::{ast, diagnostic::ToCliReport, parser::Parser};
 
 use super::{
     RequestError,
-    limits::{Counted, DocumentLimits, LimitExceeded},
+    document_limits::{Counted, DocumentLimits, LimitExceeded},
 };
 use crate::graphql::error::ErrorCode;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Engine, RequestError, limits::DocumentLimits, parsing::parse, validation::Validator};
+use super::{Engine, RequestError, document_limits::DocumentLimits, parsing::parse, validation::Validator};
 
 /// The documents of a manifest (GraphQL over HTTP, appendix on persisted documents).
 #[derive(Debug, Default)]

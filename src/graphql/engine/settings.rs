@@ -1,6 +1,6 @@
 //! The settings of the engine.
 
-use super::{limits::DocumentLimits, persisted_documents::PersistedDocuments};
+use super::{document_limits::DocumentLimits, persisted_documents::PersistedDocuments};
 
 /// The settings of the engine.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use async_graphql::{SDLExportOptions, Value as Constant};
 use serde_json::{Value, json};
 
 use super::{
-    DocumentCache, DocumentLimits, InvalidLimit, RequestError, VariableValues, normalization, type_system_of,
+    DocumentCache, DocumentLimits, InvalidLimit, RequestError, VariableValues, normalized_operation, type_system_of,
     validation::Validator, variables,
 };
 use crate::graphql::{executable_schema, sdl_text};
@@ -28,7 +28,7 @@ fn prepare(schema: &Valid<Schema>, text: &str, values: Value, limits: &DocumentL
     let (operation, _) = document.operation(None)?;
     let values: VariableValues = serde_json::from_value(values).unwrap();
     let values = variables::coerce(schema, operation, &values)?;
-    let normalized = normalization::normalize(schema, document.executable(), operation, Some(&values)).unwrap();
+    let normalized = normalized_operation::normalize(schema, document.executable(), operation, Some(&values)).unwrap();
     super::cost::measure(&normalized, &variables::into_values(values), limits).map(super::cost::Amount::cost)
 }
 

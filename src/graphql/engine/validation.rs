@@ -12,8 +12,8 @@ use apollo_compiler::{Schema, validation::Valid};
 
 use self::values::ValueCheck;
 use super::{
-    RequestError, document::Document, document_size, limits::DocumentLimits, parsing::parse, selections::Selections,
-    settings::IntrospectionDenied,
+    RequestError, document::Document, document_limits::DocumentLimits, document_size, parsing::parse,
+    selections::Selections, settings::IntrospectionDenied,
 };
 
 /// Parses and validates documents against a schema.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Result};
 
 use super::{
-    access::{Role, access},
+    access_directive::{Role, access},
     paging::{List, list, page},
     promotion_code::PromotionCode,
     scalars::{Long, Timestamp, parse_id, parse_limit},

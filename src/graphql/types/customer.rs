@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::{
-    access::{Role, access},
+    access_directive::{Role, access},
     campaign::PromotionMode,
     paging::{List, list, page},
     promotion::Promotion,

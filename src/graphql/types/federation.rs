@@ -10,7 +10,7 @@ use async_graphql::{Any, Context, ID, MergedObject, Object, Result, SimpleObject
 use futures_util::future::join_all;
 
 use super::{
-    access::{Role, access},
+    access_directive::{Role, access},
     campaign::Campaign,
     customer::Customer,
     promotion::Promotion,

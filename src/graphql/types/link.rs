@@ -2,13 +2,13 @@
 
 mod attempts;
 mod failure;
-mod timing;
+mod timing_concealment;
 
 use async_graphql::{Context, InputObject, Result, SimpleObject};
 
 use self::attempts::LinkAttempts;
 use super::{
-    access::{Role, access},
+    access_directive::{Role, access},
     campaign::PromotionMode,
     promotion::Promotion,
     scalars::{Long, parse_code},

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::{
-    access::{Role, access},
+    access_directive::{Role, access},
     campaign::{Campaign, CreateCampaignInput, UpdateCampaignInput, create_campaign, update_campaign},
     link::{LinkPromotionCodeInput, LinkPromotionCodeResult, link_promotion_code, link_promotion_codes},
     new_codes::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Result, SimpleObject};
 
 use super::{
-    access::{Role, access},
+    access_directive::{Role, access},
     campaign::Campaign,
     scalars::{parse_codes, parse_id, parse_limit},
 };

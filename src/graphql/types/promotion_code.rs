@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, InputObject, Object, Result};
 
 use super::{
-    access::{Role, access},
+    access_directive::{Role, access},
     campaign::{Campaign, PromotionMode},
     paging::{List, list, page},
     promotion::Promotion,

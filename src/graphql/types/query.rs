@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, MergedObject, Object, Result};
 
 use super::{
-    access::{Role, access},
+    access_directive::{Role, access},
     campaign::{Campaign, PromotionMode},
     customer::{WalletArguments, wallet},
     paging::{List, list, page},

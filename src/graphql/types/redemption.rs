@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
 use super::{
-    access::{Role, access},
+    access_directive::{Role, access},
     campaign::PromotionMode,
     promotion::Promotion,
     scalars::{Long, Timestamp, parse_code, parse_id},

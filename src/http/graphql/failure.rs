@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use crate::{
     auth::RetryAfter,
     graphql::RequestError,
-    http::{access_log::Reason, credentials::Denied},
+    http::{access_log::Reason, admission::Denied},
 };
 
 /// Why a request has no result.

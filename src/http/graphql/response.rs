@@ -24,7 +24,7 @@ use crate::{
     graphql::{self, RequestError, RequestErrorKind},
     http::{
         access_log::{PendingRecord, Reason, RequestRecord},
-        credentials::Denied,
+        admission::Denied,
     },
     promotions::StoreError,
     telemetry::LogThrottle,

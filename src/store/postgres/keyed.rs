@@ -2,7 +2,7 @@
 
 use diesel::{dsl::auto_type, prelude::*, sql_types::Text};
 
-use super::for_each::ForEach;
+use super::lateral_join::ForEach;
 use crate::{
     promotions::{CampaignId, FoldedCode, OrgId, PromotionId, PromotionMode},
     store::{

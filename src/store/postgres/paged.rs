@@ -1,6 +1,6 @@
 //! Pages in PostgreSQL: each function returns the statement that reads the pages of all starts.
 
-use super::for_each::ForEach;
+use super::lateral_join::ForEach;
 use crate::{
     promotions::{
         CampaignId, CustomerId, FoldedCode, OrgId, PromotionId, PromotionMode, RedemptionId, Start, WalletFilter,

@@ -21,9 +21,9 @@ use crate::{
         Campaign, CodeKey, CodeState, LinkOutcome, LinkRequest, Promotion, PromotionCode, Timestamp, WorkingSet, decide,
     },
     store::{
-        conditions::Counts,
         error::StoreResult,
         keyed,
+        promotion_conditions::Counts,
         rows::{CampaignRow, CodeRow, HoldRow, Id, NewPromotionRow, key_columns},
         schema::promotions,
     },

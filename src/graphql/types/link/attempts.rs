@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     LinkPromotionCodeInput, RequestedLink,
     failure::{LinkFailure, LinkResult, report},
-    timing::conceal_timing,
+    timing_concealment::conceal_timing,
 };
 use crate::{
     auth::{Limit, Limiter, Principal, Reservation, ReserveError, Role},

@@ -15,7 +15,7 @@ use super::{CodeKeys, column_list, query_id};
 use crate::{
     promotions::{CodeKey, LinkRequest, OrgId},
     store::{
-        conditions::COUNTS,
+        promotion_conditions::COUNTS,
         rows::{CampaignRow, CodeRow, HeldKey, HoldRow, Id},
         schema::{PublicId, campaigns, promotion_codes},
         sql::SqlFile,
