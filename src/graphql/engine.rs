@@ -9,11 +9,11 @@
 //! 1. [`document_lookup`]: find the document: sent as text, in [`persisted_documents`], or registered by its hash.
 //! 2. [`document_cache`]: return it from the cache if it is there; steps 3 to 5 are for new documents.
 //! 3. [`parsing`]: limit the tokens and the nesting of the text, and parse it.
-//! 4. [`document_size`]: limit what it selects, with fragments expanded ([`limits`] has all limits).
+//! 4. [`document_size`]: limit what it selects, with fragments expanded ([`document_limits`] has all limits).
 //! 5. [`validation`]: validate it against the schema, and analyse each operation of the [`document`].
-//! 6. [`access`]: compare the role of the caller with the roles that the operation requires.
+//! 6. [`access_check`]: compare the role of the caller with the roles that the operation requires.
 //! 7. [`variables`]: coerce the values of the variables.
-//! 8. [`normalization`]: merge the [`selections`] into the normalised operation.
+//! 8. [`normalized_operation`]: merge the [`selections`] into the normalised operation.
 //! 9. [`cost`]: limit the values that the operation reads and returns.
 //! 10. Execution, once the server has capacity for this cost.
 //! 11. [`response_errors`]: mask, locate and sort the errors.

@@ -58,6 +58,7 @@ pub async fn server_of(connection: &mut AsyncPgConnection) -> QueryResult<String
 /// Completes when the server of a connection has stopped responding: a response is overdue, and a new connection reaches
 /// another server or none. While the same server accepts connections, the statement only takes long.
 pub async fn stopped_responding(url: Secret, writes: Writes, server: String, pending: Pending) {
+    static THROTTLE: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
     let mut probe_after = SILENCE;
     loop {
         sleep(CHECK_INTERVAL).await;
@@ -71,7 +72,6 @@ pub async fn stopped_responding(url: Secret, writes: Writes, server: String, pen
             probe_after = silence + SILENCE;
         }
     }
-    static THROTTLE: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
     if let Some(left_out) = THROTTLE.allow_line() {
         tracing::warn!(left_out, "a connection was closed, because its database stopped responding");
     }
