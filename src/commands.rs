@@ -26,8 +26,8 @@ use crate::{
 
 /// Promolink links promotion codes to customers, over GraphQL
 ///
-/// Without a command it runs `promolink dev`: a server to try out, with an embedded database and demo data.
-/// `promolink COMMAND --help` has the options, examples and exit codes of a command.
+/// Without a command, `promolink` runs `promolink dev`, a demo server with an embedded database. `promolink COMMAND --help`
+/// shows the options, examples and exit codes of a command.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_help = HELP)]
 pub struct Cli {
@@ -59,12 +59,12 @@ Examples:
 
 Exit codes:
   0    success
-  1    failure, or check or codes import found something wrong
-  2    wrong settings: an argument, a variable or a file that one of them names. They are checked
-       before the first connection. The same command fails again until they are corrected
+  1    failure, violated invariants (check) or rejected rows (codes import)
+  2    invalid settings: an argument, a variable, or a file that one of them names. They are checked
+       before the first connection, and the command fails until they are corrected
   130  stopped immediately by a second Ctrl-C or SIGTERM
 
-Read on: docs/getting-started.md, docs/configuration.md";
+See also: docs/getting-started.md, docs/configuration.md";
 
 /// The exit code for wrong settings. It tells a supervisor that a restart would fail again.
 const WRONG_SETTINGS: u8 = 2;

@@ -60,16 +60,16 @@ fn with_query<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, Mutation, E
     Schema::build(query, Mutation, EmptySubscription)
         .register_output_type::<ErrorCode>()
         .override_output_type_description::<Q>(FRONT_PAGE)
-        .override_output_type_description::<List<Campaign>>("A page of a list of campaigns.")
-        .override_output_type_description::<List<Promotion>>("A page of a list of promotions.")
-        .override_output_type_description::<List<PromotionCode>>("A page of a list of promotion codes.")
-        .override_output_type_description::<List<Redemption>>("A page of a list of redemptions.")
+        .override_output_type_description::<List<Campaign>>("A page of campaigns.")
+        .override_output_type_description::<List<Promotion>>("A page of promotions.")
+        .override_output_type_description::<List<PromotionCode>>("A page of promotion codes.")
+        .override_output_type_description::<List<Redemption>>("A page of redemptions.")
         .override_output_type_description::<ListItem<Campaign>>("A campaign on a page, with its cursor.")
         .override_output_type_description::<ListItem<Promotion>>("A promotion on a page, with its cursor.")
         .override_output_type_description::<ListItem<PromotionCode>>("A promotion code on a page, with its cursor.")
         .override_output_type_description::<ListItem<Redemption>>("A redemption on a page, with its cursor.")
         .override_output_type_description::<PageInfo>(
-            "Where a page is in its list. Lists are read forward: while `hasNextPage` is true, pass `endCursor` as `after` to \
-             read the next page.",
+            "The position of a page in its list. While `hasNextPage` is true, pass `endCursor` as `after` to get the next page. \
+             Lists can be read forward only.",
         )
 }

@@ -12,22 +12,22 @@ use crate::{
     store::{self, Checked, Example},
 };
 
-/// Check the data for violated invariants; change nothing
+/// Check the data for violated invariants, without changing anything
 ///
-/// Prints one line for each invariant: ok, or the number of places where it does not hold, the first 20 of them, and what
-/// to do about it. What can have a legitimate cause is noted with its reason, and is not an error. Customers are never shown,
-/// and codes only with --show-codes; look them up by the ids of promotions. Promolink violates none of these invariants, so
-/// before you repair a database, find out what wrote to it.
+/// For each invariant, prints ok, or the number of violations, the first 20 violations and how to repair them. A violation
+/// that can have a legitimate cause is noted with that cause, and is not an error. Customers are never shown, and codes
+/// only with --show-codes; look them up by the ids of promotions. Promolink itself never violates these invariants, so
+/// before you repair a database, find out which other program wrote to it.
 ///
-/// The command only reads, and sees the database as of one moment, so servers may run beside it. It reads each table from
-/// one end to the other: some million rows take about half a minute, in which the database keeps the old versions of changed
+/// The command only reads, from one snapshot of the database, so servers may run at the same time. It reads every table
+/// completely: a few million rows take about half a minute, during which the database keeps the old versions of changed
 /// rows.
 #[derive(Debug, Args)]
 #[command(after_help = help())]
 pub struct Arguments {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Show the codes concerned
+    /// Show the affected codes
     #[arg(long)]
     show_codes: bool,
 }
@@ -42,10 +42,10 @@ Examples:
   promolink check --show-codes
   promolink check --database-url sqlite:shop.db
 
-Exit codes: 0 all invariants hold, 1 one is violated or the database can't be read, 2 wrong settings. Standard error \
-         has the reason.
+Exit codes: 0 all invariants hold, 1 an invariant is violated or the database can't be read, 2 invalid settings. The \
+         reason is on standard error.
 
-Read on: docs/operating.md (Check the data)",
+See also: docs/operating.md (Check the data)",
         invariants.concat()
     )
 }

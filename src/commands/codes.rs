@@ -18,12 +18,12 @@ use crate::{
     promotions::{Campaign, CampaignId, MAX_LIMIT, OrgId, PromotionRepository},
 };
 
-/// Generate, import and export promotion codes by the million
+/// Generate, import and export large numbers of promotion codes
 ///
-/// These commands work on the database itself, beside running servers. They stream at constant memory, and show on standard
-/// error how far they are.
+/// These commands access the database directly, and can be used while servers are running. They use a constant amount of
+/// memory, and show their progress on standard error.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Read on: docs/codes.md")]
+#[command(after_help = "See also: docs/codes.md")]
 pub enum Command {
     Generate(generate::Arguments),
     Import(import::Arguments),
@@ -43,10 +43,10 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
 struct CampaignArgs {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Work on a campaign of the organisation with this number
+    /// The number of the organisation
     #[arg(long, value_name = "NUMBER")]
     org: OrgId,
-    /// Work on the campaign with this id, which the query `campaigns` of the API lists
+    /// The id of the campaign, as listed by the query `campaigns` of the API
     #[arg(long, value_name = "UUID", value_parser = parse_campaign)]
     campaign: Uuid,
 }
@@ -92,8 +92,9 @@ impl FromStr for MaxLinks {
 /// How codes are written as CSV.
 #[derive(Debug, Clone, Copy, Args)]
 struct CsvArgs {
-    /// Write for a spreadsheet: put a ' before a code that begins with =, +, - or @, which a spreadsheet would take for a
-    /// formula. Other programs then read a different code, and `promolink codes import` rejects it
+    /// Write a file for a spreadsheet, with a ' before each code that begins with =, +, - or @, because a spreadsheet would
+    /// interpret such a code as a formula. Other programs then read a different code, and `promolink codes import` rejects
+    /// it
     #[arg(long)]
     spreadsheet: bool,
 }

@@ -21,15 +21,15 @@ Examples:
   promolink dev
   promolink dev --listen 127.0.0.1:9000 --database-url sqlite:try.db
 
-Exit codes: 0 stopped by a signal, 1 failure, 2 wrong settings, 130 stopped immediately by a second signal.
+Exit codes: 0 stopped by a signal, 1 failure, 2 invalid settings, 130 stopped immediately by a second signal.
 
-Read on: docs/getting-started.md, docs/configuration.md";
+See also: docs/getting-started.md, docs/configuration.md";
 
-/// Run a server to try out: loopback only, demo data, no credentials (the default)
+/// Run a demo server: loopback only, demo data, no credentials (the default)
 ///
-/// Brings the tables up to date, adds demo data when it first starts, and prints the addresses of GraphiQL and of the API, and
-/// a `curl` command that links a code. Every caller has the role admin of the demo organisation, so it listens on loopback only,
-/// and does not start if that organisation has API keys. It has no rate limits and no limit on concurrency.
+/// Brings the tables up to date, adds demo data on the first start, and prints the addresses of GraphiQL and the API and a
+/// `curl` command that links a code. Every caller is an admin of the demo organisation, so the server listens on loopback
+/// only, and does not start if that organisation has API keys. There are no rate limits and no limit on concurrency.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {

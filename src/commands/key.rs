@@ -21,38 +21,38 @@ Examples:
   (umask 077; promolink key create --org 100458 --role service --name checkout > checkout.key)
   promolink key create --org 100458 --role storefront --expires-in 90d
 
-After `umask 077`, only its owner can read a new file.
+After `umask 077`, a new file can be read only by its owner.
 
-Exit codes: 0 success, 1 failure, 2 wrong settings.
+Exit codes: 0 success, 1 failure, 2 invalid settings.
 
-Read on: docs/credentials.md";
+See also: docs/credentials.md";
 
 const LIST_HELP: &str = "\
 Example:
   promolink key list --org 100458
 
-Exit codes: 0 success, 1 failure, 2 wrong settings.";
+Exit codes: 0 success, 1 failure, 2 invalid settings.";
 
 const REVOKE_HELP: &str = "\
 Example:
   promolink key revoke --org 100458 0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b
 
-Exit codes: 0 success, 1 failure or no such key, 2 wrong settings.";
+Exit codes: 0 success, 1 failure or no such key, 2 invalid settings.";
 
 /// The longest name of a key, in characters.
 const MAX_NAME_CHARS: usize = 200;
 
 /// Create, list and revoke the API keys of organisations
 ///
-/// Callers send a key as the header `Authorization: Bearer KEY`. Its role decides which fields they may select and which
-/// limits apply. An organisation exists once it has a key.
+/// Callers send a key in the header `Authorization: Bearer KEY`. The key's role determines which fields they may select and
+/// which limits apply. An organisation is created with its first key.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Read on: docs/credentials.md")]
+#[command(after_help = "See also: docs/credentials.md")]
 pub enum Command {
-    /// Create a key, and its organisation if that is new
+    /// Create a key, and its organisation if it does not exist
     ///
     /// Prints the key on standard output, and everything else on standard error. The key can't be shown again: the database
-    /// has only its hash.
+    /// stores only its hash.
     #[command(after_help = CREATE_HELP)]
     Create(Create),
     /// List an organisation's keys, oldest first
@@ -61,9 +61,9 @@ pub enum Command {
     /// recorded to the minute.
     #[command(after_help = LIST_HELP)]
     List(Target),
-    /// Revoke a key: within 5 seconds, every server rejects it
+    /// Revoke a key, so that every server rejects it within 5 seconds
     ///
-    /// A key that is revoked already stays as it is.
+    /// A key that is already revoked is not changed.
     #[command(after_help = REVOKE_HELP)]
     Revoke(Revoke),
 }
@@ -72,13 +72,13 @@ pub enum Command {
 pub struct Create {
     #[command(flatten)]
     target: Target,
-    /// What the key may do
+    /// The role, which determines what the key may do
     #[arg(long, value_enum)]
     role: RoleArgument,
-    /// Name the key in lists, such as by the application that uses it: at most 200 characters
+    /// The name of the key in lists, such as the application that uses it. At most 200 characters
     #[arg(long, default_value = "", hide_default_value = true, value_parser = parse_name)]
     name: String,
-    /// Let the key expire after this long, such as 90d or 12h. Without it, the key does not expire
+    /// Let the key expire after this time, such as 90d or 12h. Without this option, the key does not expire
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     expires_in: Option<Duration>,
 }
@@ -86,11 +86,11 @@ pub struct Create {
 /// The values of `--role`, with their help.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum RoleArgument {
-    /// Everything of the organisation: campaigns and codes too
+    /// All permissions in the organisation, including the management of campaigns and codes
     Admin,
-    /// A backend: links, unlinks, redeems, and reads any customer's wallet
+    /// For a backend: link, unlink, redeem, and read any customer's wallet
     Service,
-    /// An app in the hands of strangers: links codes, and does nothing else
+    /// For a public app, from which the key can be extracted: link codes only
     Storefront,
 }
 
@@ -118,7 +118,7 @@ pub struct Revoke {
 pub struct Target {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Work on the keys of the organisation with this number
+    /// The number of the organisation
     #[arg(long, value_name = "NUMBER")]
     org: OrgId,
 }

@@ -15,27 +15,27 @@ Examples:
   promolink migrate --status
   DATABASE_URL=postgres://promolink:PASSWORD@localhost/promolink promolink migrate
 
-Exit codes: 0 success, 1 failure, 2 wrong settings.
+Exit codes: 0 success, 1 failure, 2 invalid settings.
 
-Read on: docs/operating.md (Upgrade and roll back), docs/spelling.md (Upgrading)";
+See also: docs/operating.md (Upgrade and roll back), docs/spelling.md (Upgrading)";
 
 /// Bring the database's tables up to date, or list the migrations
 ///
-/// Creates the tables of a new database, and an SQLite file that does not exist. On a database that is up to date it changes
-/// nothing. Any number of processes may migrate concurrently. Servers of the previous version may go on meanwhile.
+/// Creates the tables of a new database, and the SQLite file if it does not exist. If the database is up to date, nothing
+/// is changed. Any number of processes may migrate concurrently. Servers of the previous version can keep running.
 ///
-/// A migration that folds codes, because this version accepts more spellings of a code, reads all of them: some seconds for a
-/// million. If two codes would become one, it lists them and changes nothing.
+/// If this version accepts more spellings of a code, a migration folds the existing codes again. It reads all of them,
+/// which takes some seconds per million. If two codes would become the same, the command lists them and changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// List the migrations and whether the database has them; change nothing
+    /// List the migrations and whether they are applied, without changing anything
     #[arg(long)]
     status: bool,
-    /// Fold all codes again. Run this after the last server of a previous version has ended, which may have added codes
-    /// since the migration
+    /// Fold all codes again. Run this after the last server of a previous version has stopped, because it may have added
+    /// codes since the migration
     #[arg(long, conflicts_with = "status")]
     fold_codes: bool,
 }

@@ -12,16 +12,16 @@ Examples:
 
 Exit codes: 0 success, 1 failure.
 
-Read on: docs/typed-clients.md, docs/federation.md";
+See also: docs/typed-clients.md, docs/federation.md";
 
 /// Print the GraphQL schema
 ///
-/// It is the schema that the server executes, with descriptions, for code generators and for composition. No server and no
-/// database are needed.
+/// Prints the schema with descriptions, for code generators and for the composition of a supergraph. Needs neither a server
+/// nor a database.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {
-    /// Print it as a subgraph of Apollo Federation 2, which a gateway composes with other graphs
+    /// Print the schema as an Apollo Federation 2 subgraph, for a gateway
     #[arg(long)]
     federation: bool,
 }

@@ -20,13 +20,13 @@ use crate::{
 
 /// Run the server in production: every request requires a credential
 ///
-/// Callers send their credential as the header `Authorization: Bearer CREDENTIAL`. It is an API key, which `promolink key
-/// create` makes, or a customer token: a JSON Web Token (RFC 7519) of your own issuer, with the claims iss, aud, exp, org_id
-/// (the organisation's number) and sub (the customer's number), signed by HS256 with the secret of --jwt-secret-file or
-/// PROMOLINK_JWT_SECRET, or by RS256, ES256 or EdDSA with a key of --jwks.
+/// Callers send their credential in the header `Authorization: Bearer CREDENTIAL`. A credential is either an API key,
+/// created with `promolink key create`, or a customer token: a JSON Web Token (RFC 7519) of your own issuer, with the
+/// claims iss, aud, exp, org_id (the organisation's number) and sub (the customer's number). Tokens are signed by HS256
+/// with the secret of --jwt-secret-file or PROMOLINK_JWT_SECRET, or by RS256, ES256 or EdDSA with a key of --jwks.
 ///
-/// On SIGTERM, SIGHUP or Ctrl-C, the server first goes on for --shutdown-delay, then finishes the requests in progress, for
-/// at most --shutdown-grace.
+/// On SIGTERM, SIGHUP or Ctrl-C, the server keeps serving requests for --shutdown-delay. It then accepts no more requests,
+/// and finishes those in progress within --shutdown-grace.
 #[derive(Debug, Args)]
 #[command(after_help = help())]
 pub struct Arguments {
@@ -50,10 +50,10 @@ pub struct Arguments {
 
 fn help() -> String {
     format!(
-        "Limits of one credential, by role: operations and links a second; links an hour that fail and that succeed \
-         (new-links, which counts repeated links too), in total and for one customer. An hourly limit starts full and \
-         refills evenly over an hour. An operation counts as one, and as one more for each further 500 values that it \
-         would read and return if every page were full, or 50 lookups. Each server process counts separately. The \
+        "The limits of each credential, by role: operations and links per second; failed links and new links per hour, \
+         in total and for one customer. Repeated links also count as new links. An hourly limit starts full and refills \
+         evenly over an hour. An operation counts as one, and as one more for each further 500 values that it would read \
+         and return if every page were full; a lookup counts as 10 values. Each server process counts separately. The \
          defaults:
 
 {}
@@ -66,10 +66,10 @@ Examples:
 Exit codes:
   0    stopped by a signal
   1    failure, such as a database that can't be reached
-  2    wrong settings: a restart fails again until they are corrected
+  2    invalid settings: a restart fails until they are corrected
   130  stopped immediately by a second Ctrl-C or SIGTERM
 
-Read on: docs/configuration.md, docs/credentials.md, docs/operating.md",
+See also: docs/configuration.md, docs/credentials.md, docs/operating.md",
         Limits::default()
     )
 }

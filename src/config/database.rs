@@ -19,8 +19,8 @@ const FALLBACK: &str = "sqlite:promolink.db";
 /// The database of a command.
 #[derive(Debug, Args)]
 pub struct DatabaseArgs {
-    /// Use the database at this URL: sqlite:PATH, or postgres://USER@HOST:PORT/DATABASE, with ?sslmode=verify-full at the
-    /// end for TLS. Put a URL with a password into the variable: other users of the machine can read options
+    /// The database: sqlite:PATH, or postgres://USER@HOST:PORT/DATABASE, followed by ?sslmode=verify-full for TLS. Set a
+    /// URL with a password in the variable instead, because other users of the machine can read options
     #[arg(
         long = "database-url",
         env = VARIABLE,
@@ -38,8 +38,8 @@ pub struct ReplicaArgs {
     /// Bring the database's tables up to date first, like `promolink migrate`. Any number of servers may do so concurrently
     #[arg(long, env = "PROMOLINK_MIGRATE", value_parser = parse_switch)]
     pub migrate: bool,
-    /// Send queries to this replica of the PostgreSQL database. They may miss changes that the replica does not have yet.
-    /// Mutations and the checks of a link use the primary, and so do queries while the replica is unavailable
+    /// Send queries to this replica of the PostgreSQL database. Queries may then miss the most recent changes. Mutations
+    /// use the primary, and so do queries while the replica is unavailable
     #[arg(
         long = "read-database-url",
         env = "READ_DATABASE_URL",

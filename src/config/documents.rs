@@ -21,13 +21,13 @@ use crate::graphql::{EngineSettings, Introspection, PersistedDocuments};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "GraphQL documents")]
 pub struct DocumentArgs {
-    /// Load persisted documents, which callers may name by documentId, from this file: the manifest of graphql-codegen
+    /// Load persisted documents, which callers can send by documentId, from this manifest of graphql-codegen
     #[arg(long, env = "PROMOLINK_DOCUMENTS", value_name = "FILE")]
     documents: Option<PathBuf>,
     /// Execute persisted documents only. Admins are exempt
     #[arg(long, env = "PROMOLINK_DOCUMENTS_ONLY", value_parser = parse_switch)]
     documents_only: bool,
-    /// Permit introspection of the schema to all callers (on), to services and admins (trusted), or to none (off)
+    /// Permit introspection of the schema for all callers (on), for services and admins (trusted), or for none (off)
     #[arg(
         long,
         env = "PROMOLINK_INTROSPECTION",
@@ -37,8 +37,8 @@ pub struct DocumentArgs {
         hide_possible_values = true
     )]
     introspection: IntrospectionArg,
-    /// Change a limit on the documents of services and admins, such as selections=50000, or of storefronts and customers,
-    /// such as untrusted.selections=5000. The limits are nesting, depth, tokens, name, operations, variables, selections,
+    /// Change a limit on documents, for services and admins (such as selections=50000) or for storefronts and customers
+    /// (such as untrusted.selections=5000). The limits are nesting, depth, tokens, name, operations, variables, selections,
     /// aliases, directives, root-fields and values. May be repeated
     #[arg(
         long = "document-limit",

@@ -17,7 +17,7 @@ use crate::http::{AllowedHosts, HttpSettings, Origin};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "HTTP")]
 pub struct HttpArgs {
-    /// Listen on this address for plain HTTP; put a proxy that terminates TLS in front. Port 0 takes a free one
+    /// Listen on this address for plain HTTP; put a proxy that terminates TLS in front. Port 0 selects a free port
     #[arg(
         long,
         env = "PROMOLINK_LISTEN",
@@ -32,10 +32,10 @@ pub struct HttpArgs {
         env = "PROMOLINK_CORS_ORIGINS",
         value_name = "ORIGIN",
         value_delimiter = ',',
-        help = "Let pages of this origin call the API (CORS), such as https://shop.example. May be repeated"
+        help = "Permit pages of this origin, such as https://shop.example, to call the API (CORS). May be repeated"
     )]
     cors_origins: Vec<Origin>,
-    /// Serve the GraphiQL page at /graphiql, for developers to explore the API
+    /// Serve GraphiQL, a page for exploring the API, at /graphiql
     #[arg(
         long,
         env = "PROMOLINK_GRAPHIQL",
@@ -58,7 +58,7 @@ impl HttpArgs {
 /// The same for a server that only this machine may reach: it listens on loopback only, and has GraphiQL by default.
 #[derive(Debug, Args)]
 #[command(
-    mut_arg("listen", |arg| arg.value_parser(parse_loopback).help("Listen on this loopback address. Port 0 takes a free one")),
+    mut_arg("listen", |arg| arg.value_parser(parse_loopback).help("Listen on this loopback address. Port 0 selects a free port")),
     mut_arg("cors_origins", |arg| arg.help(LOCAL_ORIGINS)),
     mut_arg("graphiql", |arg| arg.default_value("on")),
 )]
@@ -67,8 +67,8 @@ pub struct LocalHttpArgs {
     http: HttpArgs,
 }
 
-const LOCAL_ORIGINS: &str = "Let pages of this origin call the API (CORS), such as https://shop.example, besides pages of \
-                             localhost and of loopback addresses. May be repeated";
+const LOCAL_ORIGINS: &str = "Permit pages of this origin, such as https://shop.example, to call the API (CORS), in addition \
+                             to pages of localhost and loopback addresses. May be repeated";
 
 impl LocalHttpArgs {
     /// The address to listen on.

@@ -13,12 +13,12 @@ use crate::auth::{LimitSetting, Limits};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// Change the limit of a role, such as storefront.operations=2000 or service.links=none. May be repeated
+    /// Change a limit of a role, such as storefront.operations=2000 or service.links=none. May be repeated
     #[arg(long = "limit", env = "PROMOLINK_LIMITS", value_name = "ROLE.LIMIT=NUMBER", value_delimiter = ',')]
     changes: Vec<LimitSetting>,
-    /// Execute at most this many operations concurrently. Beyond that, callers get equal shares: an operation of a caller
-    /// that has less than its share waits up to 2 seconds, others are rejected with 503 and OVERLOADED. While more are
-    /// rejected than executed, fewer are executed concurrently, so that each responds sooner
+    /// Execute at most this many operations concurrently. Beyond that, callers get equal shares: operations of callers that
+    /// use less than their share wait up to 2 seconds, and others are rejected with 503 and OVERLOADED. While more
+    /// operations are rejected than executed, the limit is reduced, so that each operation finishes sooner
     #[arg(
         long,
         env = "PROMOLINK_CONCURRENCY",

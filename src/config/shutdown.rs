@@ -16,8 +16,8 @@ use crate::app::Shutdown;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Shutdown")]
 pub struct ShutdownArgs {
-    /// Go on serving for this long after SIGTERM or SIGHUP, with /ready at 503, so that a load balancer stops sending
-    /// requests first
+    /// Keep serving requests for this long after SIGTERM or SIGHUP while /ready returns 503, so that a load balancer stops
+    /// sending requests first
     #[arg(
         long = "shutdown-delay",
         env = "PROMOLINK_SHUTDOWN_DELAY",
@@ -26,7 +26,7 @@ pub struct ShutdownArgs {
         value_parser = parse_duration
     )]
     delay: Duration,
-    /// Give requests in progress this long to finish after that
+    /// After that, give requests in progress this long to finish
     #[arg(
         long = "shutdown-grace",
         env = "PROMOLINK_SHUTDOWN_GRACE",

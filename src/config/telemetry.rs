@@ -20,11 +20,11 @@ pub const LOG_FILTER: Variable = Variable { name: "RUST_LOG", default: Some("war
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Logs and metrics")]
 pub struct TelemetryArgs {
-    /// Serve Prometheus metrics at /metrics on this address, beside /health and /ready. Metrics reveal why links fail, so
-    /// no caller should reach it
+    /// Serve Prometheus metrics at /metrics on this address, in addition to /health and /ready. Metrics reveal why links
+    /// fail, so callers of the API must not be able to reach this address
     #[arg(long, env = "PROMOLINK_METRICS_LISTEN", value_name = "ADDRESS", value_parser = parse_address)]
     pub metrics_listen: Option<SocketAddr>,
-    /// Write the log in this format
+    /// The format of the log
     #[arg(long, env = "PROMOLINK_LOG_FORMAT", value_name = "FORMAT", default_value = "json")]
     pub log_format: LogFormat,
 }
@@ -32,9 +32,9 @@ pub struct TelemetryArgs {
 /// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
-    /// Text for people
+    /// Human-readable text
     Text,
 }
 

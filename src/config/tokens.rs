@@ -31,12 +31,12 @@ pub struct TokenArgs {
     /// Accept tokens for this audience: the value of the claim aud, or one of its values
     #[arg(long, env = "PROMOLINK_JWT_AUDIENCE", value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     jwt_audience: Option<String>,
-    /// Check signatures by the issuer's public keys: a JSON Web Key Set (RFC 7517) in a file or at an https:// URL. It is
-    /// read again every 5 minutes, and immediately when a token names an unknown key
+    /// Verify signatures with the issuer's public keys: a JSON Web Key Set (RFC 7517) in a file or at an https:// URL. The
+    /// key set is read again every 5 minutes, and immediately when a token names an unknown key
     #[arg(long, env = "PROMOLINK_JWKS", value_name = "FILE|URL", value_parser = NonEmptyStringValueParser::new())]
     jwks: Option<String>,
-    /// Check signatures by the secret in this file, of at least 32 bytes, instead of public keys. The variable
-    /// PROMOLINK_JWT_SECRET may hold the secret itself
+    /// Verify signatures with the secret in this file, of at least 32 bytes, instead of public keys. Alternatively, set the
+    /// secret itself in the variable PROMOLINK_JWT_SECRET
     #[arg(long, env = "PROMOLINK_JWT_SECRET_FILE", value_name = "FILE")]
     jwt_secret_file: Option<PathBuf>,
 }

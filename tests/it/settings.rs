@@ -136,7 +136,7 @@ fn wrong_settings_end_with_exit_code_2_before_the_first_connection() {
 #[test]
 fn the_help_and_the_systemd_unit_have_the_exit_codes() {
     let help = String::from_utf8(program().arg("--help").output().unwrap().stdout).unwrap();
-    assert!(help.contains("Exit codes:") && help.contains("\n  2    wrong settings"), "{help}");
+    assert!(help.contains("Exit codes:") && help.contains("\n  2    invalid settings"), "{help}");
     assert!(include_str!("../../deploy/promolink.service").contains("\nRestartPreventExitStatus=2\n"));
 }
 

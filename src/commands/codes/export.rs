@@ -23,20 +23,20 @@ The columns:
   created_on    when it was issued, in milliseconds since 1970-01-01 (UTC)
   revoked       true or false
   max_links     how many customers may link the code; empty: any number
-  link_count    how many hold it, or have used it up
-  customer_id   the customer of a hold
+  link_count    how many holds count against max_links
+  customer_id   the customer who holds the code
   promotion_id  the id of the hold: `id` of a Promotion in the API
   linked_on     when the code was linked, in milliseconds since 1970-01-01 (UTC)
-  state         of the hold, as in the API: ACTIVE, REDEEMED and so on
-  redemptions   how often the hold was redeemed, without reversed redemptions
+  state         the state of the hold, as in the API, such as ACTIVE or REDEEMED
+  redemptions   how many times the hold was redeemed, not counting reversed redemptions
 
 Example:
   promolink codes export --org 1 \\
     --campaign 0190b5a0-0000-7000-8000-000000000001 > codes.csv
 
-Exit codes: 0 success, 1 failure, 2 wrong settings.
+Exit codes: 0 success, 1 failure, 2 invalid settings.
 
-Read on: docs/codes.md (Codes by the million)";
+See also: docs/codes.md (Codes in bulk)";
 
 const HEADER: [&str; 10] = [
     "code",
@@ -59,9 +59,9 @@ const HOLDS: u32 = 1_000;
 
 /// Write a campaign's codes and their holders to standard output, as CSV
 ///
-/// Writes one row for each customer that holds a code, and one with the last five columns empty for a code without holders.
-/// What changes while the export runs may be in it or not. `promolink codes import` reads the file, and reports the rows that
-/// it leaves out.
+/// Writes one row for each customer that holds a code. A code without holders has one row, with the last five columns
+/// empty. Changes made while the export runs may or may not be included. `promolink codes import` accepts the file, and
+/// reports the rows that it rejects.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {

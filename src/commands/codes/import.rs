@@ -34,9 +34,9 @@ const HELP: &str = "\
 The columns:
   code         required
   customer_id  the code is linked to this customer, by the rules of the API. If the link is refused,
-               the code is imported all the same
+               the code is still imported
   max_links    how many customers may link the code; empty: any number
-  revoked      true: a new code is revoked from the start
+  revoked      true: a new code is imported as revoked
   state        the row is rejected unless this is empty, ACTIVE or NOT_YET_REDEEMABLE
   redemptions  the row is rejected unless this is empty or 0. If another row imports the code, the
                customer of the rejected row can link it again
@@ -47,42 +47,43 @@ Examples:
   promolink codes import codes.csv --org 1 \\
     --campaign 0190b5a0-0000-7000-8000-000000000001 --rejects bad.csv
 
-where codes.csv is, for instance:
+For example, codes.csv contains:
   code,customer_id
   SUMMER-K7QX,42
   SUMMER-M2WA,
 
-Exit codes: 0 success; 1 failure, interrupted, rows rejected, or a file without rows; 2 wrong settings.
+Exit codes: 0 success; 1 failure, interruption, rejected rows, or a file without rows; 2 invalid settings.
 
-Read on: docs/codes.md (Codes by the million)";
+See also: docs/codes.md (Codes in bulk)";
 
-/// Import the codes of a CSV file into a campaign, and link those that have a customer
+/// Import codes from a CSV file into a campaign, and link those that have a customer
 ///
-/// The first line is the header, and must have the column `code`. Columns are separated by commas, semicolons or tabs. Rows
-/// without any text are skipped. Bad rows are reported with their line numbers.
+/// The first line is the header, and must have the column `code`. Columns are separated by commas, semicolons or tabs.
+/// Empty rows are skipped. Rejected rows are reported with their line numbers.
 ///
-/// Rows are kept in batches of 500. After an interruption, run the same command again: codes that exist stay as they are. With
-/// --all-or-nothing, the whole file is one transaction. While that lasts, others wait, and after a second or two fail with
-/// OVERLOADED and can be retried: on SQLite all that write, on PostgreSQL those that link or add the same codes.
+/// Rows are committed in batches of 500. After an interruption, run the same command again: existing codes are not changed.
+/// With --all-or-nothing, the whole file is one transaction. While it runs, conflicting requests wait, and fail with
+/// OVERLOADED after one to two seconds; they can be retried. On SQLite, all changes conflict; on PostgreSQL, only requests
+/// that link or add the same codes do.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {
-    /// The CSV file, in UTF-8; - is standard input
+    /// The CSV file, in UTF-8, or - for standard input
     file: PathBuf,
     #[command(flatten)]
     campaign: CampaignArgs,
-    /// Let this many customers link each new code: a number, or none for any number. Not permitted if the file has a column
+    /// How many customers may link each new code: a number, or none for no limit. Not permitted if the file has a column
     /// max_links [default: 1]
     #[arg(long, value_name = "NUMBER")]
     max_links: Option<MaxLinks>,
     /// Ignore this column. May be repeated
     #[arg(long, value_name = "NAME")]
     ignore: Vec<String>,
-    /// List the rejected rows in this file, as CSV with the columns line, code and reason. It is replaced if it exists.
-    /// Without it, the first 20 are shown
+    /// Write the rejected rows to this file, as CSV with the columns line, code and reason. An existing file is replaced.
+    /// Without this option, the first 20 rejected rows are shown
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Keep nothing if any row is rejected
+    /// Import nothing if any row is rejected
     #[arg(long)]
     all_or_nothing: bool,
     #[command(flatten)]

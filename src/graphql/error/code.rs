@@ -4,16 +4,16 @@ use async_graphql::{Enum, resolver_utils::EnumType};
 
 use crate::promotions::{Refusal, StoreError};
 
-/// Every value of `errors[].extensions.code`, and of the `code` of a failed link. Clients should branch on the code,
-/// not on the message.
+/// The possible values of `errors[].extensions.code` and of `LinkPromotionCodeError.code`. Clients should branch on the
+/// code, not on the message.
 ///
 /// The other extensions are `retryable` (whether the same request may succeed later), `field` (the argument, input
-/// field or schema field that is wrong or forbidden, with INVALID_INPUT and FORBIDDEN), `retryAfter` (seconds to wait,
-/// with RATE_LIMITED) and `requestId` (with INTERNAL).
+/// field or schema field that is invalid or not permitted, with INVALID_INPUT and FORBIDDEN), `retryAfter` (seconds to
+/// wait, with RATE_LIMITED) and `requestId` (with INTERNAL).
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// A value is malformed or out of range. The extension `field` names it. The field at the error's `path` did
-    /// nothing. If that field is below a mutation's field, the mutation itself took effect.
+    /// A value is malformed or out of range. The extension `field` names it. The field at the error's `path` had no
+    /// effect. If that field is nested in the result of a mutation, the mutation itself took effect.
     InvalidInput,
     /// The organisation has no such code in this mode.
     CodeNotFound,
@@ -39,32 +39,32 @@ pub enum ErrorCode {
     TransactionIdReused,
     /// The organisation has no object with this id.
     NotFound,
-    /// Already exists. Reserved: no field returns this code at present.
+    /// The object already exists. Reserved: no field currently returns this error.
     Duplicate,
-    /// The code can't be linked. Storefronts and customers get this code instead of the reason.
+    /// The code can't be linked. Storefronts and customers get this error instead of the reason.
     CodeNotUsable,
-    /// The pattern has too few `#` for the number of codes: they could be guessed. The message says how many are
-    /// needed.
+    /// The pattern has too few `#` for the number of codes, so codes could be guessed. The message states how many are
+    /// required.
     CodeSpaceTooSmall,
     /// The credential is missing, unknown, expired, revoked or malformed. Nothing was executed.
     Unauthenticated,
-    /// The credential does not permit this. The extension `field` names what it does not permit: either a field of the
-    /// schema, such as `Query.campaigns`, and nothing was executed; or the argument `customerId`, because the
-    /// credential is for another customer, and the field at the error's `path` did nothing.
+    /// The credential does not permit the request. If the extension `field` names a field of the schema, such as
+    /// `Query.campaigns`, nothing was executed. If it names the argument `customerId`, the credential is for another
+    /// customer, and the field at the error's `path` had no effect.
     Forbidden,
-    /// Too many operations, links, failed links or new links. The message says which, and whether the limit is that of
-    /// the credential or of this customer. Retry after `retryAfter` seconds (also in the header `Retry-After` if the
-    /// whole request was rejected). A code of a rejected link was not looked up.
+    /// Too many operations, links, failed links or new links. The message states which limit was reached, and whether
+    /// it applies to the credential or to this customer. Retry after `retryAfter` seconds; if the whole request was
+    /// rejected, the header `Retry-After` has the same value. The code of a rejected link was not looked up.
     RateLimited,
     /// The document exceeds a limit, for example on its size, its depth or the number of values that it selects. The
     /// message names the limit and its value. Nothing was executed.
     LimitExceeded,
-    /// The server or its database is overloaded or unavailable. Nothing was lost: retry shortly.
+    /// The server or its database is overloaded or unavailable. Retry shortly.
     Overloaded,
-    /// An error in the server. Its log has the cause under the request's id, which the extension `requestId` and the
-    /// header `x-request-id` contain.
+    /// An internal error of the server. The cause is in the server's log, under the request id that the extension
+    /// `requestId` and the header `x-request-id` contain.
     Internal,
-    /// Not a valid GraphQL request. The message says why. Nothing was executed.
+    /// The request is not a valid GraphQL request. The message states why. Nothing was executed.
     BadRequest,
     /// The document has a syntax error. Nothing was executed.
     GraphqlParseFailed,
@@ -76,14 +76,14 @@ pub enum ErrorCode {
     PersistedDocumentNotFound,
     /// The server executes persisted documents only. Nothing was executed.
     PersistedDocumentRequired,
-    /// The server has no document with the hash of this automatic persisted query. Send the document's text with the
-    /// hash. Nothing was executed.
+    /// The server does not have the document of this automatic persisted query. Send the document's text together with
+    /// the hash. Nothing was executed.
     PersistedQueryNotFound,
     /// The server does not accept automatic persisted queries, because it executes persisted documents only. Nothing
     /// was executed.
     PersistedQueryNotSupported,
-    /// The request took too long. A change that had begun still takes effect. To find out, send the same link,
-    /// redemption or other change that is safe to retry again.
+    /// The request took too long. A mutation that had already started is still completed. To get its result, send it
+    /// again if it is safe to retry.
     Timeout,
 }
 

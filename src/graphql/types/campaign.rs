@@ -20,7 +20,7 @@ use crate::{
     service::PromotionService,
 };
 
-/// What a promotion code is for. The same text can be a code in each mode: the two are different codes.
+/// The purpose of a promotion code. The same text can be a code in each mode; these are two different codes.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "crate::promotions::PromotionMode")]
 pub enum PromotionMode {
@@ -32,8 +32,8 @@ pub enum PromotionMode {
 
 pub struct Campaign(pub Arc<promotions::Campaign>);
 
-/// A set of promotion codes with common terms, as marketing defines it. `promotionId` and `promotionName` of its
-/// promotions are its `id` and `name`.
+/// A set of promotion codes that share the same terms. The `promotionId` and `promotionName` of a promotion are the
+/// `id` and `name` of its campaign.
 #[Object]
 impl Campaign {
     /// The campaign's id, a UUID. Access: admin.
@@ -48,44 +48,45 @@ impl Campaign {
         self.0.org.into()
     }
 
-    /// The campaign's name, for people. Access: admin.
+    /// The campaign's display name. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// The mode of its codes. Access: admin.
+    /// The mode of the campaign's codes. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn mode(&self) -> PromotionMode {
         self.0.mode.into()
     }
 
-    /// Whether its codes can be linked and redeemed. Access: admin.
+    /// Whether the campaign's codes can be linked and redeemed. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn active(&self) -> bool {
         self.0.active
     }
 
-    /// When it was created. Access: admin.
+    /// When the campaign was created. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn created_on(&self) -> Timestamp {
         self.0.created_on.into()
     }
 
-    /// The first moment at which its promotions can be redeemed. Its codes can be linked before. Access: admin.
+    /// The earliest time at which the campaign's promotions can be redeemed. Its codes can be linked earlier.
+    /// Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn redeemable_from(&self) -> Timestamp {
         self.0.redeemable_from.into()
     }
 
-    /// The last moment at which its codes can be linked and its promotions redeemed. Access: admin.
+    /// The latest time at which the campaign's codes can be linked and its promotions redeemed. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn valid_till(&self) -> Timestamp {
         self.0.valid_till.into()
     }
 
-    /// How many days of 24 hours a promotion is valid after linking, but not past `validTill`. Null: until `validTill`.
-    /// Access: admin.
+    /// For how many days (of 24 hours) after linking a promotion is valid, at most until `validTill`. Null: until
+    /// `validTill`. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn valid_for_days(&self) -> Option<u32> {
         self.0.valid_for_days
@@ -97,22 +98,20 @@ impl Campaign {
         self.0.max_links_per_customer
     }
 
-    /// How often each promotion may be redeemed. Access: admin.
+    /// How many times each promotion may be redeemed. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn max_redemptions_per_link(&self) -> u32 {
         self.0.max_redemptions_per_link
     }
 
-    /// The campaign's codes, in the order of their folded text. Fails with INVALID_INPUT if an argument is invalid.
-    /// Access: admin.
+    /// The campaign's codes, sorted by their text, without the differences that LinkPromotionCodeInput ignores. Fails
+    /// with INVALID_INPUT if an argument is invalid. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn codes(
         &self,
         ctx: &Context<'_>,
         #[graphql(default = 20, desc = "How many codes to return, 1 to 100. Null: 20.")] first: Option<i32>,
-        #[graphql(desc = "Where the page begins: `endCursor` of the page before. Null: at the first.")] after: Option<
-            String,
-        >,
+        #[graphql(desc = "The `endCursor` of the previous page. Null: the first page.")] after: Option<String>,
     ) -> Result<List<PromotionCode>> {
         let page = page(first, after.as_deref()).map_err(place(ctx))?;
         let rows = ctx.data::<Loaders>()?.codes_of_campaign(self.0.id, &page).await.map_err(place(ctx))?;
@@ -123,23 +122,25 @@ impl Campaign {
 /// The definition of a new campaign.
 #[derive(InputObject)]
 pub struct CreateCampaignInput {
-    /// The campaign's name, for people: 1 to 200 visible characters after trimming.
+    /// The campaign's display name: 1 to 200 visible characters after trimming.
     name: String,
-    /// The mode of its codes. It can't be changed later.
+    /// The mode of the campaign's codes. It can't be changed later.
     mode: PromotionMode,
-    /// The last moment at which its codes can be linked and its promotions redeemed. Not before `redeemableFrom`.
+    /// The latest time at which the campaign's codes can be linked and its promotions redeemed. Must not be before
+    /// `redeemableFrom`.
     valid_till: Timestamp,
-    /// The first moment at which its promotions can be redeemed. Its codes can be linked before. Null: now.
+    /// The earliest time at which the campaign's promotions can be redeemed. Its codes can be linked earlier. Null:
+    /// now.
     redeemable_from: Option<Timestamp>,
-    /// Whether its codes can be linked and redeemed. Null: true.
+    /// Whether the campaign's codes can be linked and redeemed. Null: true.
     #[graphql(default_with = "Some(true)")]
     active: Option<bool>,
-    /// How many days of 24 hours a promotion is valid after linking, 1 to 36500, but not past `validTill`. Null: until
-    /// `validTill`. It can't be changed later.
+    /// For how many days (of 24 hours) after linking a promotion is valid, 1 to 36500, at most until `validTill`. Null:
+    /// until `validTill`. It can't be changed later.
     valid_for_days: Option<i32>,
     /// How many codes of this campaign one customer may hold, at least 1. Null: any number.
     max_links_per_customer: Option<i32>,
-    /// How often each promotion may be redeemed, at least 1. Null: once. It can't be changed later.
+    /// How many times each promotion may be redeemed, at least 1. Null: 1. It can't be changed later.
     #[graphql(default_with = "Some(1)")]
     max_redemptions_per_link: Option<i32>,
 }
@@ -162,22 +163,22 @@ pub async fn create_campaign(ctx: &Context<'_>, input: CreateCampaignInput) -> R
     created.map(|campaign| Campaign(Arc::new(campaign))).map_err(|invalid| invalid_campaign(invalid).into())
 }
 
-/// Changes of a campaign. Fields that are left out stay as they are. The changes apply to existing promotions, too.
+/// The changes to a campaign. Omitted fields keep their values. Changes also apply to existing promotions.
 #[derive(InputObject)]
 pub struct UpdateCampaignInput {
     /// The campaign's id.
     id: ID,
     /// The new name: 1 to 200 visible characters after trimming. Null: no change.
     name: Option<String>,
-    /// Whether its codes can be linked and redeemed. Null: no change.
+    /// Whether the campaign's codes can be linked and redeemed. Null: no change.
     active: Option<bool>,
-    /// The new last moment at which its codes can be linked and its promotions redeemed. Not before `redeemableFrom`.
-    /// Null: no change.
+    /// The new latest time at which the campaign's codes can be linked and its promotions redeemed. Must not be before
+    /// `redeemableFrom`. Null: no change.
     valid_till: Option<Timestamp>,
-    /// The new first moment at which its promotions can be redeemed. Null: no change.
+    /// The new earliest time at which the campaign's promotions can be redeemed. Null: no change.
     redeemable_from: Option<Timestamp>,
-    /// How many codes of this campaign one customer may hold, at least 1. Null removes the limit. Customers keep what
-    /// they hold above a new limit.
+    /// How many codes of this campaign one customer may hold, at least 1. Null removes the limit. Customers who hold
+    /// more codes than a new limit permits keep them.
     max_links_per_customer: MaybeUndefined<i32>,
 }
 

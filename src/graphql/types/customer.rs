@@ -15,10 +15,12 @@ use crate::{
 
 pub struct Customer(pub CustomerId);
 
-/// A customer of the organisation. Another graph owns customers; this one adds their promotions.
+/// A customer of the organisation. In a federated graph, another subgraph owns this type, and Promolink adds the
+/// customer's promotions.
 #[Object]
 impl Customer {
-    /// The customer's number, as `customerId` of promotions, in decimal digits. Access: customer and above.
+    /// The customer's number in decimal digits: the `customerId` of the customer's promotions.
+    /// Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn id(&self) -> ID {
         self.0.get().into()
@@ -31,13 +33,9 @@ impl Customer {
         &self,
         ctx: &Context<'_>,
         #[graphql(default = 20, desc = "How many promotions to return, 1 to 100. Null: 20.")] first: Option<i32>,
-        #[graphql(desc = "Where the page begins: `endCursor` of the page before. Null: at the first.")] after: Option<
-            String,
-        >,
-        #[graphql(desc = "Only promotions of this mode. Null: of both.")] mode: Option<PromotionMode>,
-        #[graphql(desc = "Only promotions that are `active`, or only those that are not. Null: all.")] active: Option<
-            bool,
-        >,
+        #[graphql(desc = "The `endCursor` of the previous page. Null: the first page.")] after: Option<String>,
+        #[graphql(desc = "Returns only promotions of this mode. Null: both modes.")] mode: Option<PromotionMode>,
+        #[graphql(desc = "Returns only promotions whose `active` has this value. Null: all.")] active: Option<bool>,
     ) -> Result<List<Promotion>> {
         wallet(ctx, self.0, WalletArguments { first, after, mode, active }).await.map_err(place(ctx))
     }

@@ -59,8 +59,9 @@ struct Service {
 #[Object]
 impl Federation {
     /// Entities by their keys, for gateways, in the order of the representations. An unknown entity is null, and so is
-    /// the promotion of another customer. A malformed representation, another customer, or a campaign for a role below
-    /// admin is null with an error; the other entities are not affected. Access: customer and above.
+    /// a promotion if a customer token is for another customer. An entity is null with an error if its representation
+    /// is malformed, if it is a customer other than that of the customer token, or if it is a campaign and the role is
+    /// below admin. Other entities are not affected. Access: customer and above.
     #[graphql(name = "_entities", directive = access::apply(Role::Customer))]
     async fn entities(
         &self,

@@ -24,14 +24,14 @@ const MAX_LINKS: usize = 500;
 /// The code to link, and the customer to link it to.
 #[derive(InputObject)]
 pub struct LinkPromotionCodeInput {
-    /// The customer's number in the organisation's own systems. Customers need not be registered. With a customer
-    /// token, this must be its own customer, otherwise FORBIDDEN.
+    /// The customer's number in the organisation's own systems. Customers need not be registered with Promolink. With a
+    /// customer token, this must be the number of the token's customer; otherwise the link fails with FORBIDDEN.
     customer_id: Long,
-    /// The code, in any spelling: 1 to 64 characters after trimming, no control characters. Ignored are letter case and
-    /// character width (Unicode NFKC_Casefold), invisible characters, surrounding and repeated white space, and the
-    /// kind of hyphen, apostrophe and quotation mark.
+    /// The code, in any spelling: 1 to 64 characters after trimming, no control characters. Letter case and character
+    /// width (Unicode NFKC_Casefold), invisible characters, surrounding and repeated white space, and the kind of
+    /// hyphen, apostrophe and quotation mark are ignored.
     code: String,
-    /// The mode of the code: the same text can be a code in each mode.
+    /// The mode of the code. The same text can be a different code in each mode.
     mode: PromotionMode,
 }
 
@@ -54,7 +54,7 @@ pub async fn link_promotion_code(ctx: &Context<'_>, input: LinkPromotionCodeInpu
     Ok(LinkAttempts::new(ctx)?.link(&input).await?)
 }
 
-/// The result of one of several links: either a promotion or an error.
+/// The result of one link of a list: either a promotion or an error.
 #[derive(SimpleObject)]
 pub struct LinkPromotionCodeResult {
     /// The promotion, as `linkPromotionCode` returns it. Null if the link failed. Access: storefront and above.
@@ -65,19 +65,19 @@ pub struct LinkPromotionCodeResult {
     error: Option<LinkPromotionCodeError>,
 }
 
-/// Why a code was not linked. Its fields have the meaning of `message` and `extensions` of an entry in `errors`.
+/// Why a code was not linked. The fields correspond to the `message` and the `extensions` of an entry in `errors`.
 #[derive(SimpleObject)]
 pub struct LinkPromotionCodeError {
-    /// The reason, for programs. Access: storefront and above.
+    /// The reason, as a stable code. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     code: ErrorCode,
-    /// The reason, for people. The text may change. Access: storefront and above.
+    /// The reason, as human-readable text. The text may change. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     message: String,
     /// Whether the same link may succeed later. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     retryable: bool,
-    /// The input field that is wrong (INVALID_INPUT) or not permitted (FORBIDDEN), otherwise null.
+    /// The input field that is invalid (INVALID_INPUT) or not permitted (FORBIDDEN), otherwise null.
     /// Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     field: Option<String>,

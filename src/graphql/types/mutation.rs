@@ -18,19 +18,19 @@ use crate::graphql::error::Nullable;
 
 pub struct Mutation;
 
-/// Changes. The fields of a mutation are executed one after the other, and each takes effect by itself. A field that
-/// fails is null, has an entry in `errors`, and does not affect the others. Once acknowledged, a change survives a
-/// crash.
+/// The operations that change data. The fields of a mutation are executed one after another, and each one takes effect
+/// independently of the others. A field that fails is null and has an entry in `errors`. An acknowledged change
+/// survives a crash.
 #[Object]
 impl Mutation {
-    /// Links a promotion code to a customer. From then on only that customer can redeem the promotion. Safe to retry:
-    /// if the customer already holds the code, it returns the same promotion. A code can be linked before
+    /// Links a promotion code to a customer. From then on, only that customer can redeem the promotion. Safe to retry:
+    /// if the customer already holds the code, the same promotion is returned. A code can be linked before
     /// `redeemableFrom`, but not redeemed.
     ///
     /// Fails with the first of these that applies: INVALID_INPUT, CODE_NOT_FOUND, CODE_REVOKED, PROMOTION_INACTIVE,
     /// PROMOTION_EXPIRED, CODE_ALREADY_LINKED (if `maxLinks` is 1) or LINK_LIMIT_REACHED (if it is more),
-    /// CUSTOMER_LIMIT_REACHED. Storefronts and customers get CODE_NOT_USABLE instead of all but INVALID_INPUT. May also
-    /// fail with FORBIDDEN or RATE_LIMITED. Access: storefront and above.
+    /// CUSTOMER_LIMIT_REACHED. Storefronts and customers get CODE_NOT_USABLE instead of these errors, except for
+    /// INVALID_INPUT. May also fail with FORBIDDEN or RATE_LIMITED. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn link_promotion_code(
         &self,
@@ -40,9 +40,9 @@ impl Mutation {
         Some(link_promotion_code(ctx, input).await)
     }
 
-    /// Links several codes, like `linkPromotionCode`. Returns one result for each, in the order given; a link that
-    /// fails does not affect the others. Safe to retry. Fails with INVALID_INPUT if there are none or too many.
-    /// Access: storefront and above.
+    /// Links several codes, in the same way as `linkPromotionCode`. Returns one result for each code, in the order of
+    /// the input. A link that fails does not affect the others. Safe to retry. Fails with INVALID_INPUT if the list is
+    /// empty or too long. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn link_promotion_codes(
         &self,
@@ -52,10 +52,10 @@ impl Mutation {
         link_promotion_codes(ctx, input).await
     }
 
-    /// Unlinks a promotion: the customer no longer holds the code. The promotion remains readable, in state UNLINKED.
-    /// If it was never redeemed, or every redemption was reversed, its code can be linked again, which creates a new
-    /// promotion. Otherwise it still counts against `maxLinks` and `maxLinksPerCustomer`. Safe to retry. Fails with
-    /// INVALID_INPUT or NOT_FOUND. Access: service and above.
+    /// Unlinks a promotion: the customer no longer holds the code. The promotion remains readable, in the state
+    /// UNLINKED. If it was never redeemed, or every redemption was reversed, its code can be linked again, which
+    /// creates a new promotion. Otherwise, the promotion still counts against `maxLinks` and `maxLinksPerCustomer`.
+    /// Safe to retry. Fails with INVALID_INPUT or NOT_FOUND. Access: service and above.
     #[graphql(directive = access::apply(Role::Service))]
     async fn unlink_promotion(
         &self,
@@ -66,7 +66,7 @@ impl Mutation {
     }
 
     /// Redeems a promotion, once for each `transactionId`. Safe to retry: the same `transactionId`, customer and code
-    /// return the existing redemption, even if it was reversed since.
+    /// return the existing redemption, even if it has been reversed.
     ///
     /// Fails with the first of these that applies: INVALID_INPUT, CODE_NOT_FOUND, TRANSACTION_ID_REUSED, NOT_LINKED,
     /// CODE_REVOKED, PROMOTION_INACTIVE, PROMOTION_EXPIRED, NOT_YET_REDEEMABLE, REDEMPTION_LIMIT_REACHED.
@@ -80,9 +80,9 @@ impl Mutation {
         Some(redeem_promotion(ctx, input).await)
     }
 
-    /// Reverses a redemption, for example of a cancelled order. The promotion can then be redeemed once more, with
-    /// another `transactionId`. Safe to retry: a redemption that was reversed is returned as it is. Fails with
-    /// INVALID_INPUT or NOT_FOUND. Access: service and above.
+    /// Reverses a redemption, for example when an order is cancelled. The promotion can then be redeemed once more,
+    /// with another `transactionId`. Safe to retry: a redemption that has already been reversed is returned unchanged.
+    /// Fails with INVALID_INPUT or NOT_FOUND. Access: service and above.
     #[graphql(directive = access::apply(Role::Service))]
     async fn reverse_redemption(
         &self,
@@ -92,7 +92,8 @@ impl Mutation {
         Some(reverse_redemption(ctx, &id).await)
     }
 
-    /// Creates a campaign. Not safe to retry: each call creates another one. Fails with INVALID_INPUT. Access: admin.
+    /// Creates a campaign. Not safe to retry: each call creates another campaign. Fails with INVALID_INPUT.
+    /// Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn create_campaign(
         &self,
@@ -102,7 +103,7 @@ impl Mutation {
         Some(create_campaign(ctx, input).await)
     }
 
-    /// Changes a campaign. The changes apply to its existing promotions, too. Safe to retry. Fails with INVALID_INPUT
+    /// Changes a campaign. The changes also apply to its existing promotions. Safe to retry. Fails with INVALID_INPUT
     /// or NOT_FOUND. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn update_campaign(
@@ -113,22 +114,22 @@ impl Mutation {
         Some(update_campaign(ctx, input).await)
     }
 
-    /// Generates random codes for a campaign. So that codes can't be guessed, the pattern must have at least 10,000
-    /// possible codes for every code that begins like it, existing ones included. Not safe to retry: each call adds
-    /// more codes. Fails with INVALID_INPUT, NOT_FOUND or CODE_SPACE_TOO_SMALL, whose message says how many `#` are
-    /// needed. Access: admin.
+    /// Generates random codes for a campaign. To keep codes from being guessed, the pattern must have at least 10,000
+    /// possible codes for every code, new or existing, that begins with the pattern's text before the first `#`. Not
+    /// safe to retry: each call adds more codes. Fails with INVALID_INPUT, NOT_FOUND or CODE_SPACE_TOO_SMALL.
+    /// Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn generate_promotion_codes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The campaign, the number of codes and their form.")] input: GeneratePromotionCodesInput,
+        #[graphql(desc = "The campaign, and the number and format of the codes.")] input: GeneratePromotionCodesInput,
     ) -> Nullable<GeneratePromotionCodesResult> {
         Some(generate_promotion_codes(ctx, input).await)
     }
 
-    /// Adds codes to a campaign. Safe to retry: existing codes do not change. Fails with INVALID_INPUT, if a code is
-    /// malformed, or NOT_FOUND, and then adds none. After any other error some of the codes may have been added.
-    /// Access: admin.
+    /// Adds codes to a campaign. Safe to retry: existing codes are not changed. If it fails with INVALID_INPUT (for
+    /// example because a code is malformed) or NOT_FOUND, no codes are added. After any other error, some of the codes
+    /// may have been added. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn import_promotion_codes(
         &self,
@@ -138,7 +139,7 @@ impl Mutation {
         Some(import_promotion_codes(ctx, input).await)
     }
 
-    /// Revokes a code for good: it can no longer be linked or redeemed, and its promotions become INACTIVE. Safe to
+    /// Revokes a code permanently: it can no longer be linked or redeemed, and its promotions become INACTIVE. Safe to
     /// retry. Fails with INVALID_INPUT or CODE_NOT_FOUND. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn revoke_promotion_code(

@@ -22,16 +22,16 @@ const MAX_CODES: usize = 10_000;
 /// The default pattern. It has 31^8, some 850,000,000,000, possible codes.
 const DEFAULT_PATTERN: &str = "########";
 
-/// How many codes to generate, and in which form.
+/// The number and the format of the codes to generate.
 #[derive(InputObject)]
 pub struct GeneratePromotionCodesInput {
     /// The campaign to add the codes to.
     campaign_id: ID,
     /// How many codes to generate, 1 to 10000. To generate more, use the command line: `promolink codes generate`.
     count: i32,
-    /// The form of the codes, at most 64 characters, at least one of them `#`. Each `#` becomes a random character of
-    /// `23456789ABCDEFGHJKMNPQRSTUVWXYZ` (without 0, O, 1, I and L, which are easily confused). The other characters
-    /// are kept. Null: the default.
+    /// The format of the codes: at most 64 characters, including at least one `#`. Each `#` is replaced with a random
+    /// character of `23456789ABCDEFGHJKMNPQRSTUVWXYZ` (without 0, O, 1, I and L, which are easily confused). Other
+    /// characters are kept. Null: the default.
     #[graphql(default_with = "Some(DEFAULT_PATTERN.to_owned())")]
     pattern: Option<String>,
     /// How many customers may link each code, at least 1. Null: any number.
@@ -76,8 +76,8 @@ pub async fn generate_promotion_codes(
 pub struct ImportPromotionCodesInput {
     /// The campaign to add the codes to.
     campaign_id: ID,
-    /// 1 to 10000 codes, each of 1 to 64 visible characters after trimming. Send long lists as a variable: the document
-    /// itself is limited to 256 KiB. To import more codes, use the command line: `promolink codes import`.
+    /// 1 to 10000 codes, each of 1 to 64 visible characters after trimming. Send long lists in a variable, because the
+    /// document itself is limited to 256 KiB. To import more codes, use the command line: `promolink codes import`.
     codes: Vec<String>,
     /// How many customers may link each code, at least 1. Null: any number.
     #[graphql(default_with = "Some(1)")]
@@ -93,8 +93,8 @@ pub struct ImportPromotionCodesResult {
     /// How many codes were added. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     imported: i32,
-    /// Codes that were not added, because they already exist in this campaign or another one of its mode, or occur
-    /// twice in the list. Existing codes do not change. Access: admin.
+    /// Codes that were not added, because they already exist in this campaign or in another campaign of the same mode,
+    /// or are repeated in the list. Existing codes are not changed. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     duplicates: Vec<String>,
 }

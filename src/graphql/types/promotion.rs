@@ -22,8 +22,8 @@ use crate::{
     service::PromotionService,
 };
 
-/// What can be done with a promotion now. If several states apply, it is the first of UNLINKED, INACTIVE, EXPIRED,
-/// REDEEMED, NOT_YET_REDEEMABLE and ACTIVE.
+/// The current state of a promotion. If several states apply, it is the first of UNLINKED, INACTIVE, EXPIRED, REDEEMED,
+/// NOT_YET_REDEEMABLE and ACTIVE.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "crate::promotions::PromotionState")]
 pub enum PromotionState {
@@ -31,7 +31,7 @@ pub enum PromotionState {
     NotYetRedeemable,
     /// It can be redeemed now.
     Active,
-    /// Redeemed `maxRedemptionsPerLink` times, as often as the campaign permits.
+    /// Redeemed `maxRedemptionsPerLink` times, the maximum that the campaign permits.
     Redeemed,
     /// Past its `validTill`.
     Expired,
@@ -43,7 +43,7 @@ pub enum PromotionState {
 
 pub struct Promotion(pub promotions::Promotion);
 
-/// One customer's hold on one promotion code, which `linkPromotionCode` creates. Only that customer can redeem it.
+/// One customer's hold on one promotion code, created by linking the code. Only that customer can redeem the promotion.
 #[Object]
 impl Promotion {
     /// The id of the hold, a UUID. Linking the same code to the same customer again returns the same id.
@@ -59,7 +59,7 @@ impl Promotion {
         self.0.campaign.org.into()
     }
 
-    /// The id of the code's campaign, a UUID. Not the id of this hold: that is `id`. Access: storefront and above.
+    /// The id of the code's campaign, a UUID. The id of the hold is `id`. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn promotion_id(&self) -> ID {
         self.0.campaign.id.get().into()
@@ -71,7 +71,7 @@ impl Promotion {
         &self.0.campaign.name
     }
 
-    /// The code as it was issued, however it was spelled when it was linked. Access: storefront and above.
+    /// The code as it was issued, regardless of how it was spelled when it was linked. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn code(&self) -> &str {
         self.0.code.text()
@@ -96,8 +96,8 @@ impl Promotion {
         self.0.created_on.into()
     }
 
-    /// The last moment at which it can be redeemed: the earlier of the campaign's `validTill` and its `validForDays`
-    /// after `createdOn`. Access: storefront and above.
+    /// The latest time at which the promotion can be redeemed: the campaign's `validTill` or, if that is earlier,
+    /// `validForDays` days after `createdOn`. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn valid_till(&self) -> Timestamp {
         self.0.valid_till().into()
@@ -109,15 +109,15 @@ impl Promotion {
         self.0.campaign.mode.into()
     }
 
-    /// The first moment at which it can be redeemed: the later of `createdOn` and the campaign's `redeemableFrom`.
-    /// Access: storefront and above.
+    /// The earliest time at which the promotion can be redeemed: the later of `createdOn` and the campaign's
+    /// `redeemableFrom`. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn redeemable_from(&self) -> Timestamp {
         self.0.redeemable_from().into()
     }
 
-    /// What can be done with the promotion now. To a storefront, a redeemed promotion looks like one that was not
-    /// redeemed. Access: storefront and above.
+    /// The current state of the promotion. A storefront gets the state that the promotion would have if it had never
+    /// been redeemed. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn state(&self, ctx: &Context<'_>) -> Result<PromotionState> {
         Ok(self.0.state(ctx.data::<Arc<PromotionService>>()?.now()).into())
@@ -142,9 +142,7 @@ impl Promotion {
         &self,
         ctx: &Context<'_>,
         #[graphql(default = 20, desc = "How many redemptions to return, 1 to 100. Null: 20.")] first: Option<i32>,
-        #[graphql(desc = "Where the page begins: `endCursor` of the page before. Null: at the first.")] after: Option<
-            String,
-        >,
+        #[graphql(desc = "The `endCursor` of the previous page. Null: the first page.")] after: Option<String>,
     ) -> Result<List<Redemption>> {
         let page = page(first, after.as_deref()).map_err(place(ctx))?;
         let rows = ctx.data::<Loaders>()?.redemptions_of_promotion(self.0.id, &page).await.map_err(place(ctx))?;

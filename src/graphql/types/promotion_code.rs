@@ -56,7 +56,7 @@ impl PromotionCode {
         self.0.created_on.into()
     }
 
-    /// Whether the code was revoked: it can no longer be linked or redeemed. Access: admin.
+    /// Whether the code was revoked. A revoked code can no longer be linked or redeemed. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn revoked(&self) -> bool {
         self.0.revoked_on.is_some()
@@ -69,23 +69,21 @@ impl PromotionCode {
         self.0.max_links
     }
 
-    /// How many holds count against `maxLinks`: the current ones, and those that were redeemed before they were
+    /// How many holds count against `maxLinks`: current holds, and past holds that were redeemed before they were
     /// unlinked. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn link_count(&self) -> u32 {
         self.0.link_count
     }
 
-    /// The current holds on this code, by ascending `customerId`. Fails with INVALID_INPUT if an argument is invalid.
-    /// Access: admin.
+    /// The current holds on this code, sorted by ascending `customerId`. Fails with INVALID_INPUT if an argument is
+    /// invalid. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn promotions(
         &self,
         ctx: &Context<'_>,
         #[graphql(default = 20, desc = "How many promotions to return, 1 to 100. Null: 20.")] first: Option<i32>,
-        #[graphql(desc = "Where the page begins: `endCursor` of the page before. Null: at the first.")] after: Option<
-            String,
-        >,
+        #[graphql(desc = "The `endCursor` of the previous page. Null: the first page.")] after: Option<String>,
     ) -> Result<List<Promotion>> {
         let page = page(first, after.as_deref()).map_err(place(ctx))?;
         let holds = ctx.data::<Loaders>()?.holds_of_code(self.0.mode, self.0.code.folded().clone(), &page);

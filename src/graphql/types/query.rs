@@ -33,9 +33,8 @@ pub struct Reads;
 
 #[Object]
 impl Reads {
-    /// The promotion with this id. Null if the organisation has no such promotion, or if it belongs to another customer
-    /// than the one of the customer token. Fails with INVALID_INPUT if the id is not a UUID.
-    /// Access: customer and above.
+    /// The promotion with this id. Null if the organisation has no such promotion, or if the caller's customer token is
+    /// for another customer. Fails with INVALID_INPUT if the id is not a UUID. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn promotion(
         &self,
@@ -45,8 +44,9 @@ impl Reads {
         promotion(ctx, &id).await.transpose()
     }
 
-    /// Looks up codes. Returns one item for each, in the order given: null if the organisation has no such code in this
-    /// mode. Fails with INVALID_INPUT if there are too many codes or one is malformed. Access: admin.
+    /// Looks up codes. Returns one item for each code, in the order of the input. An item is null if the organisation
+    /// has no such code in this mode. Fails with INVALID_INPUT if there are too many codes, or if one is malformed.
+    /// Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn promotion_codes(
         &self,
@@ -71,13 +71,9 @@ impl Reads {
         ctx: &Context<'_>,
         #[graphql(desc = "The customer's number.")] customer_id: Long,
         #[graphql(default = 20, desc = "How many promotions to return, 1 to 100. Null: 20.")] first: Option<i32>,
-        #[graphql(desc = "Where the page begins: `endCursor` of the page before. Null: at the first.")] after: Option<
-            String,
-        >,
-        #[graphql(desc = "Only promotions of this mode. Null: of both.")] mode: Option<PromotionMode>,
-        #[graphql(desc = "Only promotions that are `active`, or only those that are not. Null: all.")] active: Option<
-            bool,
-        >,
+        #[graphql(desc = "The `endCursor` of the previous page. Null: the first page.")] after: Option<String>,
+        #[graphql(desc = "Returns only promotions of this mode. Null: both modes.")] mode: Option<PromotionMode>,
+        #[graphql(desc = "Returns only promotions whose `active` has this value. Null: all.")] active: Option<bool>,
     ) -> Result<List<Promotion>> {
         let customer = customer_id.parse_as("customerId")?;
         own_customer(ctx.data::<Principal>()?, customer)?;
@@ -101,9 +97,7 @@ impl Reads {
         &self,
         ctx: &Context<'_>,
         #[graphql(default = 20, desc = "How many campaigns to return, 1 to 100. Null: 20.")] first: Option<i32>,
-        #[graphql(desc = "Where the page begins: `endCursor` of the page before. Null: at the first.")] after: Option<
-            String,
-        >,
+        #[graphql(desc = "The `endCursor` of the previous page. Null: the first page.")] after: Option<String>,
     ) -> Result<List<Campaign>> {
         let page = page(first, after.as_deref())?;
         let rows = ctx.data::<Loaders>()?.campaigns(&page).await?;

@@ -43,7 +43,7 @@ impl Redemption {
         promotion.map(Promotion).ok_or_else(|| place(ctx)(MissingPromotion))
     }
 
-    /// The caller's own identifier of this use, such as an order number. Access: customer and above.
+    /// The caller's own identifier of the redemption, such as an order number. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn transaction_id(&self) -> &str {
         self.0.transaction_id.as_str()
@@ -55,14 +55,14 @@ impl Redemption {
         self.0.redeemed_on.into()
     }
 
-    /// When the redemption was reversed. Null: it was not. Access: customer and above.
+    /// When the redemption was reversed. Null: not reversed. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn reversed_on(&self) -> Option<Timestamp> {
         self.0.reversed_on.map(Into::into)
     }
 }
 
-/// The promotion to redeem, identified by its customer and code, and an identifier of this use.
+/// The promotion to redeem, identified by its customer and code, and an identifier of the redemption.
 #[derive(InputObject)]
 pub struct RedeemPromotionInput {
     /// The number of the customer who holds the code.
@@ -71,8 +71,8 @@ pub struct RedeemPromotionInput {
     code: String,
     /// The mode of the code.
     mode: PromotionMode,
-    /// The caller's own identifier of this use, such as an order number: 1 to 128 characters, no control characters,
-    /// unique in the organisation. A retry with the same identifier does not redeem again.
+    /// The caller's own identifier of the redemption, such as an order number: 1 to 128 characters, no control
+    /// characters, unique in the organisation. A retry with the same identifier does not redeem the promotion again.
     transaction_id: String,
 }
 

@@ -14,8 +14,8 @@ use crate::{
 pub struct Long(Option<i64>);
 
 /// A whole number from 0 to 9007199254740991 (2^53 - 1, the largest number that every JSON client represents exactly).
-/// Responses have a JSON number. Arguments accept a whole JSON number or a string of decimal digits; any other value is
-/// INVALID_INPUT.
+/// Responses contain a JSON number. Arguments accept a whole JSON number or a string of decimal digits. Any other value
+/// fails with INVALID_INPUT.
 #[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6")]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -86,10 +86,10 @@ enum InvalidTimestamp {
     OutOfRange,
 }
 
-/// A moment, in milliseconds since the Unix epoch (1970-01-01T00:00:00Z), from 0 to 8640000000000000. Responses have a
-/// JSON number. Arguments accept a whole JSON number, a string of decimal digits, or a date and time with a time zone
-/// (RFC 3339), such as "2027-12-31T23:59:59Z" or "2028-01-01T00:59:59.999+01:00", whose fractions of milliseconds are
-/// cut off. Any other value is INVALID_INPUT.
+/// A point in time, in milliseconds since the Unix epoch (1970-01-01T00:00:00Z), from 0 to 8640000000000000. Responses
+/// contain a JSON number. Arguments accept a whole JSON number, a string of decimal digits, or a date and time with a
+/// time zone (RFC 3339), such as "2027-12-31T23:59:59Z" or "2028-01-01T00:59:59.999+01:00". Fractions of milliseconds
+/// are truncated. Any other value fails with INVALID_INPUT.
 #[Scalar(specified_by_url = "https://tc39.es/ecma262/#sec-time-values-and-time-range")]
 impl ScalarType for Timestamp {
     fn parse(value: Value) -> InputValueResult<Self> {
