@@ -13,8 +13,9 @@
 //! - [`store`]: both databases behind one trait of the domain. The only module that uses Diesel.
 //! - [`telemetry`]: logs, metrics and traces. Any module may use it.
 //!
-//! A module uses only modules below it, with one exception: the store implements traits that `auth` and `promotions`
-//! declare. `tests/it/house.rs` enforces this, and that this list and the map in `docs/architecture.md` equal the tree.
+//! A module uses only modules below it, and `graphql` uses `auth`. The store implements traits that `auth` and `promotions`
+//! declare. `tests/it/house.rs` enforces which module uses which, and that this list and the map in `docs/architecture.md`
+//! equal the tree.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

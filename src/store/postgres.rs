@@ -71,7 +71,7 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Opens the database at a URL, after a test connection. The database may be read-only for now.
     pub async fn open(url: &Secret) -> Result<Self, OpenError> {
-        connect_for_requests(url, Writes::Optional).await?;
+        connect_for_requests(url.expose(), Writes::Optional).await?;
         Self::new(url, Writes::Required)
     }
 

@@ -108,9 +108,8 @@ impl ReplicaReads {
                 Err(error @ StoreError::Unavailable(_)) => self.replica.lost(&error),
                 // The replica responds but is overloaded. The primary would be too.
                 Err(StoreError::Overloaded) if !self.replica.is_away() => return Err(StoreError::Overloaded),
-                // A replica cancels queries that delay replication.
-                Err(StoreError::Contended(_)) => {}
-                // It may not have a new table yet, or be the replica of another database.
+                // A replica cancels slow queries and those that delay replication. It may not have a new table yet, or be the
+                // replica of another database.
                 Err(error) => log_failed_read(&error),
             }
         }

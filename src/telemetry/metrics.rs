@@ -50,7 +50,7 @@ fn describe() {
     describe_histogram!(
         "promolink_link_batch_seconds",
         Unit::Seconds,
-        "Duration of the transaction of a batch of links."
+        "Time to link a batch, including waits for a connection and retries."
     );
     describe_gauge!("promolink_link_queue_length", Unit::Count, "Links that are waiting for a batch.");
     describe_histogram!("promolink_link_queue_seconds", Unit::Seconds, "Time that links waited for their batch.");

@@ -4,7 +4,7 @@
 //! millions of rows. They use CROSS JOIN, because SQLite then reads the tables in that order and finds the rows of the
 //! second by key, instead of reading it once per row of a small first one.
 //!
-//! They read `counting_holds`, the holds that count towards the limits (`promotion_conditions::COUNTS`).
+//! Some read `counting_holds`, the holds that count towards the limits (`promotion_conditions::COUNTS`).
 
 /// What holds in an intact database.
 pub struct Invariant {

@@ -1,6 +1,9 @@
 //! Connections to PostgreSQL and their settings, which override the defaults of server and database.
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
 use diesel::ConnectionError;
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
@@ -10,11 +13,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     hosts::connect_to_first,
-    liveness::{Pending, server_of, stopped_responding},
+    liveness::{Pending, Probe, server_of},
     sqlstate::Reported,
     url,
 };
-use crate::{auth::Secret, store::error::OpenError};
+use crate::store::error::OpenError;
 
 /// Settings of all connections on which the guarantees rest, and which limit how long sessions block each other.
 ///
@@ -42,9 +45,9 @@ const PLANNER_SETTINGS: &str = "
     SET jit = off;
 ";
 
-/// Ends a slow read from a replica before its caller stops waiting (after 5 s). It would otherwise go on in a connection
-/// that the next caller gets.
-const REPLICA_SETTINGS: &str = "SET statement_timeout = '4s'";
+/// Ends a slow read from a replica before its caller stops waiting, 5 s after it began to wait up to 2 s for a connection.
+/// The read would otherwise go on in a connection that the next caller gets.
+const REPLICA_SETTINGS: &str = "SET statement_timeout = '2500ms'";
 
 /// How the whole database is checked: without a time limit, and reading each table once. With outdated statistics, the
 /// planner would search a table of millions of rows once per row of another.
@@ -77,13 +80,12 @@ impl Connection {
         Self { diesel, driver, session, reported, pending }
     }
 
-    /// From now on, closes the connection when its server stops responding. The URL is that of the connection.
-    async fn close_when_server_stops_responding(&mut self, url: &Secret, writes: Writes) -> Result<(), OpenError> {
+    /// From now on, closes the connection when its server stops responding.
+    pub async fn close_when_server_stops_responding(&mut self, probe: &Arc<Probe>) -> Result<(), OpenError> {
         let server = server_of(&mut self.diesel).await?;
-        let stopped = stopped_responding(url.clone(), writes, server, self.pending.clone());
-        let session = self.session.clone();
+        let (probe, pending, session) = (Arc::clone(probe), self.pending.clone(), self.session.clone());
         self.driver.spawn(async move {
-            stopped.await;
+            probe.stopped_responding(server, pending).await;
             session.abort();
         });
         Ok(())
@@ -128,13 +130,16 @@ pub enum Writes {
 }
 
 /// Connects to serve requests.
-pub async fn connect_for_requests(url: &Secret, writes: Writes) -> Result<Connection, OpenError> {
-    let mut connection = connect(url.expose(), writes).await?;
-    connection.close_when_server_stops_responding(url, writes).await?;
+pub async fn connect_for_requests(url: &str, writes: Writes) -> Result<Connection, OpenError> {
+    let mut connection = connect(url, writes).await?;
     connection.batch_execute(PLANNER_SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
-    if writes == Writes::Optional {
-        connection.batch_execute(REPLICA_SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
-    }
+    Ok(connection)
+}
+
+/// Connects to read from a replica.
+pub async fn connect_to_replica(url: &str) -> Result<Connection, OpenError> {
+    let mut connection = connect_for_requests(url, Writes::Optional).await?;
+    connection.batch_execute(REPLICA_SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 

@@ -9,7 +9,8 @@ use deadpool::managed::{BuildError, Manager, Metrics, Object, Pool, PoolError, R
 use diesel_async::SimpleAsyncConnection;
 
 use super::{
-    connection::{Connection, Writes, connect_for_requests},
+    connection::{Connection, Writes, connect_for_requests, connect_to_replica},
+    liveness::Probe,
     pool_metrics,
 };
 use crate::{
@@ -55,7 +56,9 @@ pub struct Connections {
 impl Connections {
     /// Connections to the database at a URL, opened on demand.
     pub fn new(url: &Secret, writes: Writes) -> Result<Self, BuildError> {
-        let pool = |size| Pool::builder(Connector { url: url.clone(), writes }).max_size(size).build();
+        let probe = Probe::new(url);
+        let connector = || Connector { url: url.clone(), writes, probe: Arc::clone(&probe) };
+        let pool = |size| Pool::builder(connector()).max_size(size).build();
         let connections = Self { links: pool(LINK_CONNECTIONS)?, others: pool(OTHER_CONNECTIONS)? };
         pool_metrics::watch([&connections.links, &connections.others], &DatabaseUrl::Postgres(url.clone()).to_string());
         Ok(connections)
@@ -76,6 +79,7 @@ impl Connections {
 pub struct Connector {
     url: Secret,
     writes: Writes,
+    probe: Arc<Probe>,
 }
 
 impl Manager for Connector {
@@ -83,7 +87,15 @@ impl Manager for Connector {
     type Error = OpenError;
 
     async fn create(&self) -> Result<Connection, OpenError> {
-        connect_for_requests(&self.url, self.writes).await
+        match self.writes {
+            // A replica need not be watched: reads from it have a time limit, and then use the primary.
+            Writes::Optional => connect_to_replica(self.url.expose()).await,
+            Writes::Required => {
+                let mut connection = connect_for_requests(self.url.expose(), Writes::Required).await?;
+                connection.close_when_server_stops_responding(&self.probe).await?;
+                Ok(connection)
+            }
+        }
     }
 
     /// Checks that the connection is open, without a round trip, and discards its plans when they are too old.

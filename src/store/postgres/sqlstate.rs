@@ -17,7 +17,7 @@ use tokio_postgres::{
     tls::{ChannelBinding, TlsConnect, TlsStream},
 };
 
-use super::liveness::Pending;
+use super::liveness::{Pending, Requests};
 use crate::{
     promotions::{Cause, StoreError},
     store::error::Kind,
@@ -78,13 +78,14 @@ fn kind(state: &SqlState) -> Kind {
 pub struct Inspected<S> {
     stream: S,
     messages: Messages,
+    requests: Requests,
     reported: Reported,
     pending: Pending,
 }
 
 impl<S> Inspected<S> {
     pub fn new(stream: S, reported: Reported, pending: Pending) -> Self {
-        Self { stream, messages: Messages::default(), reported, pending }
+        Self { stream, messages: Messages::default(), requests: Requests::default(), reported, pending }
     }
 }
 
@@ -93,8 +94,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Inspected<S> {
         let this = &mut *self;
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
-        this.messages.read(&buf.filled()[before..], |state| this.reported.note(state));
-        this.pending.received(this.messages.is_ready);
+        let completed = this.messages.read(&buf.filled()[before..], |state| this.reported.note(state));
+        this.pending.received(completed);
         Poll::Ready(Ok(()))
     }
 }
@@ -102,7 +103,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Inspected<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Inspected<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.pending.sent();
+        let requests = self.requests.count(&buf[..written]);
+        self.pending.sent(requests);
         Poll::Ready(Ok(written))
     }
 
@@ -152,12 +154,12 @@ struct Messages {
     message: Vec<u8>,
     /// Bytes of the current body that are still to be skipped.
     skip: usize,
-    /// Whether the last message was ReadyForQuery, which ends each response.
-    is_ready: bool,
 }
 
 impl Messages {
-    fn read(&mut self, mut bytes: &[u8], mut found: impl FnMut(SqlState)) {
+    /// Reports the errors. Returns the number of responses that end here, each with ReadyForQuery.
+    fn read(&mut self, mut bytes: &[u8], mut found: impl FnMut(SqlState)) -> u32 {
+        let mut completed = 0;
         while !bytes.is_empty() {
             if self.skip > 0 {
                 let skipped = self.skip.min(bytes.len());
@@ -174,8 +176,8 @@ impl Messages {
             bytes = &bytes[taken..];
             let Some([kind, length @ ..]) = self.message.first_chunk::<HEADER>() else { continue };
             let whole = 1 + u32::from_be_bytes(*length) as usize;
-            self.is_ready = *kind == b'Z';
             if *kind != b'E' {
+                completed += u32::from(*kind == b'Z');
                 self.skip = whole.saturating_sub(HEADER);
                 self.message.clear();
             } else if self.message.len() >= whole {
@@ -183,6 +185,7 @@ impl Messages {
                 self.message.clear();
             }
         }
+        completed
     }
 }
 
@@ -214,10 +217,11 @@ mod tests {
         .concat();
         for size in 1..=stream.len() {
             let (mut messages, mut found) = (Messages::default(), Vec::new());
+            let mut completed = 0;
             for piece in stream.chunks(size) {
-                messages.read(piece, |state| found.push(state));
+                completed += messages.read(piece, |state| found.push(state));
             }
-            assert!(messages.is_ready);
+            assert_eq!(completed, 2, "{size}");
             assert_eq!(found, [SqlState::LOCK_NOT_AVAILABLE, SqlState::IN_FAILED_SQL_TRANSACTION], "{size}");
         }
     }

@@ -1,9 +1,12 @@
--- Whether the role of the session may read and change the tables that requests change.
+-- Whether the role of the session may read and change the tables that requests use, or columns of them.
 (
-    SELECT bool_and(
-        has_table_privilege(name::regclass, 'SELECT')
-        AND has_table_privilege(name::regclass, 'INSERT')
-        AND has_table_privilege(name::regclass, 'UPDATE')
-    )
-    FROM unnest(ARRAY['campaigns', 'promotion_codes', 'promotions', 'redemptions']) AS name
+    SELECT bool_and(has_any_column_privilege(name::regclass, privilege))
+    FROM (
+        VALUES
+            ('api_keys', 'SELECT'), ('organisations', 'SELECT'),
+            ('campaigns', 'SELECT'), ('campaigns', 'INSERT'), ('campaigns', 'UPDATE'),
+            ('promotion_codes', 'SELECT'), ('promotion_codes', 'INSERT'), ('promotion_codes', 'UPDATE'),
+            ('promotions', 'SELECT'), ('promotions', 'INSERT'), ('promotions', 'UPDATE'),
+            ('redemptions', 'SELECT'), ('redemptions', 'INSERT'), ('redemptions', 'UPDATE')
+    ) AS required (name, privilege)
 )
