@@ -219,9 +219,9 @@ on_both_databases! {
         shop.succeeds("import", &[&file, "--max-links", "none"]);
         let exported = shop.export();
         assert_eq!(exported.len(), 2_502);
-        assert_eq!(exported[0][..], ["AAA", &exported[0][1], "false", "1", "0", "", "", "", "", ""].map(str::to_owned));
+        assert_eq!(exported[0][..], ["AAA", &exported[0][1], "false", "1", "0", "", "", "", "", "", "0"].map(str::to_owned));
         assert!(exported[1..2_501].iter().enumerate().all(|(customer, row)| {
-            row[0] == "HOT" && row[2..6] == ["false", "", "2500", &customer.to_string()] && row[8] == "ACTIVE"
+            row[0] == "HOT" && row[2..6] == ["false", "", "2500", &customer.to_string()] && row[8] == "ACTIVE" && row[10] == "2500"
         }));
         assert_eq!(exported[2_501][0], "ZZZ");
         assert_eq!(exported[2_501][4..6], ["1", "1"]);
@@ -281,7 +281,7 @@ fn help_of_each_command_has_an_example() {
 }
 
 const HEADER: &str =
-    "code,created_on,revoked,max_links,link_count,customer_id,promotion_id,linked_on,state,redemptions\n";
+    "code,created_on,revoked,max_links,link_count,customer_id,promotion_id,linked_on,state,redemptions,holders\n";
 
 type Row = Vec<String>;
 

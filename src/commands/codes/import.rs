@@ -40,7 +40,11 @@ The columns:
   state        the row is rejected unless this is empty, ACTIVE or NOT_YET_REDEEMABLE
   redemptions  the row is rejected unless this is empty or 0. If another row imports the code, the
                customer of the rejected row can link it again
-The columns created_on, link_count, promotion_id and linked_on of an export are skipped. Any other column is an error, \
+  link_count   the row is rejected if this is more than holders, or than the row's own customer if there
+               is no column holders: the code was used up by customers who no longer hold it. Codes
+               that are revoked or that any number may link are imported
+  holders      how many hold the code; see link_count
+The columns created_on, promotion_id and linked_on of an export are skipped. Any other column is an error, \
 unless --ignore names it.
 
 Examples:

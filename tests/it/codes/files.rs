@@ -43,7 +43,7 @@ on_both_databases! {
         for (header, expected) in [
             ("code,customerId", "the column `customerId`, which is unknown"),
             ("code,Customer ID", "the column `Customer ID`, which is unknown"),
-            ("code,note", "an import reads code, customer_id, max_links, revoked, state, redemptions"),
+            ("code,note", "an import reads code, customer_id, max_links, revoked, state, redemptions, link_count, holders"),
             ("code,note", "--ignore NAME skips another"),
             ("code,Code", "the column `Code` twice"),
             ("code,customer_id,customer_id", "the column `customer_id` twice"),
@@ -113,7 +113,7 @@ on_both_databases! {
         }
         revoke(&admin, "BOTH").await;
         let file = shop.file("export.csv", shop.succeeds("export", &[]).as_bytes());
-        assert!(shop.export().iter().any(|row| row[0] == "HALF" && row[8..] == ["ACTIVE", "1"]));
+        assert!(shop.export().iter().any(|row| row[0] == "HALF" && row[8..] == ["ACTIVE", "1", "1"]));
 
         let other = if database.url.starts_with("sqlite:") { Database::sqlite() } else { Database::postgres() };
         let copy = Shop::open(&other, campaign("Copy")).await;
@@ -137,6 +137,37 @@ on_both_databases! {
         let errors = copy.fails("import", &[&odd]);
         assert!(errors.contains("line 2: max_links is malformed") && errors.contains("line 3: revoked is malformed"), "{errors}");
         assert_eq!(copy.export().last().unwrap()[..4], ["Z", &copy.export().last().unwrap()[1], "true", "2"].map(str::to_owned));
+    }
+
+    async fn codes_that_were_used_up_are_left_out_of_an_import(database: Database) {
+        let codes = campaign("Summer").code("ONCE", Some(1)).code("SHARED", Some(3)).code("ANY", None).code("GONE", Some(1));
+        let shop = Shop::open(&database, codes.code("PLAIN", Some(2))).await;
+        let server = Server::serve(&database, &[]);
+        let admin = server.caller(&database.key(ORG, "admin"));
+        for (customer, code) in [(1, "ONCE"), (2, "SHARED"), (3, "SHARED"), (4, "ANY"), (5, "GONE"), (6, "PLAIN"), (7, "PLAIN")] {
+            let id = admin.link(customer, code).await["data"]["linkPromotionCode"]["id"].take();
+            if ["ONCE", "ANY", "GONE"].contains(&code) || customer == 2 {
+                assert_eq!(code_of(&admin.redeem(customer, code, code).await), "OK");
+                admin.data("mutation($id: ID!) { unlinkPromotion(id: $id) { id } }", serde_json::json!({ "id": id })).await;
+            }
+        }
+        revoke(&admin, "GONE").await;
+        let file = shop.file("export.csv", shop.succeeds("export", &[]).as_bytes());
+
+        let other = if database.url.starts_with("sqlite:") { Database::sqlite() } else { Database::postgres() };
+        let copy = Shop::open(&other, campaign("Copy")).await;
+        let errors = copy.fails("import", &[&file]);
+        assert!(errors.contains("line 4: link_count is 1 and holders 0"), "{errors}");
+        assert!(errors.contains("link_count is 2 and holders 1") && errors.contains("rejected: 2"), "{errors}");
+        let expected = [["ANY", ""], ["GONE", ""], ["PLAIN", "6"], ["PLAIN", "7"]];
+        assert_eq!(codes_and_customers(&copy), expected.map(|row| row.map(str::to_owned)));
+        // Without the column `holders`, a row says nothing about those of other rows.
+        let rows = b"code,customer_id,link_count\nA,1,1\nB,,1\nC,2,2\nD,,0\nE,,\nF,,one\n";
+        let errors = copy.fails("import", &[&copy.file("trimmed.csv", rows)]);
+        for line in ["line 3: link_count is 1", "line 4: link_count is 2", "line 7: link_count is malformed"] {
+            assert!(errors.contains(line), "{line}: {errors}");
+        }
+        assert!(errors.contains("rejected: 3"), "{errors}");
     }
 
     async fn output_for_spreadsheets_contains_no_formulas(database: Database) {

@@ -10,10 +10,11 @@ use crate::{
 };
 
 /// Columns of an export that say nothing about a new code.
-const SKIPPED: [&str; 4] = ["created_on", "link_count", "promotion_id", "linked_on"];
+const SKIPPED: [&str; 3] = ["created_on", "promotion_id", "linked_on"];
 
 /// Columns that are read, in the order of [`Columns::places`].
-const READ: [&str; 6] = ["code", "customer_id", "max_links", "revoked", "state", "redemptions"];
+const READ: [&str; 8] =
+    ["code", "customer_id", "max_links", "revoked", "state", "redemptions", "link_count", "holders"];
 
 /// An error repeats at most this many names of a header, and this many characters of a name: the file may be anything.
 const MAX_NAMES_SHOWN: usize = 10;
@@ -84,7 +85,7 @@ impl Columns {
         for (cell, place) in cells.iter_mut().zip(self.places) {
             *cell = place.map_or(Ok(""), |place| cell_text(&record[place]))?;
         }
-        let [code, customer, max_links, revoked, state, redemptions] = cells;
+        let [code, customer, max_links, revoked, state, redemptions, link_count, holders] = cells;
         if code.strip_prefix('\'').is_some_and(|rest| rest.starts_with(begins_formula)) {
             return Err(RejectReason::MarkedForSpreadsheet);
         }
@@ -102,7 +103,14 @@ impl Columns {
             return Err(RejectReason::NotLive);
         }
         let max_links = self.have_max_links().then(|| parse_max_links(max_links)).transpose()?;
-        Ok(Row { code, max_links, revoked, customer: parse_customer(customer)? })
+        let customer = parse_customer(customer)?;
+        let link_count = parse_count(link_count, "link_count")?.unwrap_or(0);
+        let holders = parse_count(holders, "holders")?.unwrap_or_else(|| u32::from(customer.is_some()));
+        let is_limited = max_links.is_none_or(|MaxLinks(limit)| limit.is_some());
+        if !revoked && is_limited && link_count > holders {
+            return Err(RejectReason::UsedUp { link_count, holders });
+        }
+        Ok(Row { code, max_links, revoked, customer })
     }
 }
 
@@ -133,4 +141,8 @@ fn parse_customer(cell: &str) -> Result<Option<CustomerId>, RejectReason> {
 
 fn parse_max_links(cell: &str) -> Result<MaxLinks, RejectReason> {
     if cell.is_empty() { Ok(MaxLinks(None)) } else { cell.parse().map_err(|_| RejectReason::MaxLinks) }
+}
+
+fn parse_count(cell: &str, column: &'static str) -> Result<Option<u32>, RejectReason> {
+    if cell.is_empty() { Ok(None) } else { cell.parse().map(Some).map_err(|_| RejectReason::Count { column }) }
 }

@@ -53,6 +53,12 @@ pub enum RejectReason {
         "the promotion was redeemed or is not active, and an import would make it active and not redeemed: the row is left out"
     )]
     NotLive,
+    #[error(
+        "link_count is {link_count} and holders {holders}: the other links were used up, and an import would permit them again"
+    )]
+    UsedUp { link_count: u32, holders: u32 },
+    #[error("{column} is malformed: it must be a number")]
+    Count { column: &'static str },
     #[error("another campaign has this code")]
     InOtherCampaign,
     #[error("the code is in the campaign, but was not linked: {0}")]
