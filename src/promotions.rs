@@ -23,7 +23,7 @@ pub use folding::{Invisible, check_visible};
 pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall};
 pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId, RedemptionId};
 pub(crate) use ids::{uuid_id, uuid_v7};
-pub use import::{CODE_BATCH, CodeImport, NewCode, NewCodes, RowLink, RowOutcome};
+pub use import::{CODE_BATCH, CodeImport, Contradiction, NewCode, NewCodes, RowDetails, RowLink, RowOutcome};
 pub use link::{CodeState, Decisions, LinkOutcome, LinkRequest, WorkingSet, decide};
 pub use page::{Page, Start, WalletFilter};
 pub use promotion::{Promotion, PromotionState};

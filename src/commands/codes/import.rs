@@ -2,6 +2,7 @@
 
 mod columns;
 mod csv_source;
+mod quotes;
 mod rejects;
 mod row_reader;
 
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     commands::{output, signals::shutdown_signal},
-    promotions::{Campaign, Clock, CodeImport, CustomerId, NewCode, NewCodes, RowLink, RowOutcome, SystemClock},
+    promotions::{Campaign, Clock, CodeImport, NewCode, NewCodes, RowDetails, RowLink, RowOutcome, SystemClock},
 };
 
 const HELP: &str = "\
@@ -36,7 +37,8 @@ The columns:
   customer_id  the code is linked to this customer, by the rules of the API. If the link is refused,
                the code is imported all the same
   max_links    how many customers may link the code; empty: any number
-  revoked      true: a new code is revoked from the start
+  revoked      true: a new code is revoked from the start. If the code exists already, the row is rejected
+               unless its max_links and revoked are those of the code, which stays as it is
   state        the row is rejected unless this is empty, ACTIVE or NOT_YET_REDEEMABLE
   redemptions  the row is rejected unless this is empty or 0. If another row imports the code, the
                customer of the rejected row can link it again
@@ -193,9 +195,9 @@ impl Run {
         let Batch { rows, mut rejected, .. } = batch;
         if !rows.is_empty() {
             let lines: Vec<u64> = rows.iter().map(|(line, _)| *line).collect();
-            let (codes, customers): (Vec<_>, Vec<_>) = rows.into_iter().map(|(_, row)| self.new_code(row)).unzip();
+            let (codes, details): (Vec<_>, Vec<_>) = rows.into_iter().map(|(_, row)| self.new_code(row)).unzip();
             let new = NewCodes::new(&self.campaign, codes, SystemClock.now());
-            let outcomes = self.import.add(&new, &customers).await?;
+            let outcomes = self.import.add(&new, &details).await?;
             if !self.all_or_nothing {
                 self.import.commit().await?;
             }
@@ -210,17 +212,20 @@ impl Run {
         Ok(rejected)
     }
 
-    fn new_code(&self, Row { code, max_links, revoked, customer }: Row) -> (NewCode, Option<CustomerId>) {
+    fn new_code(&self, Row { code, max_links, revoked, customer }: Row) -> (NewCode, RowDetails) {
+        let details = RowDetails { customer, has_max_links: max_links.is_some(), has_revoked: revoked.is_some() };
         let max_links = max_links.unwrap_or(self.max_links).0;
-        (NewCode { code, max_links, revoked }, customer)
+        (NewCode { code, max_links, revoked: revoked.unwrap_or(false) }, details)
     }
 }
 
 impl Tally {
     /// Counts a row. Returns why it was rejected, if it was.
     fn count(&mut self, outcome: RowOutcome) -> Option<RejectReason> {
-        let RowOutcome::InCampaign { added, link } = outcome else {
-            return Some(RejectReason::InOtherCampaign);
+        let (added, link) = match outcome {
+            RowOutcome::InOtherCampaign => return Some(RejectReason::InOtherCampaign),
+            RowOutcome::Contradicts(contradiction) => return Some(RejectReason::Contradiction(contradiction)),
+            RowOutcome::InCampaign { added, link } => (added, link),
         };
         *if added { &mut self.added } else { &mut self.present } += 1;
         match link {

@@ -33,7 +33,8 @@ pub struct Row {
     pub code: Code,
     /// `None` if the file has no such column.
     pub max_links: Option<MaxLinks>,
-    pub revoked: bool,
+    /// `None` if the cell is empty.
+    pub revoked: Option<bool>,
     pub customer: Option<CustomerId>,
 }
 
@@ -91,15 +92,16 @@ impl Columns {
         }
         let code = Code::parse_new(code)?;
         let revoked = match revoked {
-            "" => false,
-            text if text.eq_ignore_ascii_case("false") => false,
-            text if text.eq_ignore_ascii_case("true") => true,
+            "" => None,
+            text if text.eq_ignore_ascii_case("false") => Some(false),
+            text if text.eq_ignore_ascii_case("true") => Some(true),
             _ => return Err(RejectReason::Revoked),
         };
+        let is_revoked = revoked == Some(true);
         // A revoked code can't be linked, so its promotion can't become active.
         let is_live = ["", "ACTIVE", "NOT_YET_REDEEMABLE"].iter().any(|live| state.eq_ignore_ascii_case(live))
             && ["", "0"].contains(&redemptions);
-        if !revoked && !is_live {
+        if !is_revoked && !is_live {
             return Err(RejectReason::NotLive);
         }
         let max_links = self.have_max_links().then(|| parse_max_links(max_links)).transpose()?;
@@ -107,7 +109,7 @@ impl Columns {
         let link_count = parse_count(link_count, "link_count")?.unwrap_or(0);
         let holders = parse_count(holders, "holders")?.unwrap_or_else(|| u32::from(customer.is_some()));
         let is_limited = max_links.is_none_or(|MaxLinks(limit)| limit.is_some());
-        if !revoked && is_limited && link_count > holders {
+        if !is_revoked && is_limited && link_count > holders {
             return Err(RejectReason::UsedUp { link_count, holders });
         }
         Ok(Row { code, max_links, revoked, customer })
@@ -128,11 +130,7 @@ fn accepted() -> String {
 
 fn cell_text(cell: &[u8]) -> Result<&str, RejectReason> {
     let text = str::from_utf8(cell).map_err(|_| RejectReason::NotUtf8)?;
-    let trimmed = text.trim();
-    if trimmed.starts_with('"') && trimmed.len() < text.trim_end().len() {
-        return Err(RejectReason::BlankBeforeQuote);
-    }
-    Ok(trimmed)
+    Ok(text.trim())
 }
 
 fn parse_customer(cell: &str) -> Result<Option<CustomerId>, RejectReason> {

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 
 use crate::{
     commands::{codes::CsvArgs, output},
-    promotions::{InvalidCode, MAX_LIMIT, MAX_SAFE_INTEGER, Refusal},
+    promotions::{Contradiction, InvalidCode, MAX_LIMIT, MAX_SAFE_INTEGER, Refusal},
 };
 
 /// The number of rejected rows that are shown if no file takes them.
@@ -37,8 +37,11 @@ pub enum RejectReason {
     RepeatedHeader,
     #[error("the row has {row} columns, the header {header}")]
     ColumnCount { row: usize, header: usize },
-    #[error("a blank stands before a quote: remove it, or the quote is part of the text")]
-    BlankBeforeQuote,
+    #[error(
+        "a quote is misplaced: a cell with a quote in it must begin and end with quotes, without blanks before them, and \
+         double those between"
+    )]
+    MisplacedQuote,
     #[error("the code is marked for a spreadsheet: import an export without --spreadsheet")]
     MarkedForSpreadsheet,
     #[error("the code {0}")]
@@ -61,8 +64,25 @@ pub enum RejectReason {
     Count { column: &'static str },
     #[error("another campaign has this code")]
     InOtherCampaign,
+    #[error("{}; the existing code is unchanged", contradiction(*.0))]
+    Contradiction(Contradiction),
     #[error("the code is in the campaign, but was not linked: {0}")]
     NotLinked(Refusal),
+}
+
+fn contradiction(contradiction: Contradiction) -> String {
+    match contradiction {
+        Contradiction::Revoked => "the code exists and is revoked, but the row has revoked false".to_owned(),
+        Contradiction::NotRevoked => {
+            "the code exists and is not revoked, but the row has revoked true: use revokePromotionCode".to_owned()
+        }
+        Contradiction::MaxLinks(None) => {
+            "the code exists and any number may link it, but the row has max_links".to_owned()
+        }
+        Contradiction::MaxLinks(Some(limit)) => {
+            format!("the code exists with max_links {limit}, but the row has another")
+        }
+    }
 }
 
 /// Takes rejected rows: writes them to a file, or keeps the first to show them on standard error.
