@@ -6,12 +6,7 @@ mod quotes;
 mod rejects;
 mod row_reader;
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-    thread,
-};
+use std::{path::PathBuf, thread};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
@@ -27,7 +22,7 @@ use super::{
     progress::{Progress, Total},
 };
 use crate::{
-    commands::{output, signals::shutdown_signal},
+    commands::{UsageError, output, signals::shutdown_signal},
     promotions::{Campaign, Clock, CodeImport, NewCode, NewCodes, RowDetails, RowLink, RowOutcome, SystemClock},
 };
 
@@ -64,7 +59,8 @@ Read on: docs/codes.md (Codes by the million)";
 
 /// Import the codes of a CSV file into a campaign, and link those that have a customer
 ///
-/// The first line is the header, and must have the column `code`. Columns are separated by commas, semicolons or tabs. Rows
+/// The first line is the header, and must have the column `code`. Columns are separated by commas, semicolons or tabs,
+/// or as a first line such as `sep=;` says. Rows
 /// without any text are skipped. Bad rows are reported with their line numbers.
 ///
 /// Rows are kept in batches of 500. After an interruption, run the same command again: codes that exist stay as they are. With
@@ -97,7 +93,8 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { file, campaign, max_links, ignore, rejects, all_or_nothing, csv } = arguments;
-    let (input, total) = open(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let (input, metadata) = csv_source::open(&file).with_context(|| UsageError::CannotRead(file.clone()))?;
+    let total = if metadata.is_file() { Total::Bytes(metadata.len()) } else { Total::Unknown };
     let rows = RowReader::open(input, &ignore).with_context(|| format!("cannot import {}", file.display()))?;
     ensure!(
         max_links.is_none() || !rows.have_max_links(),
@@ -106,7 +103,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     );
     let max_links = max_links.unwrap_or(MaxLinks(Some(1)));
     let (repository, campaign) = campaign.open().await?;
-    let mut rejects = Rejects::create(rejects.as_deref(), csv, &file)?;
+    let mut rejects = Rejects::create(rejects.as_deref(), csv, &metadata)?;
     let import = repository.import().await.context("cannot begin the import")?;
 
     let mut run = Run { import, campaign, max_links, all_or_nothing, tally: Tally::default() };
@@ -115,10 +112,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let seconds = progress.finish().as_secs_f32();
     rejects.show();
     let Tally { rows, added, present, linked, held } = run.tally;
-    let rejected = rejects.count();
+    let (rejected, refused) = (rejects.rejected(), rejects.refused_links());
     let result = if all_or_nothing {
         result.context("nothing was changed")?;
         ensure!(rejected == 0, "{rejected} of {rows} rows were rejected, so nothing was changed");
+        ensure!(refused == 0, "{refused} links were refused, so nothing was changed");
         run.import.commit().await.context("cannot keep the rows")?;
         Ok(())
     } else {
@@ -126,21 +124,14 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     output::note(format_args!(
         "codes added: {added}, there already: {present}; linked to the customers of their rows: {linked}, linked to them \
-         before: {held}; rows rejected: {rejected}; in {seconds:.1} s"
+         before: {held}; links refused: {refused}; rows rejected: {rejected}; in {seconds:.1} s"
     ));
     result?;
     ensure!(rows > 0, "{} has no rows below its header", file.display());
-    ensure!(rejected == 0, "{rejected} of {rows} rows were rejected; the others are kept");
+    let links = if refused > 0 { format!("; {refused} links were refused") } else { String::new() };
+    ensure!(rejected == 0, "{rejected} of {rows} rows were rejected; the others are kept{links}");
+    ensure!(refused == 0, "{refused} links were refused; the codes of their rows are kept");
     Ok(())
-}
-
-fn open(file: &Path) -> io::Result<(Box<dyn Read + Send>, Total)> {
-    if file == Path::new("-") {
-        return Ok((Box::new(io::stdin()), Total::Unknown));
-    }
-    let file = File::open(file)?;
-    let metadata = file.metadata()?;
-    Ok((Box::new(file), if metadata.is_file() { Total::Bytes(metadata.len()) } else { Total::Unknown }))
 }
 
 /// The outcomes of the rows so far.

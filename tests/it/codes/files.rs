@@ -198,6 +198,35 @@ on_both_databases! {
         shop.succeeds("import", &[&file, "--max-links", "9"]);
     }
 
+    async fn refused_links_are_counted_apart_from_rejected_rows(database: Database) {
+        let shop = Shop::open(&database, campaign("Summer")).await;
+        let file = shop.file("codes.csv", b"code,customer_id\nA,1\nA,2\n");
+        let errors = shop.fails("import", &[&file]);
+        assert!(errors.contains("links refused: 1; rows rejected: 0;"), "{errors}");
+        assert!(errors.contains("error: 1 links were refused; the codes of their rows are kept"), "{errors}");
+        assert!(errors.contains("line 3: ") && !errors.contains("were rejected"), "{errors}");
+        let errors = shop.fails("import", &[&shop.file("codes.csv", b"code,customer_id\nB,1\nB,2\n"), "--all-or-nothing"]);
+        assert!(errors.contains("error: 1 links were refused, so nothing was changed"), "{errors}");
+        assert_eq!(codes_and_customers(&shop), [["A", "1"]].map(|row| row.map(str::to_owned)));
+    }
+
+    async fn additions_of_spreadsheets_are_accepted(database: Database) {
+        let shop = Shop::open(&database, campaign("Summer")).await;
+        for (number, start) in ["", "sep=,\n", "\u{feff}sep=;\r\n", "SEP=\t\r", "\"sep=|\"\n\n"].iter().enumerate() {
+            let separator = start.trim_end_matches(['\r', '\n']).trim_matches('"').chars().last().unwrap_or(',').to_string();
+            let rows = format!("code,customer_id\nA-{number},1,,\nB-{number},, \nC-{number},1,2\nD-{number}\n");
+            let text = format!("{start}{}", rows.replace(',', &separator));
+            let errors = shop.fails("import", &[&shop.file("codes.csv", text.as_bytes())]);
+            let before = start.replace("\r\n", "\n").matches(['\r', '\n']).count();
+            assert!(errors.contains("codes added: 2") && errors.contains("rejected: 2"), "{start:?}: {errors}");
+            for (line, columns) in [(4, 3), (5, 1)] {
+                assert!(errors.contains(&format!("line {}: the row has {columns} columns", line + before)), "{start:?}: {errors}");
+            }
+        }
+        let errors = shop.fails("import", &[&shop.file("codes.csv", b"sep=;")]);
+        assert!(errors.contains("is empty"), "{errors}");
+    }
+
     async fn codes_that_were_used_up_are_left_out_of_an_import(database: Database) {
         let codes = campaign("Summer").code("ONCE", Some(1)).code("SHARED", Some(3)).code("ANY", None).code("GONE", Some(1));
         let shop = Shop::open(&database, codes.code("PLAIN", Some(2))).await;

@@ -79,7 +79,8 @@ impl Columns {
 
     /// Parses a row.
     pub fn parse(&self, record: &ByteRecord) -> Result<Row, RejectReason> {
-        if record.len() != self.count {
+        // Spreadsheets add empty cells at the end of a row.
+        if record.len() < self.count || record.iter().skip(self.count).any(|cell| !cell.trim_ascii().is_empty()) {
             return Err(RejectReason::ColumnCount { row: record.len(), header: self.count });
         }
         let mut cells = [""; READ.len()];

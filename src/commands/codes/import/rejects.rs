@@ -1,14 +1,14 @@
 //! The rows that an import rejects, for the person who corrects them.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Metadata},
     path::Path,
 };
 
 use anyhow::{Context, ensure};
 
 use crate::{
-    commands::{codes::CsvArgs, output},
+    commands::{UsageError, codes::CsvArgs, output},
     promotions::{Contradiction, InvalidCode, MAX_LIMIT, MAX_SAFE_INTEGER, Refusal},
 };
 
@@ -24,6 +24,13 @@ pub struct RejectedRow {
     pub code: String,
     /// Why it was rejected.
     pub reason: RejectReason,
+}
+
+impl RejectedRow {
+    /// Whether the code was imported, and only its link refused.
+    pub const fn is_refused_link(&self) -> bool {
+        matches!(self.reason, RejectReason::NotLinked(_))
+    }
 }
 
 /// Why a row was rejected.
@@ -90,38 +97,61 @@ pub struct Rejects {
     csv: CsvArgs,
     file: Option<csv::Writer<File>>,
     first: Vec<RejectedRow>,
-    count: u64,
+    rejected: u64,
+    refused_links: u64,
+}
+
+#[cfg(unix)]
+fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Only Unix identifies open files.
+#[cfg(not(unix))]
+fn is_same_file(_: &Metadata, _: &Metadata) -> bool {
+    false
 }
 
 impl Rejects {
     /// Creates the file, if there is to be one.
-    pub fn create(path: Option<&Path>, csv: CsvArgs, input: &Path) -> anyhow::Result<Self> {
+    pub fn create(path: Option<&Path>, csv: CsvArgs, input: &Metadata) -> anyhow::Result<Self> {
         let file = path.map(|path| {
-            let same =
-                fs::canonicalize(path).is_ok_and(|path| fs::canonicalize(input).is_ok_and(|input| input == path));
-            ensure!(!same, "--rejects names the file to import, and would replace it");
-            let mut file = csv::Writer::from_path(path).with_context(|| format!("cannot write {}", path.display()))?;
+            // By another path, or a hard link, it may be the same file.
+            let is_input = fs::metadata(path).is_ok_and(|target| is_same_file(&target, input));
+            ensure!(!is_input, UsageError::RejectsReplaceInput);
+            let file = File::create(path).with_context(|| UsageError::CannotWrite(path.to_owned()))?;
+            let mut file = csv::Writer::from_writer(file);
             file.write_record(["line", "code", "reason"])?;
             file.flush()?;
             Ok(file)
         });
-        Ok(Self { csv, file: file.transpose()?, first: Vec::new(), count: 0 })
+        Ok(Self { csv, file: file.transpose()?, first: Vec::new(), rejected: 0, refused_links: 0 })
     }
 
-    /// The number of rejected rows.
-    pub const fn count(&self) -> u64 {
-        self.count
+    /// The number of rejected rows, without those of refused links.
+    pub const fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// The number of rows whose code was imported, but not linked.
+    pub const fn refused_links(&self) -> u64 {
+        self.refused_links
+    }
+
+    const fn count(&self) -> u64 {
+        self.rejected + self.refused_links
     }
 
     /// Takes the rejected rows of a batch, in the order of their lines.
     pub fn add(&mut self, rows: Vec<RejectedRow>) -> anyhow::Result<()> {
         for row in rows {
-            self.count += 1;
+            *if row.is_refused_link() { &mut self.refused_links } else { &mut self.rejected } += 1;
             match &mut self.file {
                 Some(file) => file
                     .write_record([&row.line.to_string(), &*self.csv.cell(&row.code), &row.reason.to_string()])
                     .context("cannot write the rejected rows")?,
-                None if self.count <= MAX_SHOWN => self.first.push(row),
+                None if (self.first.len() as u64) < MAX_SHOWN => self.first.push(row),
                 None => {}
             }
         }
@@ -136,8 +166,8 @@ impl Rejects {
         for RejectedRow { line, reason, .. } in &self.first {
             output::note(format_args!("line {line}: {reason}"));
         }
-        if self.file.is_none() && self.count > MAX_SHOWN {
-            output::note(format_args!("and {} more; --rejects FILE lists them all", self.count - MAX_SHOWN));
+        if self.file.is_none() && self.count() > MAX_SHOWN {
+            output::note(format_args!("and {} more; --rejects FILE lists them all", self.count() - MAX_SHOWN));
         }
     }
 }
