@@ -56,7 +56,7 @@ impl CsvSource {
         let declared = declared_separator(&header);
         if declared.is_some() {
             // The line stays as an empty one, so that those that follow keep their numbers.
-            header = b"\n".repeat(header.iter().filter(|byte| **byte == b'\n').count());
+            header.retain(|byte| *byte == b'\n');
             let blank = header.len();
             while header[blank..].trim_ascii().is_empty()
                 && lines.by_ref().take(MAX_HEADER_BYTES).read_until(b'\n', &mut header)? > 0
