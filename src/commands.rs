@@ -15,7 +15,7 @@ mod serve;
 mod signals;
 mod startup;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -80,6 +80,12 @@ enum UsageError {
     KeyOfOtherOrganisation(i64),
     #[error("neither a whole API key nor the id of one: `promolink key list` shows the ids")]
     NotAKey,
+    #[error("cannot read {}", .0.display())]
+    CannotRead(PathBuf),
+    #[error("cannot write {}", .0.display())]
+    CannotWrite(PathBuf),
+    #[error("--rejects names the file to import, and would replace it")]
+    RejectsReplaceInput,
 }
 
 impl Cli {

@@ -16,14 +16,14 @@ mod redeem;
 mod refusal;
 mod repository;
 mod time;
+mod visibility;
 
 pub use campaign::{Campaign, CampaignChange, InvalidCampaign, InvalidName, MAX_LIMIT, NewCampaign, PromotionMode};
 pub use code::{Code, CodeKey, FoldedCode, InvalidCode, MAX_CODE_CHARS, PromotionCode};
-pub use folding::{Invisible, check_visible};
 pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall};
 pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId, RedemptionId};
 pub(crate) use ids::{uuid_id, uuid_v7};
-pub use import::{CODE_BATCH, CodeImport, NewCode, NewCodes, RowLink, RowOutcome};
+pub use import::{CODE_BATCH, CodeImport, Contradiction, NewCode, NewCodes, RowDetails, RowLink, RowOutcome};
 pub use link::{CodeState, Decisions, LinkOutcome, LinkRequest, WorkingSet, decide};
 pub use page::{Page, Start, WalletFilter};
 pub use promotion::{Promotion, PromotionState};
@@ -34,3 +34,4 @@ pub use redeem::{
 pub use refusal::Refusal;
 pub use repository::{Cause, LinkRepository, OnLocked, PromotionReads, PromotionRepository, StoreError};
 pub use time::{Clock, SystemClock, Timestamp};
+pub use visibility::{Invisible, check_visible};

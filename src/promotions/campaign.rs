@@ -1,9 +1,9 @@
 //! Campaigns: what marketing defines, the limits of each field, and how a campaign may change.
 
 use super::{
-    folding::{Invisible, check_visible},
     ids::{CampaignId, OrgId},
     time::Timestamp,
+    visibility::{Invisible, check_visible},
 };
 
 /// The longest campaign name, in characters after trimming.

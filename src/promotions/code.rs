@@ -2,9 +2,10 @@
 
 use super::{
     campaign::PromotionMode,
-    folding::{Invisible, check_no_control, check_visible, fold, strip_ignorable},
+    folding::{fold, strip_ignorable},
     ids::{CampaignId, OrgId},
     time::Timestamp,
+    visibility::{Invisible, check_no_control, check_visible},
 };
 
 /// The longest code, in characters after trimming.
@@ -19,7 +20,7 @@ pub enum InvalidCode {
     /// More than [`MAX_CODE_CHARS`] characters.
     #[error("must have at most {MAX_CODE_CHARS} characters")]
     TooLong,
-    /// A control character, such as a line break, or in a new code any invisible character.
+    /// A control character, such as a line break, or in a new code any that people can't see or read.
     #[error("must not contain {0}")]
     Invisible(#[from] Invisible),
 }
@@ -40,7 +41,7 @@ impl Code {
         Self::bounded(visible.trim())
     }
 
-    /// Parses a code to issue. Rejects invisible characters.
+    /// Parses a code to issue. Rejects characters that people can't see or read.
     pub fn parse_new(text: &str) -> Result<Self, InvalidCode> {
         check_visible(text.trim())?;
         Self::bounded(text.trim())
@@ -166,6 +167,11 @@ mod tests {
         assert_eq!(Code::parse(&spelling).unwrap().text(), "x".repeat(64));
         assert!(matches!(Code::parse_new(&spelling), Err(InvalidCode::Invisible(_))));
         assert_eq!(Code::parse("\u{200b}"), Err(InvalidCode::Empty));
+        // Found if they exist, but not issued.
+        for spelling in ["A\u{2800}B", "\u{301}A", "A\u{e000}", "A\u{378}"] {
+            assert_eq!(Code::parse(spelling).unwrap().text(), spelling);
+            assert!(matches!(Code::parse_new(spelling), Err(InvalidCode::Invisible(_))));
+        }
         // A heart as phones write it keeps its variation selector.
         let heart = Code::parse_new("\u{2764}\u{fe0f}20").unwrap();
         assert_eq!(heart.text(), "\u{2764}\u{fe0f}20");

@@ -3,40 +3,11 @@
 //! Stored codes are looked up by their folded text. A change of what [`fold`] returns, including one caused by newer Unicode
 //! tables, requires a migration that folds stored codes again (`store/migrations/fold_codes.rs`).
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use icu_properties::{CodePointSetData, props::DefaultIgnorableCodePoint};
-
-/// An invisible character in a text that people read and type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub struct Invisible(char);
-
-impl fmt::Display for Invisible {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "U+{:04X}, an invisible or control character", u32::from(self.0))
-    }
-}
-
-/// Rejects control characters, line and paragraph separators, interlinear annotation marks, and Unicode's default ignorable
-/// characters, such as zero-width spaces, byte order marks, soft hyphens and bidirectional controls.
-///
-/// Permits joiners and variation selectors after a character that is not ASCII: emoji, Persian and Indic scripts need them.
-pub fn check_visible(text: &str) -> Result<(), Invisible> {
-    let mut before = 'a';
-    let invisible = text.chars().find(|&character| {
-        let shapes = is_joiner_or_selector(character) && !before.is_ascii();
-        before = character;
-        !shapes && (is_control(character) || is_ignorable(character))
-    });
-    invisible.map_or(Ok(()), |character| Err(Invisible(character)))
-}
-
-/// Rejects control characters. No code has ever contained one.
-pub fn check_no_control(text: &str) -> Result<(), Invisible> {
-    text.chars().find(|character| character.is_control()).map_or(Ok(()), |character| Err(Invisible(character)))
-}
 
 /// Removes the characters that comparisons ignore.
 pub fn strip_ignorable(text: &str) -> Cow<'_, str> {
@@ -46,16 +17,9 @@ pub fn strip_ignorable(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.replace(is_ignorable, ""))
 }
 
-fn is_control(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
-}
-
-fn is_ignorable(character: char) -> bool {
+/// Whether comparisons ignore a character.
+pub fn is_ignorable(character: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
-}
-
-fn is_joiner_or_selector(character: char) -> bool {
-    matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 /// Returns the form that all spellings of a code share.
@@ -145,29 +109,6 @@ mod tests {
         }
         assert_ne!(fold("A--B"), fold("A-B"));
         assert_ne!(fold("A B"), fold("AB"));
-    }
-
-    #[test]
-    fn invisible_characters_are_rejected_by_code_point() {
-        let rejected = |text: &str| check_visible(text).unwrap_err().to_string();
-        for (text, number) in [
-            ("\u{200b}", "U+200B,"),
-            ("A\u{202e}B", "U+202E,"),
-            ("\u{feff}code", "U+FEFF,"),
-            ("SA\u{ad}VE", "U+00AD,"),
-            ("SAVE\u{2060}", "U+2060,"),
-            ("SAVE\u{200d}20", "U+200D,"),
-            ("A\0", "U+0000,"),
-            ("A\u{2028}B", "U+2028,"),
-            ("A\u{e0041}", "U+E0041,"),
-        ] {
-            assert!(rejected(text).starts_with(number), "{}", rejected(text));
-        }
-        for text in
-            ["SAVE 20", "\u{2764}\u{fe0f}", "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}", "\u{1f469}\u{200d}\u{1f680}"]
-        {
-            assert_eq!(check_visible(text), Ok(()));
-        }
     }
 
     #[test]

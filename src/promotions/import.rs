@@ -1,6 +1,6 @@
 //! Bulk import: rows that add codes to a campaign and link those that name a customer.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 
@@ -75,11 +75,24 @@ impl NewCodes {
     }
 }
 
+/// What a row says about its code beside the data of a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RowDetails {
+    /// The customer to link the code to.
+    pub customer: Option<CustomerId>,
+    /// Whether the row itself has a value for `max_links`. A default is for new codes only.
+    pub has_max_links: bool,
+    /// Whether the row itself has a value for `revoked`.
+    pub has_revoked: bool,
+}
+
 /// The outcome of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowOutcome {
     /// The code belongs to another campaign of the organisation and mode.
     InOtherCampaign,
+    /// The code belongs to the campaign and contradicts the row, which was left out.
+    Contradicts(Contradiction),
     /// The code belongs to the campaign.
     InCampaign {
         /// Whether the code is new.
@@ -88,6 +101,20 @@ pub enum RowOutcome {
         link: Option<RowLink>,
     },
 }
+
+/// How an existing code differs from a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contradiction {
+    /// The code is revoked, and the row says that it is not.
+    Revoked,
+    /// The code is not revoked, and the row says that it is.
+    NotRevoked,
+    /// The code has this `max_links`, and the row another.
+    MaxLinks(Option<u32>),
+}
+
+/// Why rows can't be imported, by their index.
+pub(crate) type Obstacles = HashMap<usize, RowOutcome>;
 
 /// The outcome of the link to a row's customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,21 +133,37 @@ impl NewCodes {
         self.folded().filter(|code| !added.contains(code)).cloned().collect()
     }
 
-    /// Those of the existing codes that belong to another campaign.
-    pub(crate) fn elsewhere(&self, present: Vec<PromotionCode>) -> HashSet<FoldedCode> {
-        let others = present.into_iter().filter(|code| code.campaign_id != self.campaign_id);
-        others.map(|code| code.code.folded().clone()).collect()
+    /// The rows whose code belongs to another campaign or contradicts them. `present` are the existing codes that were not
+    /// added.
+    pub(crate) fn obstacles(&self, rows: &[RowDetails], present: &[PromotionCode]) -> Obstacles {
+        let mut known: HashMap<&FoldedCode, (CampaignId, Option<u32>, bool)> = present
+            .iter()
+            .map(|code| (code.code.folded(), (code.campaign_id, code.max_links, code.revoked_on.is_some())))
+            .collect();
+        let rows = self.codes.iter().zip(rows).enumerate();
+        rows.filter_map(|(index, (new, row))| {
+            // If a code occurs in two rows, the first one added it.
+            let (campaign, max_links, revoked) =
+                *known.entry(new.code.folded()).or_insert((self.campaign_id, new.max_links, new.revoked));
+            let outcome = if campaign != self.campaign_id {
+                RowOutcome::InOtherCampaign
+            } else if row.has_revoked && revoked != new.revoked {
+                RowOutcome::Contradicts(if revoked { Contradiction::Revoked } else { Contradiction::NotRevoked })
+            } else if row.has_max_links && max_links != new.max_links {
+                RowOutcome::Contradicts(Contradiction::MaxLinks(max_links))
+            } else {
+                return None;
+            };
+            Some((index, outcome))
+        })
+        .collect()
     }
 
-    /// The link requests of the rows that name a customer, except those whose code belongs to another campaign.
-    pub(crate) fn link_requests(
-        &self,
-        customers: &[Option<CustomerId>],
-        elsewhere: &HashSet<FoldedCode>,
-    ) -> Vec<LinkRequest> {
-        let ours = self.folded().zip(customers).filter(|(folded, _)| !elsewhere.contains(folded));
-        ours.filter_map(|(folded, customer)| {
-            customer.map(|customer_id| LinkRequest {
+    /// The link requests of the rows that name a customer, except those that can't be imported.
+    pub(crate) fn link_requests(&self, rows: &[RowDetails], obstacles: &Obstacles) -> Vec<LinkRequest> {
+        let rows = self.folded().zip(rows).enumerate().filter(|(index, _)| !obstacles.contains_key(index));
+        rows.filter_map(|(_, (folded, row))| {
+            row.customer.map(|customer_id| LinkRequest {
                 id: PromotionId::new(self.created_on),
                 key: self.key(folded.clone()),
                 customer_id,
@@ -129,13 +172,13 @@ impl NewCodes {
         .collect()
     }
 
-    /// The outcome of each row, from the codes that were added, those of other campaigns, and the outcomes of
+    /// The outcome of each row, from the codes that were added, the rows that can't be imported, and the outcomes of
     /// [`NewCodes::link_requests`].
     pub(crate) fn outcomes(
         &self,
-        customers: &[Option<CustomerId>],
+        rows: &[RowDetails],
         mut added: HashSet<FoldedCode>,
-        elsewhere: &HashSet<FoldedCode>,
+        obstacles: &Obstacles,
         requests: &[LinkRequest],
         links: Vec<Option<LinkOutcome>>,
     ) -> Vec<RowOutcome> {
@@ -148,13 +191,10 @@ impl NewCodes {
                 Err(refusal) => RowLink::Refused(refusal),
             })
         };
-        let rows = self.folded().zip(customers);
-        rows.map(|(folded, customer)| {
-            if elsewhere.contains(folded) {
-                return RowOutcome::InOtherCampaign;
-            }
-            // If a code occurs in two rows, the first one added it.
-            RowOutcome::InCampaign { added: added.remove(folded), link: customer.and_then(|_| link()) }
+        let rows = self.folded().zip(rows).enumerate();
+        rows.map(|(index, (folded, row))| match obstacles.get(&index) {
+            Some(outcome) => *outcome,
+            None => RowOutcome::InCampaign { added: added.remove(folded), link: row.customer.and_then(|_| link()) },
         })
         .collect()
     }
@@ -163,8 +203,9 @@ impl NewCodes {
 /// A running import. Dropping it rolls back everything since the last commit.
 #[async_trait]
 pub trait CodeImport: Send {
-    /// Adds codes and links each to the customer at the same index, if any. Returns one outcome per code, in order.
-    async fn add(&mut self, codes: &NewCodes, customers: &[Option<CustomerId>]) -> Result<Vec<RowOutcome>, StoreError>;
+    /// Adds codes and links each to the customer of the row at the same index, if any. Returns one outcome per code, in
+    /// order.
+    async fn add(&mut self, codes: &NewCodes, rows: &[RowDetails]) -> Result<Vec<RowOutcome>, StoreError>;
 
     /// Commits everything since the last commit.
     async fn commit(&mut self) -> Result<(), StoreError>;

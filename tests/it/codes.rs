@@ -92,7 +92,7 @@ on_both_databases! {
             let file = shop.file("codes.csv", &rows.join(end.as_bytes()));
             let list = shop.path("bad.csv");
             let errors = shop.fails("import", &[&file, "--rejects", &list, "--ignore", "note"]);
-            assert!(errors.contains("9 of 12 rows were rejected; the others are kept"), "{errors}");
+            assert!(errors.contains("8 of 12 rows were rejected; the others are kept; 1 links were refused"), "{errors}");
             let rejects = records(&fs::read_to_string(&list).unwrap());
             let expected = [
                 ("line", "code", "reason"),
@@ -167,7 +167,7 @@ on_both_databases! {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let file = shop.file("codes.csv", format!("{}LAST,42\n", numbered(6_000)).as_bytes());
         let first = shop.run("import", &[&file]);
-        let counts = "codes added: 6001, there already: 0; linked to the customers of their rows: 1, linked to them before: 0;";
+        let counts = "codes added: 6001, there already: 0; linked to the customers of their rows: 1, linked to them before: 0; links refused: 0; rows rejected: 0;";
         assert!(errors(&first).contains(counts), "{}", errors(&first));
         let exported = shop.export();
         let second = shop.run("import", &[&file]);
@@ -219,9 +219,9 @@ on_both_databases! {
         shop.succeeds("import", &[&file, "--max-links", "none"]);
         let exported = shop.export();
         assert_eq!(exported.len(), 2_502);
-        assert_eq!(exported[0][..], ["AAA", &exported[0][1], "false", "1", "0", "", "", "", "", ""].map(str::to_owned));
+        assert_eq!(exported[0][..], ["AAA", &exported[0][1], "false", "1", "0", "", "", "", "", "", "0"].map(str::to_owned));
         assert!(exported[1..2_501].iter().enumerate().all(|(customer, row)| {
-            row[0] == "HOT" && row[2..6] == ["false", "", "2500", &customer.to_string()] && row[8] == "ACTIVE"
+            row[0] == "HOT" && row[2..6] == ["false", "", "2500", &customer.to_string()] && row[8] == "ACTIVE" && row[10] == "2500"
         }));
         assert_eq!(exported[2_501][0], "ZZZ");
         assert_eq!(exported[2_501][4..6], ["1", "1"]);
@@ -253,9 +253,7 @@ on_both_databases! {
             assert!(errors.contains(&format!("organisation {ORG} has no campaign {}", shop.campaign)), "{errors}");
         }
         shop.campaign = Shop::of(&database, "Summer").await.campaign;
-        let missing = shop.path("missing.csv");
         for (file, expected) in [
-            (missing.as_str(), "missing.csv"),
             (&shop.file("empty.csv", b""), "is empty"),
             (&shop.file("blank.csv", b"\r\n\n"), "is empty"),
             (&shop.file("headless.csv", b"A\nB\n"), "with the column `code`, such as `code` or `code,customer_id`, but it is `A`"),
@@ -264,9 +262,28 @@ on_both_databases! {
             let errors = shop.fails("import", &[file]);
             assert!(errors.contains(expected), "{file}: {errors}");
         }
-        let errors = shop.fails("import", &[&good, "--rejects", &good]);
-        assert!(errors.contains("would replace"), "{errors}");
-        assert_eq!(fs::read(&good).unwrap(), b"code\nA\n");
+        let (missing, nowhere) = (shop.path("missing.csv"), shop.path("missing/list.csv"));
+        for (command, arguments) in [
+            ("import", &[missing.as_str()][..]),
+            ("import", &[&good, "--rejects", &nowhere]),
+            ("generate", &["--count", "1", "--out", &nowhere]),
+        ] {
+            let output = shop.run(command, arguments);
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", errors(&output));
+            assert!(errors(&output).contains("/missing"), "{}", errors(&output));
+        }
+        let (hard, soft) = (shop.path("hard.csv"), shop.path("soft.csv"));
+        fs::hard_link(&good, &hard).unwrap();
+        std::os::unix::fs::symlink(&good, &soft).unwrap();
+        for same in [good.as_str(), &hard, &soft] {
+            for input in [good.as_str(), "-"] {
+                let mut command = shop.command("import", &[input, "--rejects", same]);
+                let output = command.stdin(fs::File::open(&good).unwrap()).output().unwrap();
+                assert_eq!(output.status.code(), Some(2), "{same}: {}", errors(&output));
+                assert!(errors(&output).contains("would replace"), "{}", errors(&output));
+                assert_eq!(fs::read(&good).unwrap(), b"code\nA\n");
+            }
+        }
         assert_eq!(shop.export(), [] as [Row; 0]);
     }
 }
@@ -281,7 +298,7 @@ fn help_of_each_command_has_an_example() {
 }
 
 const HEADER: &str =
-    "code,created_on,revoked,max_links,link_count,customer_id,promotion_id,linked_on,state,redemptions\n";
+    "code,created_on,revoked,max_links,link_count,customer_id,promotion_id,linked_on,state,redemptions,holders\n";
 
 type Row = Vec<String>;
 

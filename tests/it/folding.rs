@@ -44,7 +44,7 @@ on_both_databases! {
             createCampaign(input: { name: $name, mode: DISCOUNT, validTill: 8640000000000000 }) { name } }";
         let rename = "mutation($name: String!, $id: ID!) { updateCampaign(input: { id: $id, name: $name }) { name } }";
         for (character, number) in
-            [('\u{200b}', "U+200B"), ('\u{feff}', "U+FEFF"), ('\u{ad}', "U+00AD"), ('\u{202e}', "U+202E"), ('\u{7}', "U+0007")]
+            [('\u{200b}', "U+200B"), ('\u{feff}', "U+FEFF"), ('\u{ad}', "U+00AD"), ('\u{202e}', "U+202E"), ('\u{7}', "U+0007"), ('\u{2800}', "U+2800"), ('\u{e000}', "U+E000")]
         {
             let text = format!("A{character}B");
             for (document, variables) in [

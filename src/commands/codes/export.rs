@@ -29,6 +29,7 @@ The columns:
   linked_on     when the code was linked, in milliseconds since 1970-01-01 (UTC)
   state         the state of the hold, as in the API, such as ACTIVE or REDEEMED
   redemptions   how many times the hold was redeemed, not counting reversed redemptions
+  holders       how many customers hold the code. The rest of link_count has used it up
 
 Example:
   promolink codes export --org 1 \\
@@ -38,7 +39,7 @@ Exit codes: 0 success, 1 failure, 2 invalid settings.
 
 See also: docs/codes.md (Codes in bulk)";
 
-const HEADER: [&str; 10] = [
+const HEADER: [&str; 11] = [
     "code",
     "created_on",
     "revoked",
@@ -49,6 +50,7 @@ const HEADER: [&str; 10] = [
     "linked_on",
     "state",
     "redemptions",
+    "holders",
 ];
 
 /// Codes of one read.
@@ -59,8 +61,8 @@ const HOLDS: u32 = 1_000;
 
 /// Write a campaign's codes and their holders to standard output, as CSV
 ///
-/// Writes one row for each customer that holds a code. A code without holders has one row, with the last five columns
-/// empty. Changes made while the export runs may or may not be included. `promolink codes import` accepts the file, and
+/// Writes one row for each customer that holds a code. A code without holders has one row without a customer and a
+/// promotion. Changes made while the export runs may or may not be included. `promolink codes import` accepts the file, and
 /// reports the rows that it rejects.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -139,21 +141,40 @@ async fn write_group(
         }
     }
     for code in codes {
-        let mut page = holds.remove(code.code.folded()).unwrap_or_default();
-        if page.is_empty() {
+        let first = holds.remove(code.code.folded()).unwrap_or_default();
+        if first.is_empty() {
             sheet.unheld(code)?;
+            continue;
         }
-        while let Some(last) = page.last() {
-            sheet.held(code, &page)?;
-            // Only the last page is not full.
-            if page.len() < HOLDS as usize {
-                break;
-            }
-            let next = (code.code.folded().clone(), Some(last.customer_id));
-            page = repository.holds_of_codes(*org, *mode, &[next], HOLDS).await?;
+        // Each row has the number of all, so the pages of a code with many holders are read twice, rather than kept.
+        let mut holders = first.len();
+        let mut page = next_page(repository, code, &first).await?;
+        while !page.is_empty() {
+            holders += page.len();
+            page = next_page(repository, code, &page).await?;
+        }
+        page = first;
+        while !page.is_empty() {
+            sheet.held(code, &page, holders)?;
+            page = next_page(repository, code, &page).await?;
         }
     }
     Ok(())
+}
+
+/// Reads the holds of a code that follow a page of them. Only the last page is not full.
+async fn next_page(
+    repository: &dyn PromotionRepository,
+    code: &PromotionCode,
+    page: &[Promotion],
+) -> anyhow::Result<Vec<Promotion>> {
+    match page.last() {
+        Some(last) if page.len() >= HOLDS as usize => {
+            let next = (code.code.folded().clone(), Some(last.customer_id));
+            Ok(repository.holds_of_codes(code.org, code.mode, &[next], HOLDS).await?)
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// The CSV file.
@@ -168,10 +189,10 @@ impl<W: Write> Sheet<W> {
     fn unheld(&mut self, code: &PromotionCode) -> anyhow::Result<()> {
         let empty = [const { String::new() }; 5];
         let about = self.code_cells(code);
-        self.record(about.iter().chain(&empty))
+        self.record(about.iter().chain(&empty).chain([&"0".to_owned()]))
     }
 
-    fn held(&mut self, code: &PromotionCode, holds: &[Promotion]) -> anyhow::Result<()> {
+    fn held(&mut self, code: &PromotionCode, holds: &[Promotion], holders: usize) -> anyhow::Result<()> {
         let about = self.code_cells(code);
         for hold in holds {
             let hold = [
@@ -180,6 +201,7 @@ impl<W: Write> Sheet<W> {
                 hold.created_on.millis().to_string(),
                 name(hold.state(self.now)).to_owned(),
                 hold.redemption_count.to_string(),
+                holders.to_string(),
             ];
             self.record(about.iter().chain(&hold))?;
         }

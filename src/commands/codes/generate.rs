@@ -14,7 +14,7 @@ use super::{
     progress::{Progress, Total},
 };
 use crate::{
-    commands::{output, signals::shutdown_signal},
+    commands::{UsageError, output, signals::shutdown_signal},
     promotions::{CODE_BATCH, Clock, Code, Pattern, SystemClock},
     service::{add_generated, check_space},
 };
@@ -68,7 +68,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let (output, mut progress): (Box<dyn Write + Send>, _) = match &out {
         Some(path) => {
-            let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+            let file = File::create(path).with_context(|| UsageError::CannotWrite(path.clone()))?;
             (Box::new(file), Progress::start(Total::Codes(count), "codes"))
         }
         None => (Box::new(io::stdout()), Progress::beside_output(Total::Codes(count), "codes")),

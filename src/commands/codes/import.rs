@@ -2,15 +2,11 @@
 
 mod columns;
 mod csv_source;
+mod quotes;
 mod rejects;
 mod row_reader;
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-    thread,
-};
+use std::{path::PathBuf, thread};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
@@ -26,8 +22,8 @@ use super::{
     progress::{Progress, Total},
 };
 use crate::{
-    commands::{output, signals::shutdown_signal},
-    promotions::{Campaign, Clock, CodeImport, CustomerId, NewCode, NewCodes, RowLink, RowOutcome, SystemClock},
+    commands::{UsageError, output, signals::shutdown_signal},
+    promotions::{Campaign, Clock, CodeImport, NewCode, NewCodes, RowDetails, RowLink, RowOutcome, SystemClock},
 };
 
 const HELP: &str = "\
@@ -36,11 +32,16 @@ The columns:
   customer_id  the code is linked to this customer, by the rules of the API. If the link is refused,
                the code is still imported
   max_links    how many customers may link the code; empty: any number
-  revoked      true: a new code is imported as revoked
+  revoked      true: a new code is imported as revoked. If the code exists already, the row is rejected
+               unless its max_links and revoked are those of the code
   state        the row is rejected unless this is empty, ACTIVE or NOT_YET_REDEEMABLE
   redemptions  the row is rejected unless this is empty or 0. If another row imports the code, the
                customer of the rejected row can link it again
-The columns created_on, link_count, promotion_id and linked_on of an export are skipped. Any other column is an error, \
+  link_count   the row is rejected if this is more than holders, or than the row's own customer if there
+               is no column holders: the code was used up by customers that no longer hold it. Codes
+               that are revoked or that any number may link are imported
+  holders      how many hold the code; see link_count
+The columns created_on, promotion_id and linked_on of an export are skipped. Any other column is an error, \
 unless --ignore names it.
 
 Examples:
@@ -58,8 +59,8 @@ See also: docs/codes.md (Codes in bulk)";
 
 /// Import codes from a CSV file into a campaign, and link those that have a customer
 ///
-/// The first line is the header, and must have the column `code`. Columns are separated by commas, semicolons or tabs.
-/// Empty rows are skipped. Rejected rows are reported with their line numbers.
+/// The first line is the header, and must have the column `code`; a line such as `sep=;` may precede it. Columns are
+/// separated by commas, semicolons or tabs. Empty rows are skipped. Rejected rows are reported with their line numbers.
 ///
 /// Rows are committed in batches of 500. After an interruption, run the same command again: existing codes are not changed.
 /// With --all-or-nothing, the whole file is one transaction. While it runs, conflicting requests wait, and fail with
@@ -92,7 +93,8 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { file, campaign, max_links, ignore, rejects, all_or_nothing, csv } = arguments;
-    let (input, total) = open(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let (input, metadata) = csv_source::open(&file).with_context(|| UsageError::CannotRead(file.clone()))?;
+    let total = if metadata.is_file() { Total::Bytes(metadata.len()) } else { Total::Unknown };
     let rows = RowReader::open(input, &ignore).with_context(|| format!("cannot import {}", file.display()))?;
     ensure!(
         max_links.is_none() || !rows.have_max_links(),
@@ -101,7 +103,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     );
     let max_links = max_links.unwrap_or(MaxLinks(Some(1)));
     let (repository, campaign) = campaign.open().await?;
-    let mut rejects = Rejects::create(rejects.as_deref(), csv, &file)?;
+    let mut rejects = Rejects::create(rejects.as_deref(), csv, &metadata)?;
     let import = repository.import().await.context("cannot begin the import")?;
 
     let mut run = Run { import, campaign, max_links, all_or_nothing, tally: Tally::default() };
@@ -110,10 +112,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let seconds = progress.finish().as_secs_f32();
     rejects.show();
     let Tally { rows, added, present, linked, held } = run.tally;
-    let rejected = rejects.count();
+    let (rejected, refused) = (rejects.rejected(), rejects.refused_links());
     let result = if all_or_nothing {
         result.context("nothing was changed")?;
         ensure!(rejected == 0, "{rejected} of {rows} rows were rejected, so nothing was changed");
+        ensure!(refused == 0, "{refused} links were refused, so nothing was changed");
         run.import.commit().await.context("cannot keep the rows")?;
         Ok(())
     } else {
@@ -121,21 +124,14 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     output::note(format_args!(
         "codes added: {added}, there already: {present}; linked to the customers of their rows: {linked}, linked to them \
-         before: {held}; rows rejected: {rejected}; in {seconds:.1} s"
+         before: {held}; links refused: {refused}; rows rejected: {rejected}; in {seconds:.1} s"
     ));
     result?;
     ensure!(rows > 0, "{} has no rows below its header", file.display());
-    ensure!(rejected == 0, "{rejected} of {rows} rows were rejected; the others are kept");
+    let links = if refused > 0 { format!("; {refused} links were refused") } else { String::new() };
+    ensure!(rejected == 0, "{rejected} of {rows} rows were rejected; the others are kept{links}");
+    ensure!(refused == 0, "{refused} links were refused; the codes of their rows are kept");
     Ok(())
-}
-
-fn open(file: &Path) -> io::Result<(Box<dyn Read + Send>, Total)> {
-    if file == Path::new("-") {
-        return Ok((Box::new(io::stdin()), Total::Unknown));
-    }
-    let file = File::open(file)?;
-    let metadata = file.metadata()?;
-    Ok((Box::new(file), if metadata.is_file() { Total::Bytes(metadata.len()) } else { Total::Unknown }))
 }
 
 /// The outcomes of the rows so far.
@@ -190,9 +186,9 @@ impl Run {
         let Batch { rows, mut rejected, .. } = batch;
         if !rows.is_empty() {
             let lines: Vec<u64> = rows.iter().map(|(line, _)| *line).collect();
-            let (codes, customers): (Vec<_>, Vec<_>) = rows.into_iter().map(|(_, row)| self.new_code(row)).unzip();
+            let (codes, details): (Vec<_>, Vec<_>) = rows.into_iter().map(|(_, row)| self.new_code(row)).unzip();
             let new = NewCodes::new(&self.campaign, codes, SystemClock.now());
-            let outcomes = self.import.add(&new, &customers).await?;
+            let outcomes = self.import.add(&new, &details).await?;
             if !self.all_or_nothing {
                 self.import.commit().await?;
             }
@@ -207,17 +203,20 @@ impl Run {
         Ok(rejected)
     }
 
-    fn new_code(&self, Row { code, max_links, revoked, customer }: Row) -> (NewCode, Option<CustomerId>) {
+    fn new_code(&self, Row { code, max_links, revoked, customer }: Row) -> (NewCode, RowDetails) {
+        let details = RowDetails { customer, has_max_links: max_links.is_some(), has_revoked: revoked.is_some() };
         let max_links = max_links.unwrap_or(self.max_links).0;
-        (NewCode { code, max_links, revoked }, customer)
+        (NewCode { code, max_links, revoked: revoked.unwrap_or(false) }, details)
     }
 }
 
 impl Tally {
     /// Counts a row. Returns why it was rejected, if it was.
     fn count(&mut self, outcome: RowOutcome) -> Option<RejectReason> {
-        let RowOutcome::InCampaign { added, link } = outcome else {
-            return Some(RejectReason::InOtherCampaign);
+        let (added, link) = match outcome {
+            RowOutcome::InOtherCampaign => return Some(RejectReason::InOtherCampaign),
+            RowOutcome::Contradicts(contradiction) => return Some(RejectReason::Contradiction(contradiction)),
+            RowOutcome::InCampaign { added, link } => (added, link),
         };
         *if added { &mut self.added } else { &mut self.present } += 1;
         match link {

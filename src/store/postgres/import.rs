@@ -12,7 +12,7 @@ use super::{
     statements,
 };
 use crate::{
-    promotions::{CodeImport, CustomerId, FoldedCode, NewCodes, RowOutcome},
+    promotions::{CodeImport, FoldedCode, NewCodes, RowDetails, RowOutcome},
     store::{
         error::{OpenError, StoreResult},
         rows::{CodeRow, into_domain},
@@ -44,9 +44,9 @@ impl Import {
 
 #[async_trait]
 impl CodeImport for Import {
-    async fn add(&mut self, codes: &NewCodes, customers: &[Option<CustomerId>]) -> StoreResult<Vec<RowOutcome>> {
+    async fn add(&mut self, codes: &NewCodes, rows: &[RowDetails]) -> StoreResult<Vec<RowOutcome>> {
         let begins = !std::mem::replace(&mut self.in_transaction, true);
-        let added = add_rows(&mut self.connection, begins, codes, customers).await;
+        let added = add_rows(&mut self.connection, begins, codes, rows).await;
         added.map_err(|error| self.connection.reported.classify(error))
     }
 
@@ -63,7 +63,7 @@ async fn add_rows(
     connection: &mut AsyncPgConnection,
     begins: bool,
     codes: &NewCodes,
-    customers: &[Option<CustomerId>],
+    rows: &[RowDetails],
 ) -> StoreResult<Vec<RowOutcome>> {
     if begins {
         AnsiTransactionManager::begin_transaction(connection).await?;
@@ -75,12 +75,12 @@ async fn add_rows(
     } else {
         into_domain::<CodeRow, _>(codes_by_text(codes.org, codes.mode, &present).load(connection).await?)?
     };
-    let elsewhere = codes.elsewhere(present);
-    let requests = codes.link_requests(customers, &elsewhere);
+    let obstacles = codes.obstacles(rows, &present);
+    let requests = codes.link_requests(rows, &obstacles);
     let links = if requests.is_empty() {
         Vec::new()
     } else {
         link_in_transaction(connection, &requests, codes.created_on).await?
     };
-    Ok(codes.outcomes(customers, added, &elsewhere, &requests, links))
+    Ok(codes.outcomes(rows, added, &obstacles, &requests, links))
 }

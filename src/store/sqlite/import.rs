@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use super::{blocking, connect, connection::begin, keyed::codes_by_text, link::link};
 use crate::{
-    promotions::{CodeImport, CustomerId, FoldedCode, NewCode, NewCodes, RowOutcome, StoreError},
+    promotions::{CodeImport, FoldedCode, NewCode, NewCodes, RowDetails, RowOutcome, StoreError},
     store::{
         error::{OpenError, StoreResult},
         rows::{CodeRow, NewCodeRow, into_domain},
@@ -90,15 +90,15 @@ impl Import {
 
 #[async_trait]
 impl CodeImport for Import {
-    async fn add(&mut self, codes: &NewCodes, customers: &[Option<CustomerId>]) -> StoreResult<Vec<RowOutcome>> {
+    async fn add(&mut self, codes: &NewCodes, rows: &[RowDetails]) -> StoreResult<Vec<RowOutcome>> {
         let begins = !self.in_transaction;
         self.in_transaction = true;
-        let (codes, customers) = (codes.clone(), customers.to_vec());
+        let (codes, rows) = (codes.clone(), rows.to_vec());
         self.run(move |connection| {
             if begins {
                 begin(connection, Instant::now() + LOCK_TIMEOUT)?;
             }
-            add_rows(connection, &codes, &customers)
+            add_rows(connection, &codes, &rows)
         })
         .await
     }
@@ -112,11 +112,7 @@ impl CodeImport for Import {
     }
 }
 
-fn add_rows(
-    connection: &mut SqliteConnection,
-    codes: &NewCodes,
-    customers: &[Option<CustomerId>],
-) -> StoreResult<Vec<RowOutcome>> {
+fn add_rows(connection: &mut SqliteConnection, codes: &NewCodes, rows: &[RowDetails]) -> StoreResult<Vec<RowOutcome>> {
     let added: HashSet<FoldedCode> = add_codes(connection, codes)?.into_iter().collect();
     let present = codes.present(&added);
     let present = if present.is_empty() {
@@ -125,8 +121,8 @@ fn add_rows(
         let query = codes_by_text(codes.org, codes.mode, &present);
         into_domain(query.select(CodeRow::as_select()).load(connection)?)?
     };
-    let elsewhere = codes.elsewhere(present);
-    let requests = codes.link_requests(customers, &elsewhere);
+    let obstacles = codes.obstacles(rows, &present);
+    let requests = codes.link_requests(rows, &obstacles);
     let links = if requests.is_empty() { Vec::new() } else { link(connection, &requests, codes.created_on)? };
-    Ok(codes.outcomes(customers, added, &elsewhere, &requests, links))
+    Ok(codes.outcomes(rows, added, &obstacles, &requests, links))
 }

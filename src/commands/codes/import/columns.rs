@@ -10,10 +10,11 @@ use crate::{
 };
 
 /// Columns of an export that say nothing about a new code.
-const SKIPPED: [&str; 4] = ["created_on", "link_count", "promotion_id", "linked_on"];
+const SKIPPED: [&str; 3] = ["created_on", "promotion_id", "linked_on"];
 
 /// Columns that are read, in the order of [`Columns::places`].
-const READ: [&str; 6] = ["code", "customer_id", "max_links", "revoked", "state", "redemptions"];
+const READ: [&str; 8] =
+    ["code", "customer_id", "max_links", "revoked", "state", "redemptions", "link_count", "holders"];
 
 /// An error repeats at most this many names of a header, and this many characters of a name: the file may be anything.
 const MAX_NAMES_SHOWN: usize = 10;
@@ -32,7 +33,8 @@ pub struct Row {
     pub code: Code,
     /// `None` if the file has no such column.
     pub max_links: Option<MaxLinks>,
-    pub revoked: bool,
+    /// `None` if the cell is empty.
+    pub revoked: Option<bool>,
     pub customer: Option<CustomerId>,
 }
 
@@ -77,32 +79,41 @@ impl Columns {
 
     /// Parses a row.
     pub fn parse(&self, record: &ByteRecord) -> Result<Row, RejectReason> {
-        if record.len() != self.count {
+        // Spreadsheets add empty cells at the end of a row.
+        if record.len() < self.count || record.iter().skip(self.count).any(|cell| !cell.trim_ascii().is_empty()) {
             return Err(RejectReason::ColumnCount { row: record.len(), header: self.count });
         }
         let mut cells = [""; READ.len()];
         for (cell, place) in cells.iter_mut().zip(self.places) {
             *cell = place.map_or(Ok(""), |place| cell_text(&record[place]))?;
         }
-        let [code, customer, max_links, revoked, state, redemptions] = cells;
+        let [code, customer, max_links, revoked, state, redemptions, link_count, holders] = cells;
         if code.strip_prefix('\'').is_some_and(|rest| rest.starts_with(begins_formula)) {
             return Err(RejectReason::MarkedForSpreadsheet);
         }
         let code = Code::parse_new(code)?;
         let revoked = match revoked {
-            "" => false,
-            text if text.eq_ignore_ascii_case("false") => false,
-            text if text.eq_ignore_ascii_case("true") => true,
+            "" => None,
+            text if text.eq_ignore_ascii_case("false") => Some(false),
+            text if text.eq_ignore_ascii_case("true") => Some(true),
             _ => return Err(RejectReason::Revoked),
         };
+        let is_revoked = revoked == Some(true);
         // A revoked code can't be linked, so its promotion can't become active.
         let is_live = ["", "ACTIVE", "NOT_YET_REDEEMABLE"].iter().any(|live| state.eq_ignore_ascii_case(live))
             && ["", "0"].contains(&redemptions);
-        if !revoked && !is_live {
+        if !is_revoked && !is_live {
             return Err(RejectReason::NotLive);
         }
         let max_links = self.have_max_links().then(|| parse_max_links(max_links)).transpose()?;
-        Ok(Row { code, max_links, revoked, customer: parse_customer(customer)? })
+        let customer = parse_customer(customer)?;
+        let link_count = parse_count(link_count, "link_count")?.unwrap_or(0);
+        let holders = parse_count(holders, "holders")?.unwrap_or_else(|| u32::from(customer.is_some()));
+        let is_limited = max_links.is_none_or(|MaxLinks(limit)| limit.is_some());
+        if !is_revoked && is_limited && link_count > holders {
+            return Err(RejectReason::UsedUp { link_count, holders });
+        }
+        Ok(Row { code, max_links, revoked, customer })
     }
 }
 
@@ -120,11 +131,7 @@ fn accepted() -> String {
 
 fn cell_text(cell: &[u8]) -> Result<&str, RejectReason> {
     let text = str::from_utf8(cell).map_err(|_| RejectReason::NotUtf8)?;
-    let trimmed = text.trim();
-    if trimmed.starts_with('"') && trimmed.len() < text.trim_end().len() {
-        return Err(RejectReason::BlankBeforeQuote);
-    }
-    Ok(trimmed)
+    Ok(text.trim())
 }
 
 fn parse_customer(cell: &str) -> Result<Option<CustomerId>, RejectReason> {
@@ -133,4 +140,8 @@ fn parse_customer(cell: &str) -> Result<Option<CustomerId>, RejectReason> {
 
 fn parse_max_links(cell: &str) -> Result<MaxLinks, RejectReason> {
     if cell.is_empty() { Ok(MaxLinks(None)) } else { cell.parse().map_err(|_| RejectReason::MaxLinks) }
+}
+
+fn parse_count(cell: &str, column: &'static str) -> Result<Option<u32>, RejectReason> {
+    if cell.is_empty() { Ok(None) } else { cell.parse().map(Some).map_err(|_| RejectReason::Count { column }) }
 }

@@ -9,6 +9,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 use super::{
     columns::{Columns, Row},
     csv_source::CsvSource,
+    quotes::QuoteCheck,
     rejects::{RejectReason, RejectedRow},
 };
 use crate::promotions::CODE_BATCH;
@@ -22,13 +23,15 @@ type Bounded = Chain<Take<Box<dyn Read + Send>>, Cursor<Vec<u8>>>;
 /// Reads the rows of a file.
 pub struct RowReader {
     // Lines end with \n only: with other line ends, the reader miscounts lines.
-    reader: csv::Reader<Bounded>,
+    reader: csv::Reader<QuoteCheck<Bounded>>,
     /// Is read after the end of the file. No file contains it, since it is random. As a row of its own it shows that the file
     /// ended well; inside a row, that a quote was left open.
     tail: Vec<u8>,
     header: ByteRecord,
     columns: Columns,
     record: ByteRecord,
+    /// Whether quotes are misplaced in the record.
+    misquoted: bool,
 }
 
 /// Rows that are written in one transaction.
@@ -66,10 +69,11 @@ impl RowReader {
             .flexible(true)
             .delimiter(separator)
             .terminator(Terminator::Any(b'\n'))
-            .from_reader(text.take(MAX_ROW_BYTES).chain(Cursor::new(tail.clone())));
+            .from_reader(QuoteCheck::new(text.take(MAX_ROW_BYTES).chain(Cursor::new(tail.clone())), separator));
         let (header, record) = (ByteRecord::new(), ByteRecord::new());
-        let mut rows = Self { reader, tail, header, columns: Columns::default(), record };
+        let mut rows = Self { reader, tail, header, columns: Columns::default(), record, misquoted: false };
         let Step::Row { .. } = rows.step()? else { bail!("it is empty, or its header leaves a quote open") };
+        ensure!(!rows.misquoted, "a quote in its header is misplaced");
         rows.columns = Columns::of(&rows.record, ignored)?;
         rows.header = rows.record.clone();
         Ok(rows)
@@ -105,8 +109,9 @@ impl RowReader {
             if !self.reader.read_byte_record(&mut self.record)? {
                 return Ok(Step::End);
             }
-            let end = self.reader.position().line();
-            let (file, _) = self.reader.get_mut().get_mut();
+            let (end, end_byte) = (self.reader.position().line(), self.reader.position().byte());
+            self.misquoted = self.reader.get_mut().take_misplaced(end_byte);
+            let (file, _) = self.reader.get_mut().get_mut().get_mut();
             let too_long = file.limit() == 0;
             file.set_limit(MAX_ROW_BYTES);
             let inner = self.record.as_slice().split(|byte| *byte == b'\n').skip(1).count() as u64;
@@ -127,6 +132,9 @@ impl RowReader {
     fn parse_row(&self) -> Result<Row, RejectReason> {
         if self.record == self.header {
             return Err(RejectReason::RepeatedHeader);
+        }
+        if self.misquoted {
+            return Err(RejectReason::MisplacedQuote);
         }
         self.columns.parse(&self.record)
     }
