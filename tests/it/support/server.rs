@@ -144,8 +144,10 @@ impl Server {
         let before = self.log().lines().count();
         let data = self.data(query, variables).await;
         let log = self.log();
-        // New connections query the settings of the database; those statements do not count.
-        let is_read = |line: &&str| line.contains("sql=\"SELECT ") && !line.contains("current_setting");
+        // The statements of new connections, about settings and the server, do not count.
+        let is_of_connection =
+            |line: &str| line.contains("current_setting") || line.contains("pg_postmaster_start_time");
+        let is_read = |line: &&str| line.contains("sql=\"SELECT ") && !is_of_connection(line);
         (log.lines().skip(before).filter(is_read).count(), data)
     }
 
