@@ -1,7 +1,7 @@
 //! Errors as callers see them: a message, and `extensions: { code, field?, retryAfter?, retryable }`.
 //!
-//! Building an error has no side effects. Whatever decides that a request fails also counts or logs it, by [`log_store_error`]
-//! and its like.
+//! Building an error has no side effects. The code that decides that a request fails also counts or logs it, for example with
+//! [`log_store_error`].
 
 mod code;
 mod log;

@@ -1,5 +1,4 @@
-//! The loaders of a request: the keys that the fields of one level request are read together, whatever their aliases and
-//! arguments.
+//! The loaders of a request. They read the keys that all fields of one level request together, across aliases and arguments.
 //!
 //! The schema, not the document, bounds the statements of a level: one for each kind of id, one for each mode of codes, and at
 //! most seven for each list and filter (see [`pages`]). A wallet has nine filters (either mode or both, active or not or both),

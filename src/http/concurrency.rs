@@ -78,7 +78,7 @@ impl ConcurrencyLimit {
         !self.0.updated_state().has_free_permit(&self.0)
     }
 
-    /// Whether a caller's next operation would be rejected, whatever it is. Counts a rejection if so.
+    /// Whether any next operation of a caller would be rejected. Counts a rejection if so.
     #[must_use]
     pub fn rejects(&self, caller: &Principal) -> bool {
         let mut state = self.0.updated_state();

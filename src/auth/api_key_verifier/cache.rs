@@ -14,7 +14,8 @@ use crate::{
     service::retry,
 };
 
-/// How long a key may be used after its read began. A revoked key is rejected after this time, whatever else fails.
+/// How long a key may be used after its read began. A revoked key is rejected after this time, even if the
+/// database is unavailable.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
 /// The age at which a key in use is refreshed in the background, so that its callers need not wait.

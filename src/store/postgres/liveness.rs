@@ -140,13 +140,15 @@ impl Probe {
 
     async fn reaches(&self, server: &str) -> bool {
         let mut last = self.last.lock().await;
-        let reached = match &*last {
-            Some((when, reached)) if when.elapsed() < CHECK_INTERVAL => reached.clone(),
-            _ => timeout(PROBE_TIMEOUT, self.connect()).await.unwrap_or(Reached::Nothing),
-        };
-        let is_alive = reached == Reached::Rejection || matches!(&reached, Reached::Server(found) if found == server);
-        *last = Some((Instant::now(), reached));
-        is_alive
+        if last.as_ref().is_none_or(|(probed, _)| probed.elapsed() >= CHECK_INTERVAL) {
+            let reached = timeout(PROBE_TIMEOUT, self.connect()).await.unwrap_or(Reached::Nothing);
+            *last = Some((Instant::now(), reached));
+        }
+        match &*last {
+            Some((_, Reached::Server(found))) => found == server,
+            Some((_, Reached::Rejection)) => true,
+            Some((_, Reached::Nothing)) | None => false,
+        }
     }
 
     async fn connect(&self) -> Reached {
