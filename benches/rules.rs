@@ -10,8 +10,8 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use promolink::{
     graphql::sdl,
     promotions::{
-        Campaign, CampaignId, Code, CodeKey, CodeState, CustomerId, LinkRequest, OrgId, PromotionCode, PromotionId,
-        PromotionMode, Timestamp, WorkingSet, decide,
+        Actor, Attribution, Campaign, CampaignId, Code, CodeKey, CodeState, CustomerId, LinkOrigin, LinkRequest, OrgId,
+        PromotionCode, PromotionId, PromotionMode, Timestamp, WorkingSet, decide,
     },
 };
 
@@ -64,6 +64,8 @@ fn request(number: u32) -> LinkRequest {
         id: PromotionId::new(Timestamp::from_millis(1)),
         key: CodeKey { org: org(), mode: PromotionMode::Discount, folded: code.into_folded() },
         customer_id: CustomerId::try_from(i64::from(number)).unwrap(),
+        origin: LinkOrigin::Link,
+        attribution: Attribution::to(Actor::Server),
     }
 }
 

@@ -6,9 +6,10 @@ use tokio::{net::TcpListener, sync::oneshot, time};
 
 use crate::{
     auth::{Authenticator, Limiter, Limits},
+    events,
     graphql::{Engine, EngineSettings, Services},
     http::{self, ConcurrencyLimit, DatabaseCheck, HttpSettings, Readiness, Shared, UnsentResponses},
-    promotions::{Clock, PromotionReads, PromotionRepository},
+    promotions::{Clock, EventRepository, PromotionReads, PromotionRepository},
     service::PromotionService,
     telemetry,
 };
@@ -17,6 +18,10 @@ use crate::{
 pub struct App {
     /// The store of promotions.
     pub promotions: Arc<dyn PromotionRepository>,
+    /// The events of all changes.
+    pub events: Arc<dyn EventRepository>,
+    /// How long events are kept.
+    pub events_kept: Duration,
     /// A replica of the store for queries. It may lag behind.
     pub replica: Option<Arc<dyn PromotionReads>>,
     /// Checks whether the database can be used.
@@ -55,9 +60,10 @@ pub async fn run(
     shutdown_signal: impl Future<Output = &'static str> + Send + 'static,
 ) {
     let Shutdown { delay, grace } = app.shutdown;
+    let clock = Arc::clone(&app.clock);
     let (service, workers) = PromotionService::start(app.promotions, app.clock);
     let queries = Arc::new(app.replica.map_or_else(|| service.clone(), |replica| service.reading_from(replica)));
-    let services = Services { changes: Arc::new(service), queries };
+    let services = Services { changes: Arc::new(service), queries, events: Arc::clone(&app.events) as _ };
     let limiter = Arc::new(Limiter::new(&app.limits));
     let engine = Engine::new(services, &limiter, app.engine);
     let invalid = engine.invalid_persisted_documents();
@@ -76,6 +82,7 @@ pub async fn run(
     };
     let readiness = Arc::new(Readiness::new(app.database_check));
     let router = http::router(shared, app.http, Arc::clone(&readiness));
+    tokio::spawn(events::remove_old_events(Arc::clone(&app.events), clock, app.events_kept));
     tokio::spawn(telemetry::run_upkeep());
     if let Some(listener) = operators {
         // It serves until the process ends, so that operators can watch the shutdown.
@@ -106,6 +113,8 @@ pub async fn run(
         http::serve(listener, router, shutdown).await;
         // The last connection drops the service, which closes the workers' queue.
         workers.finished().await;
+        // If this fails, another server does it, or this one when it starts again.
+        let _ = app.events.settle().await;
     };
     tokio::select! {
         biased;

@@ -7,6 +7,7 @@ mod check;
 mod codes;
 mod database;
 mod dev;
+mod events;
 mod key;
 mod migrate;
 mod output;
@@ -47,6 +48,8 @@ enum Command {
     Key(key::Command),
     #[command(subcommand)]
     Codes(codes::Command),
+    #[command(subcommand)]
+    Events(events::Command),
     Check(check::Arguments),
     Schema(schema::Arguments),
 }
@@ -112,6 +115,7 @@ impl Cli {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Key(command) => key::run(command).await,
             Command::Codes(command) => codes::run(command).await,
+            Command::Events(command) => events::run(command).await,
             Command::Check(arguments) => check::run(arguments).await,
             Command::Schema(arguments) => schema::run(&arguments),
         }

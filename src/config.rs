@@ -11,6 +11,7 @@ mod database;
 mod documents;
 mod environment;
 mod error;
+mod events;
 mod http;
 mod limits;
 mod shutdown;
@@ -23,6 +24,7 @@ pub use self::{
     documents::DocumentArgs,
     environment::{VARIABLES, Variable, trim_variables, unknown_variables},
     error::ConfigError,
+    events::EventArgs,
     http::{HttpArgs, LocalHttpArgs},
     limits::LimitArgs,
     shutdown::ShutdownArgs,

@@ -22,8 +22,8 @@ pub use self::{
 use self::{
     error::ErrorCode,
     types::{
-        Campaign, Federation, Keys, List, ListItem, Mutation, Promotion, PromotionCode, Query, Reads, Redemption,
-        RootQuery, SubgraphQuery,
+        Campaign, Event, Federation, Keys, List, ListItem, Mutation, Promotion, PromotionCode, Query, Reads,
+        Redemption, RootQuery, SubgraphQuery,
     },
 };
 
@@ -61,10 +61,12 @@ fn with_query<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, Mutation, E
         .register_output_type::<ErrorCode>()
         .override_output_type_description::<Q>(FRONT_PAGE)
         .override_output_type_description::<List<Campaign>>("A page of campaigns.")
+        .override_output_type_description::<List<Event>>("A page of events.")
         .override_output_type_description::<List<Promotion>>("A page of promotions.")
         .override_output_type_description::<List<PromotionCode>>("A page of promotion codes.")
         .override_output_type_description::<List<Redemption>>("A page of redemptions.")
         .override_output_type_description::<ListItem<Campaign>>("A campaign on a page, with its cursor.")
+        .override_output_type_description::<ListItem<Event>>("An event on a page, with its cursor.")
         .override_output_type_description::<ListItem<Promotion>>("A promotion on a page, with its cursor.")
         .override_output_type_description::<ListItem<PromotionCode>>("A promotion code on a page, with its cursor.")
         .override_output_type_description::<ListItem<Redemption>>("A redemption on a page, with its cursor.")

@@ -9,6 +9,7 @@
 //! - [`auth`]: credentials, the organisation that they belong to, and their limits.
 //! - [`graphql`]: the public API. `types` is what clients see; `engine` turns a document into a response.
 //! - [`service`]: the use cases, the batcher that lets links share transactions, and retries.
+//! - [`events`]: what happens after a change: the removal of old events.
 //! - [`promotions`]: the domain: vocabulary and rules, as pure functions.
 //! - [`store`]: both databases behind one trait of the domain. The only module that uses Diesel.
 //! - [`telemetry`]: logs, metrics and traces. Any module may use it.
@@ -23,6 +24,7 @@ pub mod app;
 pub mod auth;
 pub mod commands;
 pub mod config;
+pub mod events;
 pub mod graphql;
 pub mod http;
 pub mod promotions;

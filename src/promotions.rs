@@ -3,8 +3,11 @@
 //! Owns the vocabulary and the rules, as pure functions. Does no I/O and does not depend on GraphQL, HTTP, SQL or an async
 //! runtime: those layers call it, and the store implements [`PromotionRepository`].
 
+mod attribution;
 mod campaign;
 mod code;
+mod event;
+mod event_feed;
 mod folding;
 mod generate;
 mod ids;
@@ -18,8 +21,11 @@ mod repository;
 mod time;
 mod visibility;
 
+pub use attribution::{Actor, Attribution, InvalidReason, MAX_REASON_CHARS, Reason};
 pub use campaign::{Campaign, CampaignChange, InvalidCampaign, InvalidName, MAX_LIMIT, NewCampaign, PromotionMode};
 pub use code::{Code, CodeKey, FoldedCode, InvalidCode, MAX_CODE_CHARS, PromotionCode};
+pub use event::{Changed, Event, EventId, EventType, LinkOrigin, NewEvent};
+pub use event_feed::{EventActor, EventFilter, EventOrder, EventPage, EventReads, EventRepository, FeedBounds};
 pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall};
 pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId, RedemptionId};
 pub(crate) use ids::{uuid_id, uuid_v7};

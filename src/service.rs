@@ -15,10 +15,10 @@ pub use self::{
     retry::retry,
 };
 use crate::promotions::{
-    CODE_BATCH, Campaign, CampaignChange, CampaignId, Clock, Code, CodeKey, CustomerId, FoldedCode, InvalidCampaign,
-    LinkOutcome, LinkRepository, LinkRequest, NewCampaign, NewCodes, OrgId, Pattern, Promotion, PromotionCode,
-    PromotionId, PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption,
-    RedemptionId, SpaceTooSmall, StoreError, Timestamp, TransactionId,
+    Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignId, Clock, Code, CodeKey, CustomerId, FoldedCode,
+    InvalidCampaign, LinkOrigin, LinkOutcome, LinkRepository, LinkRequest, NewCampaign, NewCodes, OrgId, Pattern,
+    Promotion, PromotionCode, PromotionId, PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome,
+    RedeemRequest, Redemption, RedemptionId, SpaceTooSmall, StoreError, Timestamp, TransactionId,
 };
 
 /// The new codes, or why the pattern is too short.
@@ -62,9 +62,10 @@ impl PromotionService {
         mode: PromotionMode,
         code: Code,
         customer_id: CustomerId,
+        attribution: Attribution,
     ) -> Result<LinkOutcome, StoreError> {
-        let key = CodeKey { org, mode, folded: code.into_folded() };
-        self.batcher.link(LinkRequest { id: PromotionId::new(self.now()), key, customer_id }).await
+        let (id, key) = (PromotionId::new(self.now()), CodeKey { org, mode, folded: code.into_folded() });
+        self.batcher.link(LinkRequest { id, key, customer_id, origin: LinkOrigin::Link, attribution }).await
     }
 
     /// The longest duration of a batch of links with a write in the last one to two minutes. Zero if there was none.
@@ -78,15 +79,17 @@ impl PromotionService {
         &self,
         org: OrgId,
         links: Vec<(PromotionMode, Code, CustomerId)>,
+        by: &Attribution,
     ) -> Vec<Result<LinkOutcome, StoreError>> {
         // `join_all` polls them in order, so all are in the queue before the first completes.
-        join_all(links.into_iter().map(|(mode, code, customer)| self.link(org, mode, code, customer))).await
+        let link = |(mode, code, customer)| self.link(org, mode, code, customer, by.clone());
+        join_all(links.into_iter().map(link)).await
     }
 
     /// Unlinks a promotion. A retry is safe. `None` if there is no such promotion.
-    pub async fn unlink(&self, org: OrgId, id: PromotionId) -> Result<Option<Promotion>, StoreError> {
+    pub async fn unlink(&self, org: OrgId, id: PromotionId, by: &Attribution) -> Result<Option<Promotion>, StoreError> {
         let now = self.now();
-        self.repository.unlink(org, id, now).await
+        self.repository.unlink(org, id, by, now).await
     }
 
     /// Redeems a promotion. A retry with the same transaction id is safe: it returns the existing redemption.
@@ -95,22 +98,28 @@ impl PromotionService {
         key: CodeKey,
         customer_id: CustomerId,
         transaction_id: TransactionId,
+        attribution: Attribution,
     ) -> Result<RedeemOutcome, StoreError> {
         let now = self.now();
-        let request = RedeemRequest { id: RedemptionId::new(now), key, customer_id, transaction_id };
+        let request = RedeemRequest { id: RedemptionId::new(now), key, customer_id, transaction_id, attribution };
         self.repository.redeem(&request, now).await
     }
 
     /// Reverses a redemption. A retry is safe. `None` if there is no such redemption.
-    pub async fn reverse(&self, org: OrgId, id: RedemptionId) -> Result<Option<Redemption>, StoreError> {
+    pub async fn reverse(
+        &self,
+        org: OrgId,
+        id: RedemptionId,
+        by: &Attribution,
+    ) -> Result<Option<Redemption>, StoreError> {
         let now = self.now();
-        self.repository.reverse(org, id, now).await
+        self.repository.reverse(org, id, by, now).await
     }
 
     /// Revokes a code. A retry is safe. `None` if there is no such code.
-    pub async fn revoke(&self, key: &CodeKey) -> Result<Option<PromotionCode>, StoreError> {
+    pub async fn revoke(&self, key: &CodeKey, by: &Attribution) -> Result<Option<PromotionCode>, StoreError> {
         let now = self.now();
-        self.repository.revoke(key, now).await
+        self.repository.revoke(key, by, now).await
     }
 
     /// Creates a campaign.
@@ -118,9 +127,10 @@ impl PromotionService {
         &self,
         org: OrgId,
         new: NewCampaign,
+        by: &Attribution,
     ) -> Result<Result<Campaign, InvalidCampaign>, StoreError> {
         match new.create(org, self.now()) {
-            Ok(campaign) => self.repository.create_campaign(&campaign).await.map(|()| Ok(campaign)),
+            Ok(campaign) => self.repository.create_campaign(&campaign, by).await.map(|()| Ok(campaign)),
             Err(invalid) => Ok(Err(invalid)),
         }
     }
@@ -131,8 +141,10 @@ impl PromotionService {
         org: OrgId,
         id: CampaignId,
         change: &CampaignChange,
+        by: &Attribution,
     ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError> {
-        self.repository.update_campaign(org, id, change).await
+        let now = self.now();
+        self.repository.update_campaign(org, id, change, by, now).await
     }
 
     /// Adds codes to a campaign. Returns the duplicates: those that existed already or occur twice, as spelled by the caller.
@@ -142,11 +154,12 @@ impl PromotionService {
         campaign: &Campaign,
         codes: Vec<Code>,
         max_links: Option<u32>,
+        by: &Attribution,
     ) -> Result<Vec<Code>, StoreError> {
         let now = self.now();
         let mut present = Vec::new();
         for codes in codes.chunks(CODE_BATCH) {
-            let new = NewCodes::with_max_links(campaign, codes.to_vec(), max_links, now);
+            let new = NewCodes::with_max_links(campaign, codes.to_vec(), max_links, by, now);
             let mut added: HashSet<FoldedCode> = self.repository.add_codes(&new).await?.into_iter().collect();
             let new = new.codes.into_iter().map(|new| new.code);
             present.extend(new.filter(|code| !added.remove(code.folded())));
@@ -161,11 +174,12 @@ impl PromotionService {
         pattern: &Pattern,
         count: usize,
         max_links: Option<u32>,
+        by: &Attribution,
     ) -> Result<GenerateOutcome, StoreError> {
         if let Err(too_small) = check_space(&*self.repository, campaign, pattern, count as u64).await? {
             return Ok(Err(too_small));
         }
-        add_generated(&*self.repository, campaign, pattern, count, max_links, self.now()).await.map(Ok)
+        add_generated(&*self.repository, campaign, pattern, count, max_links, by, self.now()).await.map(Ok)
     }
 
     /// The source of reads.

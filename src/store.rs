@@ -3,9 +3,11 @@
 //! The stores share the tables (`schema`), the rows, the queries that Diesel's builder can express (`keyed`, `paged`) and
 //! the rules: between its reads and its writes, each calls the same pure function of the domain.
 
+mod actor_names;
 mod check;
 mod database_url;
 mod error;
+mod event_page;
 mod keyed;
 mod migrations;
 mod ordering;
@@ -29,7 +31,10 @@ pub use migrations::{Collisions, Migration, MigrationState, fold_again, migrate,
 pub use readiness::Readiness;
 pub use replica::open_replica;
 
-use crate::{auth::ApiKeyRepository, promotions::PromotionRepository};
+use crate::{
+    auth::ApiKeyRepository,
+    promotions::{EventRepository, PromotionRepository},
+};
 
 /// An open store, as the repositories that it implements.
 pub struct Store {
@@ -37,14 +42,16 @@ pub struct Store {
     pub promotions: Arc<dyn PromotionRepository>,
     /// API keys.
     pub api_keys: Arc<dyn ApiKeyRepository>,
+    /// The events of all changes.
+    pub events: Arc<dyn EventRepository>,
     /// Checks whether the database can be used.
     pub readiness: Readiness,
 }
 
 impl Store {
-    fn new<T: PromotionRepository + ApiKeyRepository>(store: T, readiness: Readiness) -> Self {
+    fn new<T: PromotionRepository + ApiKeyRepository + EventRepository>(store: T, readiness: Readiness) -> Self {
         let store = Arc::new(store);
-        Self { promotions: Arc::clone(&store) as _, api_keys: store, readiness }
+        Self { promotions: Arc::clone(&store) as _, api_keys: Arc::clone(&store) as _, events: store, readiness }
     }
 }
 

@@ -1,5 +1,6 @@
 //! API keys: the credentials of applications. The store keeps them; the verifier checks them.
 
+mod events;
 mod hash;
 mod key;
 mod presented;

@@ -1,7 +1,7 @@
 //! The authenticated caller.
 
 use super::{api_key::ApiKeyId, role::Role};
-use crate::promotions::{CustomerId, OrgId};
+use crate::promotions::{Actor, Attribution, CustomerId, OrgId};
 
 /// What authenticates a caller. Limits are counted per credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +33,17 @@ impl Principal {
             Credential::Customer(customer) => Some(customer),
             Credential::None | Credential::ApiKey(_) => None,
         }
+    }
+
+    /// The attribution of the changes of a request by this caller.
+    #[must_use]
+    pub fn attribution(&self, request_id: Option<&str>) -> Attribution {
+        let actor = match self.credential {
+            Credential::None => Actor::Operator,
+            Credential::ApiKey(id) => Actor::ApiKey(id.get()),
+            Credential::Customer(customer) => Actor::Customer(customer),
+        };
+        Attribution { request_id: request_id.map(Into::into), ..Attribution::to(actor) }
     }
 
     /// Whether the caller may know why a code can't be linked.

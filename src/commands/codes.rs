@@ -6,7 +6,7 @@ mod generate;
 mod import;
 mod progress;
 
-use std::{borrow::Cow, str::FromStr, sync::Arc};
+use std::{borrow::Cow, str::FromStr};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
@@ -15,7 +15,8 @@ use uuid::Uuid;
 use super::database;
 use crate::{
     config::DatabaseArgs,
-    promotions::{Campaign, CampaignId, MAX_LIMIT, OrgId, PromotionRepository},
+    promotions::{Campaign, CampaignId, MAX_LIMIT, OrgId},
+    store::Store,
 };
 
 /// Generate, import and export large numbers of promotion codes
@@ -53,12 +54,12 @@ struct CampaignArgs {
 
 impl CampaignArgs {
     /// Opens the database and finds the campaign.
-    async fn open(self) -> anyhow::Result<(Arc<dyn PromotionRepository>, Campaign)> {
+    async fn open(self) -> anyhow::Result<(Store, Campaign)> {
         let url = self.database.url;
         let store = database::open(&url).await?;
         let found = store.promotions.campaigns(self.org, &[CampaignId::from(self.campaign)]).await;
         match found.with_context(|| format!("cannot read {url}"))?.pop() {
-            Some(campaign) => Ok((store.promotions, campaign)),
+            Some(campaign) => Ok((store, campaign)),
             None => bail!("organisation {} has no campaign {}", self.org.get(), self.campaign),
         }
     }

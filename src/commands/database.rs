@@ -14,6 +14,13 @@ pub async fn open(url: &DatabaseUrl) -> anyhow::Result<Store> {
     store::open(url).await.with_context(|| format!("cannot open {url}"))
 }
 
+/// Waits until the events of a command's changes are in the feed. If that fails, a server does it within a second.
+pub async fn settle_events(store: &Store) {
+    if let Err(error) = store.events.settle().await {
+        tracing::warn!(%error, "the events of the changes are not in the feed yet: a running server adds them");
+    }
+}
+
 /// Fails if the database does not exist, or if its tables are not those of this version or a later one.
 pub async fn ensure_ready(url: &DatabaseUrl) -> anyhow::Result<()> {
     // Opening an SQLite file would create it.

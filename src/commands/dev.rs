@@ -11,7 +11,7 @@ use super::{database, signals, startup};
 use crate::{
     app::{self, App, Shutdown},
     auth::{Authenticator, Credential, Limits, Principal, Role},
-    config::{DatabaseArgs, DocumentArgs, LocalHttpArgs},
+    config::{DatabaseArgs, DocumentArgs, EventArgs, LocalHttpArgs},
     promotions::{Clock, OrgId, SystemClock},
     store::{self, Store},
 };
@@ -39,16 +39,20 @@ pub struct Arguments {
     http: LocalHttpArgs,
     #[command(flatten)]
     documents: DocumentArgs,
+    #[command(flatten)]
+    events: EventArgs,
 }
 
-pub async fn run(Arguments { database: DatabaseArgs { url }, http, documents }: Arguments) -> anyhow::Result<()> {
+pub async fn run(
+    Arguments { database: DatabaseArgs { url }, http, documents, events }: Arguments,
+) -> anyhow::Result<()> {
     let engine = documents.settings()?;
     let address = http.listen();
     let http = http.settings();
     startup::warn_of_ineffective_settings();
     let listener = startup::listen(address, "--listen").await?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
-    let Store { promotions, api_keys, readiness } = database::open(&url).await?;
+    let Store { promotions, api_keys, events: store_events, readiness } = database::open(&url).await?;
     let org = OrgId::try_from(demo::ORG)?;
     // An organisation with keys means to keep others out.
     ensure!(
@@ -66,6 +70,8 @@ pub async fn run(Arguments { database: DatabaseArgs { url }, http, documents }: 
     let everyone = Principal { org, role: Role::Admin, credential: Credential::None };
     let app = App {
         promotions,
+        events: store_events,
+        events_kept: events.kept,
         replica: None,
         database_check: startup::database_check(readiness),
         clock: Arc::new(SystemClock),

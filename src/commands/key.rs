@@ -13,7 +13,7 @@ use super::{UsageError, database, output};
 use crate::{
     auth::{ApiKey, ApiKeyId, KeyRole, PresentedKey, Secret},
     config::{DatabaseArgs, parse_duration},
-    promotions::{Clock, OrgId, SystemClock, Timestamp, check_visible},
+    promotions::{Actor, Attribution, Clock, OrgId, SystemClock, Timestamp, check_visible},
 };
 
 const CREATE_HELP: &str = "\
@@ -138,7 +138,10 @@ async fn create(Create { target, role, name, expires_in }: Create) -> anyhow::Re
     let store = database::open(&url).await?;
     let made = ApiKey::generate(target.org, role, name, now, expires_on);
     let (key, text) = made.context("the operating system has no random numbers")?;
-    let new_organisation = store.api_keys.create_key(&key).await.with_context(|| format!("cannot write to {url}"))?;
+    let by = Attribution::to(Actor::CommandLine);
+    let new_organisation =
+        store.api_keys.create_key(&key, &by).await.with_context(|| format!("cannot write to {url}"))?;
+    database::settle_events(&store).await;
     let org = target.org.get();
     if new_organisation {
         output::note(format_args!("Organisation {org} is new."));
@@ -150,7 +153,7 @@ async fn create(Create { target, role, name, expires_in }: Create) -> anyhow::Re
     let mut output = io::stdout();
     if let Err(error) = writeln!(output, "{}", text.expose()).and_then(|()| output.flush()) {
         // Its owner does not have it, but anyone who finds it could use it.
-        let revoked = store.api_keys.revoke_key(target.org, key.id, SystemClock.now()).await;
+        let revoked = store.api_keys.revoke_key(target.org, key.id, &by, SystemClock.now()).await;
         revoked.with_context(|| format!("key {id} could not be shown: revoke it"))?;
         return Err(error).with_context(|| format!("key {id} could not be shown, and was revoked"));
     }
@@ -203,12 +206,14 @@ async fn revoke(Revoke { target, key }: Revoke) -> anyhow::Result<()> {
     let id = id_of(key.expose(), target.org)?;
     let url = target.database.url;
     let store = database::open(&url).await?;
-    let revoked = store.api_keys.revoke_key(target.org, id, SystemClock.now()).await;
+    let by = Attribution::to(Actor::CommandLine);
+    let revoked = store.api_keys.revoke_key(target.org, id, &by, SystemClock.now()).await;
     let revoked = revoked.with_context(|| format!("cannot write to {url}"))?.and_then(|key| key.revoked_on);
     let (org, id) = (target.org.get(), id.get());
     let Some(moment) = revoked else {
         bail!("organisation {org} has no key {id}: `promolink key list` shows its keys");
     };
+    database::settle_events(&store).await;
     output::report(format_args!("revoked {id} on {}\n", rfc3339(moment)));
     Ok(())
 }

@@ -10,8 +10,8 @@ use crate::{
     app::{self, App},
     auth::{ApiKeyVerifier, Authenticator, Limits},
     config::{
-        DatabaseArgs, DocumentArgs, HttpArgs, LimitArgs, ReplicaArgs, ShutdownArgs, TelemetryArgs, TokenArgs,
-        start_tokens,
+        DatabaseArgs, DocumentArgs, EventArgs, HttpArgs, LimitArgs, ReplicaArgs, ShutdownArgs, TelemetryArgs,
+        TokenArgs, start_tokens,
     },
     promotions::{Clock, SystemClock},
     store,
@@ -42,6 +42,8 @@ pub struct Arguments {
     tokens: TokenArgs,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    events: EventArgs,
     #[command(flatten)]
     telemetry: TelemetryArgs,
     #[command(flatten)]
@@ -82,8 +84,17 @@ impl Arguments {
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { database: DatabaseArgs { url }, replica, http, documents, tokens, limits, telemetry, shutdown } =
-        arguments;
+    let Arguments {
+        database: DatabaseArgs { url },
+        replica,
+        http,
+        documents,
+        tokens,
+        limits,
+        events,
+        telemetry,
+        shutdown,
+    } = arguments;
     let engine = documents.settings()?;
     let address = http.listen;
     let http = http.settings();
@@ -135,6 +146,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let api_keys = ApiKeyVerifier::start(store.api_keys, Arc::clone(&clock));
     let app = App {
         promotions: store.promotions,
+        events: store.events,
+        events_kept: events.kept,
         replica: reads,
         database_check: startup::database_check(store.readiness),
         clock,

@@ -65,6 +65,7 @@ use super::{
 };
 use crate::{
     auth::{Limiter, Principal},
+    promotions::EventReads,
     service::PromotionService,
 };
 
@@ -95,6 +96,8 @@ pub struct Services {
     pub changes: Arc<PromotionService>,
     /// For queries, which may read from a replica that lags behind.
     pub queries: Arc<PromotionService>,
+    /// The events of all changes.
+    pub events: Arc<dyn EventReads>,
 }
 
 impl Engine {
@@ -105,7 +108,8 @@ impl Engine {
     #[must_use]
     pub fn new(services: Services, limiter: &Arc<Limiter>, settings: EngineSettings) -> Self {
         let EngineSettings { persisted, introspection, limits, untrusted_limits } = settings;
-        let schema = executable_schema().data(Arc::clone(limiter)).finish();
+        let events = Arc::clone(&services.events);
+        let schema = executable_schema().data(Arc::clone(limiter)).data(events).finish();
         let type_system = type_system_of(&super::sdl_text(&schema, SDLExportOptions::new()));
         let trusted = DocumentPolicy {
             limits,
@@ -150,7 +154,12 @@ impl Engine {
     }
 
     /// Executes an operation on behalf of a caller.
-    pub async fn execute(&self, prepared: PreparedOperation, principal: Principal) -> Response {
+    pub async fn execute(
+        &self,
+        prepared: PreparedOperation,
+        principal: Principal,
+        request_id: Option<&str>,
+    ) -> Response {
         let Inner { schema, services, .. } = &*self.0;
         let is_mutation = prepared.is_mutation();
         let service = if is_mutation { &services.changes } else { &services.queries };
@@ -158,7 +167,9 @@ impl Engine {
         let loaders = Loaders::new(service, principal.org, options);
         let mut request = Request::new(String::new()).variables(prepared.variables);
         request.set_parsed_query(prepared.executable);
-        let mut response = schema.execute(request.data(principal).data(loaders).data(Arc::clone(service))).await;
+        let attribution = principal.attribution(request_id);
+        let request = request.data(principal).data(attribution).data(loaders).data(Arc::clone(service));
+        let mut response = schema.execute(request).await;
         response_errors::complete(&mut response, prepared.document.text());
         response
     }

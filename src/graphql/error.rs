@@ -131,6 +131,15 @@ pub fn not_usable() -> ApiError {
     ApiError::new(ErrorCode::CodeNotUsable, "This promotion code can't be used.")
 }
 
+/// Events after a position have been removed. `removed` is the position of the last one.
+pub fn position_expired(field: &str, removed: i64) -> ApiError {
+    let message = format!(
+        "{field} is too old: the events up to position {removed} have been removed. Read the current state of what you \
+         follow, and continue after position {removed}."
+    );
+    ApiError::of_field(ErrorCode::PositionExpired, field, message)
+}
+
 /// The domain rules refuse the request.
 pub fn refused(refusal: Refusal) -> ApiError {
     ApiError::new(refusal.into(), refusal.to_string())

@@ -4,6 +4,7 @@
 mod access_directive;
 mod campaign;
 mod customer;
+mod event;
 mod federation;
 mod link;
 mod mutation;
@@ -17,6 +18,7 @@ mod scalars;
 
 pub use self::{
     campaign::Campaign,
+    event::Event,
     federation::{Federation, Keys, RootQuery, SubgraphQuery},
     mutation::Mutation,
     paging::{DEFAULT_FIRST, List, ListItem, MAX_FIRST},

@@ -1,5 +1,7 @@
 //! Campaigns: what marketing defines, the limits of each field, and how a campaign may change.
 
+use serde::Serialize;
+
 use super::{
     ids::{CampaignId, OrgId},
     time::Timestamp,
@@ -16,7 +18,8 @@ const MAX_VALID_FOR_DAYS: u32 = 36_500;
 pub const MAX_LIMIT: u32 = i32::MAX.cast_unsigned();
 
 /// What a code is for. Each mode has its own set of codes: the same text may be a code in both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PromotionMode {
     /// The code takes a discount off the cart.
     Discount,

@@ -5,8 +5,10 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 
 use super::{
+    attribution::Attribution,
     campaign::{Campaign, PromotionMode},
     code::{Code, CodeKey, FoldedCode, PromotionCode},
+    event::LinkOrigin,
     ids::{CampaignId, CustomerId, OrgId, PromotionId},
     link::{LinkOutcome, LinkRequest},
     refusal::Refusal,
@@ -40,6 +42,8 @@ pub struct NewCodes {
     pub mode: PromotionMode,
     /// The time of issue.
     pub created_on: Timestamp,
+    /// Who adds them.
+    pub attribution: Attribution,
     /// The codes.
     pub codes: Vec<NewCode>,
 }
@@ -47,15 +51,22 @@ pub struct NewCodes {
 impl NewCodes {
     /// Codes for this campaign.
     #[must_use]
-    pub fn new(campaign: &Campaign, codes: Vec<NewCode>, now: Timestamp) -> Self {
-        Self { org: campaign.org, campaign_id: campaign.id, mode: campaign.mode, created_on: now, codes }
+    pub fn new(campaign: &Campaign, codes: Vec<NewCode>, by: &Attribution, now: Timestamp) -> Self {
+        let Campaign { org, id, mode, .. } = *campaign;
+        Self { org, campaign_id: id, mode, created_on: now, attribution: by.clone(), codes }
     }
 
     /// Codes for this campaign that all have the same `max_links`.
     #[must_use]
-    pub fn with_max_links(campaign: &Campaign, codes: Vec<Code>, max_links: Option<u32>, now: Timestamp) -> Self {
+    pub fn with_max_links(
+        campaign: &Campaign,
+        codes: Vec<Code>,
+        max_links: Option<u32>,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> Self {
         let codes = codes.into_iter().map(|code| NewCode { code, max_links, revoked: false });
-        Self::new(campaign, codes.collect(), now)
+        Self::new(campaign, codes.collect(), by, now)
     }
 
     /// The revocation time of one of them, if it is revoked.
@@ -167,6 +178,8 @@ impl NewCodes {
                 id: PromotionId::new(self.created_on),
                 key: self.key(folded.clone()),
                 customer_id,
+                origin: LinkOrigin::Import,
+                attribution: self.attribution.clone(),
             })
         })
         .collect()

@@ -6,8 +6,10 @@ use std::{
 };
 
 use super::{
+    attribution::Attribution,
     campaign::Campaign,
     code::{CodeKey, PromotionCode},
+    event::{LinkOrigin, NewEvent},
     ids::{CampaignId, CustomerId, OrgId, PromotionId},
     promotion::Promotion,
     refusal::Refusal,
@@ -23,6 +25,10 @@ pub struct LinkRequest {
     pub key: CodeKey,
     /// The customer.
     pub customer_id: CustomerId,
+    /// How the promotion comes about.
+    pub origin: LinkOrigin,
+    /// Who links it.
+    pub attribution: Attribution,
 }
 
 /// The promotion, new or already held, or why it was refused.
@@ -63,6 +69,16 @@ impl Decisions {
     /// The promotions to write.
     pub fn new_promotions(&self) -> impl Iterator<Item = &Promotion> {
         self.new.iter().filter_map(|&position| self.outcomes[position].as_ref()?.as_ref().ok())
+    }
+
+    /// The events of the promotions to write, in the same order.
+    #[must_use]
+    pub fn events(&self, requests: &[LinkRequest], now: Timestamp) -> Vec<NewEvent> {
+        let requests = self.new.iter().map(|&position| &requests[position]);
+        let linked = |(promotion, request): (&Promotion, &LinkRequest)| {
+            NewEvent::linked(promotion, request.origin, &request.attribution, now)
+        };
+        self.new_promotions().zip(requests).map(linked).collect()
     }
 }
 

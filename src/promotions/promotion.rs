@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::{
     campaign::Campaign,
     code::{Code, CodeKey},
@@ -31,7 +33,8 @@ pub struct Promotion {
 }
 
 /// The state of a promotion. If several apply, the first in this order counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PromotionState {
     /// The customer no longer holds the code.
     Unlinked,

@@ -1,6 +1,7 @@
 //! The rules of redeeming, reversing and unlinking: pure functions, like the rules of linking.
 
 use super::{
+    attribution::Attribution,
     code::CodeKey,
     ids::{CustomerId, OrgId, PromotionId, RedemptionId},
     promotion::Promotion,
@@ -69,6 +70,8 @@ pub struct RedeemRequest {
     pub customer_id: CustomerId,
     /// The caller's id of the redemption.
     pub transaction_id: TransactionId,
+    /// Who redeems it.
+    pub attribution: Attribution,
 }
 
 /// The redemption, new or from an earlier request, or why it was refused.
@@ -90,8 +93,8 @@ pub struct RedeemState {
 pub enum RedeemDecision {
     /// An earlier request redeemed it; write nothing.
     Repeated(Redemption),
-    /// Write it, and count it on its promotion.
-    New(Redemption),
+    /// Write it, and count it on its promotion, which is then as given.
+    New(Redemption, Promotion),
 }
 
 /// Decides whether a promotion can be redeemed. The order of the rules is part of the API.
@@ -119,14 +122,16 @@ pub fn decide_redeem(state: RedeemState, request: &RedeemRequest, now: Timestamp
     if hold.redemption_count >= hold.campaign.max_redemptions_per_link {
         return Err(Refusal::RedemptionLimitReached);
     }
-    Ok(RedeemDecision::New(Redemption {
+    let redemption = Redemption {
         id: request.id,
         org: request.key.org,
         promotion_id: hold.id,
         transaction_id: request.transaction_id.clone(),
         redeemed_on: now,
         reversed_on: None,
-    }))
+    };
+    let promotion = Promotion { redemption_count: hold.redemption_count + 1, ..hold };
+    Ok(RedeemDecision::New(redemption, promotion))
 }
 
 /// The effect of reversing or unlinking on the link count of the code.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
+    attribution::Attribution,
     campaign::{Campaign, CampaignChange, InvalidCampaign, PromotionMode},
     code::{CodeKey, FoldedCode, PromotionCode},
     ids::{CampaignId, CustomerId, OrgId, PromotionId, RedemptionId},
@@ -138,7 +139,8 @@ pub trait PromotionReads: Send + Sync + 'static {
     ) -> Result<Vec<Redemption>, StoreError>;
 }
 
-/// The store of promotions. Both databases give the same guarantees, which one test suite checks.
+/// The store of promotions. Both databases give the same guarantees, which one test suite checks. Every method that changes
+/// something records its event in the same transaction.
 ///
 /// Every method affects one organisation, except those whose requests name theirs.
 #[async_trait]
@@ -147,16 +149,33 @@ pub trait PromotionRepository: LinkRepository + PromotionReads {
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> Result<RedeemOutcome, StoreError>;
 
     /// Reverses a redemption; repeating it changes nothing. `None` if there is no such redemption.
-    async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> Result<Option<Redemption>, StoreError>;
+    async fn reverse(
+        &self,
+        org: OrgId,
+        id: RedemptionId,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> Result<Option<Redemption>, StoreError>;
 
     /// Unlinks a promotion; repeating it changes nothing. `None` if there is no such promotion.
-    async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> Result<Option<Promotion>, StoreError>;
+    async fn unlink(
+        &self,
+        org: OrgId,
+        id: PromotionId,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> Result<Option<Promotion>, StoreError>;
 
     /// Revokes a code; repeating it changes nothing. `None` if there is no such code.
-    async fn revoke(&self, key: &CodeKey, now: Timestamp) -> Result<Option<PromotionCode>, StoreError>;
+    async fn revoke(
+        &self,
+        key: &CodeKey,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> Result<Option<PromotionCode>, StoreError>;
 
     /// Adds a campaign.
-    async fn create_campaign(&self, campaign: &Campaign) -> Result<(), StoreError>;
+    async fn create_campaign(&self, campaign: &Campaign, by: &Attribution) -> Result<(), StoreError>;
 
     /// Changes a campaign. `None` if there is no such campaign.
     async fn update_campaign(
@@ -164,6 +183,8 @@ pub trait PromotionRepository: LinkRepository + PromotionReads {
         org: OrgId,
         id: CampaignId,
         change: &CampaignChange,
+        by: &Attribution,
+        now: Timestamp,
     ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError>;
 
     /// Adds codes and leaves existing ones unchanged. Returns those that were added.

@@ -3,8 +3,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use crate::promotions::{
-    CODE_BATCH, Campaign, Code, FoldedCode, NewCodes, Pattern, PromotionRepository, SpaceTooSmall, StoreError,
-    Timestamp,
+    Attribution, CODE_BATCH, Campaign, Code, FoldedCode, NewCodes, Pattern, PromotionRepository, SpaceTooSmall,
+    StoreError, Timestamp,
 };
 
 /// More codes than any table holds. With this much room in a pattern, there is no need to count the existing codes.
@@ -34,6 +34,7 @@ pub async fn add_generated(
     pattern: &Pattern,
     count: usize,
     max_links: Option<u32>,
+    by: &Attribution,
     now: Timestamp,
 ) -> Result<Vec<Code>, StoreError> {
     let mut codes = Vec::with_capacity(count);
@@ -41,7 +42,7 @@ pub async fn add_generated(
         let candidates = pattern
             .generate(CODE_BATCH.min(count - codes.len()))
             .map_err(|error| StoreError::Failed(Arc::new(error)))?;
-        let new = NewCodes::with_max_links(campaign, candidates, max_links, now);
+        let new = NewCodes::with_max_links(campaign, candidates, max_links, by, now);
         let mut added: HashSet<FoldedCode> = repository.add_codes(&new).await?.into_iter().collect();
         let new = new.codes.into_iter().map(|new| new.code);
         codes.extend(new.filter(|code| added.remove(code.folded())));

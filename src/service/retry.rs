@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use crate::promotions::{
-    Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkOutcome,
-    LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
-    PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start, StoreError,
-    Timestamp, WalletFilter,
+    Attribution, Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign,
+    LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId,
+    PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start,
+    StoreError, Timestamp, WalletFilter,
 };
 
 /// The pauses between attempts. A broken connection is replaced immediately. A database that restarts may take longer, but
@@ -158,20 +158,37 @@ impl<R: PromotionRepository + ?Sized> PromotionRepository for Retrying<R> {
         retry(|| self.0.redeem(request, now)).await
     }
 
-    async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> Result<Option<Redemption>, StoreError> {
-        retry(|| self.0.reverse(org, id, now)).await
+    async fn reverse(
+        &self,
+        org: OrgId,
+        id: RedemptionId,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> Result<Option<Redemption>, StoreError> {
+        retry(|| self.0.reverse(org, id, by, now)).await
     }
 
-    async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> Result<Option<Promotion>, StoreError> {
-        retry(|| self.0.unlink(org, id, now)).await
+    async fn unlink(
+        &self,
+        org: OrgId,
+        id: PromotionId,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> Result<Option<Promotion>, StoreError> {
+        retry(|| self.0.unlink(org, id, by, now)).await
     }
 
-    async fn revoke(&self, key: &CodeKey, now: Timestamp) -> Result<Option<PromotionCode>, StoreError> {
-        retry(|| self.0.revoke(key, now)).await
+    async fn revoke(
+        &self,
+        key: &CodeKey,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> Result<Option<PromotionCode>, StoreError> {
+        retry(|| self.0.revoke(key, by, now)).await
     }
 
-    async fn create_campaign(&self, campaign: &Campaign) -> Result<(), StoreError> {
-        retry_if_undone(|| self.0.create_campaign(campaign)).await
+    async fn create_campaign(&self, campaign: &Campaign, by: &Attribution) -> Result<(), StoreError> {
+        retry_if_undone(|| self.0.create_campaign(campaign, by)).await
     }
 
     /// Not idempotent: another caller may have changed the campaign since the first attempt.
@@ -180,8 +197,10 @@ impl<R: PromotionRepository + ?Sized> PromotionRepository for Retrying<R> {
         org: OrgId,
         id: CampaignId,
         change: &CampaignChange,
+        by: &Attribution,
+        now: Timestamp,
     ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError> {
-        retry_if_undone(|| self.0.update_campaign(org, id, change)).await
+        retry_if_undone(|| self.0.update_campaign(org, id, change, by, now)).await
     }
 
     /// If the acknowledgement of a commit was lost, the codes that it added count as duplicates, as in a client's own retry.

@@ -26,6 +26,12 @@ use super::{
 /// The most violations of an invariant that are listed.
 const MAX_EXAMPLES: usize = 20;
 
+/// The changes that events record, each with the type and the time of its event.
+const RECORDED_CHANGES: &str = include_str!("sql/check/recorded_changes.sql");
+
+/// The events that have no position yet. SQLite has none.
+const OUTBOX: &str = "UNION ALL SELECT org_id, type, subject_id FROM event_outbox";
+
 /// The result of checking an invariant.
 #[derive(Debug)]
 pub struct Checked {
@@ -75,7 +81,7 @@ fn check_sqlite(connection: &mut SqliteConnection, found: &UnboundedSender<Check
     // After its first read, a transaction does not see what others write.
     connection.transaction(|connection| {
         for invariant in &INVARIANTS {
-            send(found, invariant.checked(diesel::sql_query(invariant.statement()).load(connection)?));
+            send(found, invariant.checked(diesel::sql_query(invariant.statement("")).load(connection)?));
         }
         let mut spellings = Spellings::default();
         for code in spellings::codes().load_iter::<_, DefaultLoadingMode>(connection)? {
@@ -94,7 +100,7 @@ async fn check_postgres(connection: &mut AsyncPgConnection, found: &UnboundedSen
     transaction
         .run(async |connection| {
             for invariant in &INVARIANTS {
-                send(found, invariant.checked(diesel::sql_query(invariant.statement()).load(connection).await?));
+                send(found, invariant.checked(diesel::sql_query(invariant.statement(OUTBOX)).load(connection).await?));
             }
             let mut spellings = Spellings::default();
             let mut codes = spellings::codes().load_stream(connection).await?;
@@ -132,9 +138,10 @@ impl Invariant {
     ///
     /// Materialised, because PostgreSQL would otherwise plan for the first few rows. It expects many, and if there are none
     /// such a plan takes minutes instead of seconds.
-    fn statement(&self) -> String {
+    fn statement(&self, outbox: &str) -> String {
         format!(
-            "WITH counting_holds AS (SELECT * FROM promotions WHERE {COUNTS}), broken AS MATERIALIZED ({}) \
+            "WITH counting_holds AS (SELECT * FROM promotions WHERE {COUNTS}), {RECORDED_CHANGES}, \
+             recorded_events AS (SELECT org_id, type, subject_id FROM events {outbox}), broken AS MATERIALIZED ({}) \
              SELECT org_id, id, about, code, count(*) OVER () AS times FROM broken \
              ORDER BY org_id, id LIMIT {MAX_EXAMPLES}",
             self.broken

@@ -28,7 +28,7 @@ pub enum OpenError {
     /// A pooler shares sessions among its clients.
     #[error(
         "the pooler in front of PostgreSQL shares sessions, as PgBouncer in transaction mode does: connect to PostgreSQL \
-         directly, or to a pool in session mode (a process opens at most 14 connections)"
+         directly, or to a pool in session mode (a process opens at most 15 connections)"
     )]
     SharedSessions,
     /// The connections for reading a SQLite file could not be opened.

@@ -10,7 +10,7 @@ use diesel::{
 
 use super::{
     rows::{Id, mode_to_db},
-    schema::{api_keys, campaigns, promotion_codes, promotions, redemptions},
+    schema::{api_keys, campaigns, event_feeds, events, promotion_codes, promotions, redemptions},
 };
 use crate::promotions::{OrgId, PromotionMode};
 
@@ -68,6 +68,40 @@ pub fn api_keys_by_id(org: i64, ids: Vec<Id>) -> _ {
 #[auto_type]
 pub fn api_keys_of(org: i64) -> _ {
     api_keys::table.filter(api_keys::org_id.eq(org)).order(api_keys::id)
+}
+
+/// The feed of an organisation's events.
+#[auto_type]
+pub fn feed(org: i64) -> _ {
+    event_feeds::table.filter(event_feeds::org_id.eq(org))
+}
+
+/// The organisations whose oldest event occurred before a time.
+#[auto_type]
+pub fn feeds_with_events_before(time: i64) -> _ {
+    event_feeds::table
+        .inner_join(
+            events::table
+                .on(events::org_id.eq(event_feeds::org_id).and(events::position.eq(event_feeds::first_position))),
+        )
+        .filter(events::occurred_on.lt(time))
+        .select(event_feeds::org_id)
+}
+
+/// The position of the first event that occurred at a time or later: later positions never occurred earlier.
+#[auto_type]
+pub fn first_position_since(org: i64, time: i64) -> _ {
+    events::table
+        .filter(events::org_id.eq(org))
+        .filter(events::occurred_on.ge(time))
+        .order((events::occurred_on.asc(), events::position.asc()))
+        .select(events::position)
+}
+
+/// The events of an organisation in a range of positions.
+#[auto_type]
+pub fn events_between(org: i64, from: i64, until: i64) -> _ {
+    events::table.filter(events::org_id.eq(org)).filter(events::position.ge(from)).filter(events::position.lt(until))
 }
 
 /// A redemption of an organisation.

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod connection;
+mod events;
 mod external_pooler;
 mod hosts;
 mod import;
@@ -9,6 +10,7 @@ mod keyed;
 mod lateral_join;
 mod link;
 mod liveness;
+mod numbering;
 mod paged;
 mod pool;
 mod pool_metrics;
@@ -25,10 +27,12 @@ mod writes;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
+use tokio_util::task::AbortOnDropHandle;
 
 use self::{
     connection::{Connection, connect_for_requests},
+    numbering::Outbox,
     pool::{Connections, Pooled},
     transaction_guard::TransactionGuard,
 };
@@ -39,16 +43,13 @@ pub use self::{
 };
 use super::{
     error::{OpenError, StoreResult},
-    keyed::has_campaigns,
     readiness::Space,
-    rows::{CampaignRow, CodeRow, OrganisationRow},
-    schema::{campaigns, organisations, promotion_codes},
 };
 use crate::{
     auth::Secret,
     promotions::{
-        Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, FoldedCode, InvalidCampaign, LinkOutcome,
-        LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId,
+        Attribution, Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, FoldedCode, InvalidCampaign,
+        LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId,
         PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
     },
 };
@@ -64,7 +65,10 @@ struct TransactionIdTaken;
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {
     url: Secret,
-    connections: Connections,
+    connections: Arc<Connections>,
+    outbox: Arc<Outbox>,
+    /// Numbers events, unless the database is a replica.
+    _numbering: Option<AbortOnDropHandle<()>>,
     space: Arc<Space>,
 }
 
@@ -81,7 +85,12 @@ impl PostgresStore {
     }
 
     fn new(url: &Secret, writes: Writes) -> Result<Self, OpenError> {
-        Ok(Self { url: url.clone(), connections: Connections::new(url, writes)?, space: Arc::default() })
+        let connections = Arc::new(Connections::new(url, writes)?);
+        let outbox = Arc::default();
+        let number =
+            || AbortOnDropHandle::new(tokio::spawn(numbering::run(Arc::clone(&connections), Arc::clone(&outbox))));
+        let numbering = (writes == Writes::Required).then(number);
+        Ok(Self { url: url.clone(), connections, outbox, _numbering: numbering, space: Arc::default() })
     }
 
     /// When the database was last full.
@@ -103,6 +112,34 @@ impl PostgresStore {
             drop(Pooled::take(connection));
         }
         done
+    }
+
+    /// Runs a closure in a transaction that changes something of an organisation, and has its events numbered.
+    async fn change<T>(
+        &self,
+        org: OrgId,
+        work: impl AsyncFnOnce(&mut AsyncPgConnection) -> StoreResult<T>,
+    ) -> StoreResult<T> {
+        let changed = self
+            .run(async |connection| {
+                AnsiTransactionManager::begin_transaction(connection).await?;
+                match work(connection).await {
+                    Ok(done) => {
+                        AnsiTransactionManager::commit_transaction(connection).await?;
+                        Ok(done)
+                    }
+                    Err(error) => {
+                        // The first error says more.
+                        let _ = AnsiTransactionManager::rollback_transaction(connection).await;
+                        Err(error)
+                    }
+                }
+            })
+            .await;
+        if changed.is_ok() {
+            self.outbox.wake([org]);
+        }
+        changed
     }
 
     fn classify(&self, connection: &Connection, error: StoreError) -> StoreError {
@@ -132,6 +169,9 @@ impl LinkRepository for PostgresStore {
         if reusable {
             guard.release();
         }
+        if let Ok(outcomes) = &linked {
+            self.outbox.wake(orgs_with_new_links(requests, outcomes));
+        }
         linked
     }
 
@@ -148,11 +188,8 @@ impl LinkRepository for PostgresStore {
 impl PromotionRepository for PostgresStore {
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> StoreResult<RedeemOutcome> {
         for _ in 0..REDEEM_ATTEMPTS {
-            let outcome = self
-                .run(async |connection| {
-                    connection.transaction(async |connection| writes::redeem(connection, request, now).await).await
-                })
-                .await?;
+            let outcome =
+                self.change(request.key.org, async |connection| writes::redeem(connection, request, now).await).await?;
             if let Some(outcome) = outcome {
                 return Ok(outcome);
             }
@@ -160,34 +197,32 @@ impl PromotionRepository for PostgresStore {
         Err(StoreError::Contended(Arc::new(TransactionIdTaken)))
     }
 
-    async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> StoreResult<Option<Redemption>> {
-        self.run(async |connection| {
-            connection.transaction(async |connection| writes::reverse(connection, org, id, now).await).await
-        })
-        .await
+    async fn reverse(
+        &self,
+        org: OrgId,
+        id: RedemptionId,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> StoreResult<Option<Redemption>> {
+        self.change(org, async |connection| writes::reverse(connection, org, id, by, now).await).await
     }
 
-    async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> StoreResult<Option<Promotion>> {
-        self.run(async |connection| {
-            connection.transaction(async |connection| writes::unlink(connection, org, id, now).await).await
-        })
-        .await
+    async fn unlink(
+        &self,
+        org: OrgId,
+        id: PromotionId,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> StoreResult<Option<Promotion>> {
+        self.change(org, async |connection| writes::unlink(connection, org, id, by, now).await).await
     }
 
-    async fn revoke(&self, key: &CodeKey, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
-        self.run(async |connection| {
-            connection.transaction(async |connection| writes::revoke(connection, key, now).await).await
-        })
-        .await
+    async fn revoke(&self, key: &CodeKey, by: &Attribution, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
+        self.change(key.org, async |connection| writes::revoke(connection, key, by, now).await).await
     }
 
-    async fn create_campaign(&self, campaign: &Campaign) -> StoreResult<()> {
-        let row = CampaignRow::from(campaign);
-        self.run(async |connection| {
-            diesel::insert_into(campaigns::table).values(row).execute(connection).await?;
-            Ok(())
-        })
-        .await
+    async fn create_campaign(&self, campaign: &Campaign, by: &Attribution) -> StoreResult<()> {
+        self.change(campaign.org, async |connection| writes::create_campaign(connection, campaign, by).await).await
     }
 
     async fn update_campaign(
@@ -195,19 +230,18 @@ impl PromotionRepository for PostgresStore {
         org: OrgId,
         id: CampaignId,
         change: &CampaignChange,
+        by: &Attribution,
+        now: Timestamp,
     ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
-        self.run(async |connection| {
-            connection.transaction(async |connection| writes::update_campaign(connection, org, id, change).await).await
-        })
-        .await
+        self.change(org, async |connection| writes::update_campaign(connection, org, id, change, by, now).await).await
     }
 
     async fn add_codes(&self, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
-        self.run(async |connection| import::add_codes(connection, codes).await).await
+        self.change(codes.org, async |connection| import::add_codes(connection, codes).await).await
     }
 
     async fn import(&self) -> StoreResult<Box<dyn CodeImport>> {
-        Ok(Box::new(import::Import::begin(self.url.expose()).await?))
+        Ok(Box::new(import::Import::begin(self.url.expose(), Arc::clone(&self.outbox)).await?))
     }
 
     async fn seed(
@@ -217,28 +251,16 @@ impl PromotionRepository for PostgresStore {
         codes: &[PromotionCode],
         now: Timestamp,
     ) -> StoreResult<bool> {
-        let campaign_rows: Vec<CampaignRow> = campaigns.iter().map(Into::into).collect();
-        let code_rows: Vec<CodeRow> = codes.iter().map(Into::into).collect();
-        let organisation = OrganisationRow::new(org, now);
-        self.run(async |connection| {
-            connection
-                .transaction(async |connection| {
-                    // Several processes may start concurrently.
-                    statements::AdvisoryLocks::organisation(org).execute(connection).await?;
-                    if diesel::select(has_campaigns(org.get())).get_result(connection).await? {
-                        return Ok(false);
-                    }
-                    diesel::insert_into(organisations::table)
-                        .values(organisation)
-                        .on_conflict_do_nothing()
-                        .execute(connection)
-                        .await?;
-                    diesel::insert_into(campaigns::table).values(campaign_rows).execute(connection).await?;
-                    diesel::insert_into(promotion_codes::table).values(code_rows).execute(connection).await?;
-                    Ok(true)
-                })
-                .await
-        })
-        .await
+        self.change(org, async |connection| writes::seed(connection, org, campaigns, codes, now).await).await
     }
+}
+
+/// The organisations of the promotions that are new: they have the ids of their requests.
+fn orgs_with_new_links<'a>(
+    requests: &'a [LinkRequest],
+    outcomes: &'a [Option<LinkOutcome>],
+) -> impl Iterator<Item = OrgId> + 'a {
+    let links = requests.iter().zip(outcomes);
+    let new = links.filter(|(request, outcome)| matches!(outcome, Some(Ok(promotion)) if promotion.id == request.id));
+    new.map(|(request, _)| request.key.org)
 }

@@ -3,6 +3,7 @@
 mod api_keys;
 mod campaigns;
 mod codes;
+mod events;
 mod promotions;
 mod redemptions;
 
@@ -23,6 +24,7 @@ pub use self::{
     api_keys::{ApiKeyRow, OrganisationRow},
     campaigns::{CampaignChanges, CampaignRow},
     codes::{CodeRow, NewCodeRow, code_key, key_columns},
+    events::{EventRow, NewEventRow, actor_to_db, event_type_to_db},
     promotions::{HeldKey, HoldRow, NewPromotionRow, PromotionRow},
     redemptions::RedemptionRow,
 };

@@ -100,4 +100,39 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::BigInt;
+
+    event_feeds (org_id) {
+        org_id -> BigInt,
+        first_position -> BigInt,
+        last_position -> BigInt,
+        last_occurred_on -> BigInt,
+        recorded_since -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
+    use super::PublicId;
+
+    events (org_id, position) {
+        org_id -> BigInt,
+        position -> BigInt,
+        id -> PublicId,
+        #[sql_name = "type"]
+        event_type -> SmallInt,
+        occurred_on -> BigInt,
+        actor -> SmallInt,
+        actor_id -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        subject_id -> PublicId,
+        campaign_id -> Nullable<PublicId>,
+        customer_id -> Nullable<BigInt>,
+        data -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(campaigns, promotion_codes, promotions, redemptions);
+diesel::allow_tables_to_appear_in_same_query!(event_feeds, events);

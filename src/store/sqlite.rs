@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod connection;
+mod events;
 mod file_error;
 mod import;
 mod json_sets;
@@ -31,15 +32,12 @@ pub use self::{
 };
 use super::{
     error::{OpenError, StoreResult},
-    keyed::has_campaigns,
     readiness::Space,
-    rows::{CampaignRow, CodeRow, OrganisationRow},
-    schema::{campaigns, organisations, promotion_codes},
 };
 use crate::promotions::{
-    CODE_BATCH, Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, FoldedCode, InvalidCampaign, LinkOutcome,
-    LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId, PromotionRepository,
-    RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
+    Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, FoldedCode, InvalidCampaign,
+    LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId,
+    PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
 };
 
 /// Connections for reading. They wait for nothing but the disk, so a few serve many requests.
@@ -144,26 +142,36 @@ impl PromotionRepository for SqliteStore {
         self.write(move |connection| writes::redeem(connection, &request, now)).await
     }
 
-    async fn reverse(&self, org: OrgId, id: RedemptionId, now: Timestamp) -> StoreResult<Option<Redemption>> {
-        self.write(move |connection| writes::reverse(connection, org, id, now)).await
+    async fn reverse(
+        &self,
+        org: OrgId,
+        id: RedemptionId,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> StoreResult<Option<Redemption>> {
+        let by = by.clone();
+        self.write(move |connection| writes::reverse(connection, org, id, &by, now)).await
     }
 
-    async fn unlink(&self, org: OrgId, id: PromotionId, now: Timestamp) -> StoreResult<Option<Promotion>> {
-        self.write(move |connection| writes::unlink(connection, org, id, now)).await
+    async fn unlink(
+        &self,
+        org: OrgId,
+        id: PromotionId,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> StoreResult<Option<Promotion>> {
+        let by = by.clone();
+        self.write(move |connection| writes::unlink(connection, org, id, &by, now)).await
     }
 
-    async fn revoke(&self, key: &CodeKey, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
-        let key = key.clone();
-        self.write(move |connection| writes::revoke(connection, &key, now)).await
+    async fn revoke(&self, key: &CodeKey, by: &Attribution, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
+        let (key, by) = (key.clone(), by.clone());
+        self.write(move |connection| writes::revoke(connection, &key, &by, now)).await
     }
 
-    async fn create_campaign(&self, campaign: &Campaign) -> StoreResult<()> {
-        let row = CampaignRow::from(campaign);
-        self.write(move |connection| {
-            diesel::insert_into(campaigns::table).values(row).execute(connection)?;
-            Ok(())
-        })
-        .await
+    async fn create_campaign(&self, campaign: &Campaign, by: &Attribution) -> StoreResult<()> {
+        let (campaign, by) = (campaign.clone(), by.clone());
+        self.write(move |connection| writes::create_campaign(connection, &campaign, &by)).await
     }
 
     async fn update_campaign(
@@ -171,9 +179,11 @@ impl PromotionRepository for SqliteStore {
         org: OrgId,
         id: CampaignId,
         change: &CampaignChange,
+        by: &Attribution,
+        now: Timestamp,
     ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
-        let change = change.clone();
-        self.write(move |connection| writes::update_campaign(connection, org, id, &change)).await
+        let (change, by) = (change.clone(), by.clone());
+        self.write(move |connection| writes::update_campaign(connection, org, id, &change, &by, now)).await
     }
 
     async fn add_codes(&self, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
@@ -200,22 +210,8 @@ impl PromotionRepository for SqliteStore {
         codes: &[PromotionCode],
         now: Timestamp,
     ) -> StoreResult<bool> {
-        let campaign_rows: Vec<CampaignRow> = campaigns.iter().map(Into::into).collect();
-        let code_rows: Vec<CodeRow> = codes.iter().map(Into::into).collect();
-        let organisation = OrganisationRow::new(org, now);
-        self.write(move |connection| {
-            if diesel::select(has_campaigns(org.get())).get_result(connection)? {
-                return Ok(false);
-            }
-            diesel::insert_into(organisations::table)
-                .values(organisation)
-                .on_conflict_do_nothing()
-                .execute(connection)?;
-            diesel::insert_into(campaigns::table).values(campaign_rows).execute(connection)?;
-            diesel::insert_into(promotion_codes::table).values(code_rows).execute(connection)?;
-            Ok(true)
-        })
-        .await
+        let (campaigns, codes) = (campaigns.to_vec(), codes.to_vec());
+        self.write(move |connection| writes::seed(connection, org, &campaigns, &codes, now)).await
     }
 }
 

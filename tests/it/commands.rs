@@ -41,7 +41,12 @@ on_both_databases! {
     async fn migrate_applies_pending_migrations_once(database: Database) {
         let status = || run(&["migrate", "--status", "--database-url", &database.url]);
         let each = |state: &str| {
-            let names = ["2026-11-23-100000_promotions", "2026-11-23-220000_credentials", "2026-11-27-000000_fold_codes"];
+            let names = [
+                "2026-11-23-100000_promotions",
+                "2026-11-23-220000_credentials",
+                "2026-11-27-000000_fold_codes",
+                "2026-11-27-100000_events",
+            ];
             names.map(|name| format!("{state} {name}\n")).concat()
         };
         assert_eq!(text(&status()), each("pending"));

@@ -97,7 +97,7 @@ on_both_databases! {
             rename(&database, folded, before).await;
         }
         database.run(EARLIER).await;
-        assert!(text(&run(&database, &["migrate", "--status"])).ends_with(PENDING));
+        assert!(text(&run(&database, &["migrate", "--status"])).contains(PENDING));
         let refused = run(&database, &["check"]);
         assert!(errors(&refused).contains("run `promolink migrate`"), "{}", errors(&refused));
 
@@ -142,7 +142,7 @@ on_both_databases! {
         let server = run(&database, &["serve", "--migrate", "--listen", "127.0.0.1:0"]);
         assert!(errors(&server).contains("`promolink migrate` lists them"), "{}", errors(&server));
         assert!(!errors(&server).contains("SAVE") && !text_of(&server).contains("SAVE"));
-        assert!(text(&run(&database, &["migrate", "--status"])).ends_with(PENDING));
+        assert!(text(&run(&database, &["migrate", "--status"])).contains(PENDING));
 
         // The code without a collision is unchanged too. Without the collisions, the migration succeeds.
         database.run("UPDATE promotion_codes SET code = 'S\u{2013}20' WHERE folded = 'save\u{2013}20'").await;

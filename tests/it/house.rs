@@ -7,17 +7,21 @@ use std::{
 };
 
 /// Each layer, and those that it may use beside itself.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("promotions", &[]),
     ("service", &["promotions"]),
-    ("store", &["auth", "promotions", "telemetry"]),
+    ("events", &["promotions", "telemetry"]),
+    ("store", &["auth", "events", "promotions", "telemetry"]),
     ("auth", &["promotions", "service"]),
-    ("graphql", &["auth", "promotions", "service", "telemetry"]),
+    ("graphql", &["auth", "events", "promotions", "service", "telemetry"]),
     ("http", &["auth", "graphql", "promotions", "telemetry"]),
     ("telemetry", &[]),
-    ("app", &["auth", "graphql", "http", "promotions", "service", "telemetry"]),
-    ("config", &["app", "auth", "graphql", "http", "store", "telemetry"]),
-    ("commands", &["app", "auth", "config", "graphql", "http", "promotions", "service", "store", "telemetry"]),
+    ("app", &["auth", "events", "graphql", "http", "promotions", "service", "telemetry"]),
+    ("config", &["app", "auth", "events", "graphql", "http", "store", "telemetry"]),
+    (
+        "commands",
+        &["app", "auth", "config", "events", "graphql", "http", "promotions", "service", "store", "telemetry"],
+    ),
     ("main", &["commands", "telemetry"]),
 ];
 

@@ -10,6 +10,7 @@ mod codes;
 mod commands;
 mod connections;
 mod credentials;
+mod events;
 mod example;
 mod fairness;
 mod faults;

@@ -11,9 +11,9 @@ use std::{
 };
 
 use promolink::promotions::{
-    Campaign, CampaignChange, CampaignId, Code, CodeKey, CustomerId, LinkRequest, OnLocked, OrgId, PromotionCode,
-    PromotionId, PromotionMode, PromotionRepository, RedeemRequest, RedemptionId, Refusal, Timestamp, TransactionId,
-    WalletFilter,
+    Actor, Attribution, Campaign, CampaignChange, CampaignId, Code, CodeKey, CustomerId, LinkOrigin, LinkRequest,
+    OnLocked, OrgId, PromotionCode, PromotionId, PromotionMode, PromotionRepository, RedeemRequest, RedemptionId,
+    Refusal, Timestamp, TransactionId, WalletFilter,
 };
 use proptest::{
     prelude::*,
@@ -196,6 +196,7 @@ impl<'a> Case<'a> {
                     key: key(self.org, *code),
                     customer_id: (*customer).try_into().unwrap(),
                     transaction_id: TransactionId::parse(&transaction).unwrap(),
+                    attribution: by(),
                 };
                 let outcome = both!(self, store => store.redeem(&request, now));
                 let expected = self.model.redeem(request.id, (*code, *customer), &transaction, self.now);
@@ -204,18 +205,18 @@ impl<'a> Case<'a> {
             Operation::Unlink(any) if !self.model.holds.is_empty() => {
                 let number = any % self.model.holds.len();
                 let id = self.model.holds[number].id;
-                assert!(both!(self, store => store.unlink(self.org, id, now)).unwrap().unlinked_on.is_some());
+                assert!(both!(self, store => store.unlink(self.org, id, &by(), now)).unwrap().unlinked_on.is_some());
                 self.model.unlink(number);
             }
             Operation::Reverse(any) if !self.model.uses.is_empty() => {
                 let number = any % self.model.uses.len();
                 let id = self.model.uses[number].id;
-                assert!(both!(self, store => store.reverse(self.org, id, now)).unwrap().reversed_on.is_some());
+                assert!(both!(self, store => store.reverse(self.org, id, &by(), now)).unwrap().reversed_on.is_some());
                 self.model.reverse(number);
             }
             Operation::Unlink(_) | Operation::Reverse(_) => {}
             Operation::Revoke(code) => {
-                let found = both!(self, store => store.revoke(&key(self.org, *code), now));
+                let found = both!(self, store => store.revoke(&key(self.org, *code), &by(), now));
                 assert_eq!(found.is_some(), *code < self.model.codes.len());
                 if let Some(code) = self.model.codes.get_mut(*code) {
                     code.revoked = true;
@@ -239,7 +240,7 @@ impl<'a> Case<'a> {
 
     async fn change(&self, campaign: usize, change: &CampaignChange) -> bool {
         let Some(campaign) = self.campaigns.get(campaign) else { return false };
-        both!(self, store => store.update_campaign(self.org, campaign.id, change)).unwrap().is_ok()
+        both!(self, store => store.update_campaign(self.org, campaign.id, change, &by(), Timestamp::from_millis(self.now))).unwrap().is_ok()
     }
 
     /// Compares the stored rows with the model.
@@ -328,8 +329,14 @@ fn key(org: OrgId, code: usize) -> CodeKey {
     CodeKey { org, mode: PromotionMode::Discount, folded }
 }
 
+fn by() -> Attribution {
+    Attribution::to(Actor::Server)
+}
+
 fn request(org: OrgId, customer: i64, code: usize, now: Timestamp) -> LinkRequest {
-    LinkRequest { id: PromotionId::new(now), key: key(org, code), customer_id: customer.try_into().unwrap() }
+    let customer_id = customer.try_into().unwrap();
+    let (id, key) = (PromotionId::new(now), key(org, code));
+    LinkRequest { id, key, customer_id, origin: LinkOrigin::Link, attribution: by() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -355,8 +362,8 @@ async fn one_organisation_never_sees_anothers_codes() {
         assert_eq!(store.promotions(theirs, &[linked.id]).await.unwrap(), []);
         assert_eq!(store.campaigns(theirs, &[linked.campaign.id]).await.unwrap(), []);
         assert_eq!(store.codes(theirs, linked.campaign.mode, &[linked.code.folded().clone()]).await.unwrap(), []);
-        assert_eq!(store.unlink(theirs, linked.id, now).await.unwrap(), None);
-        assert_eq!(store.revoke(&key(theirs, 0), now).await.unwrap(), None);
+        assert_eq!(store.unlink(theirs, linked.id, &by(), now).await.unwrap(), None);
+        assert_eq!(store.revoke(&key(theirs, 0), &by(), now).await.unwrap(), None);
         let filter = WalletFilter { mode: None, active: None };
         assert_eq!(store.wallets(theirs, &[(linked.customer_id, None)], filter, 10).await.unwrap(), []);
         assert_eq!(store.promotions(ours, &[linked.id]).await.unwrap(), [linked]);

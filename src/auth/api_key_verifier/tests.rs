@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::*;
 use crate::{
     auth::{KeyRole, Secret},
-    promotions::SystemClock,
+    promotions::{Attribution, SystemClock},
 };
 
 /// A store of one key that can be revoked. It can stop responding.
@@ -31,7 +31,7 @@ const STATEMENT: Duration = Duration::from_micros(100);
 
 #[async_trait]
 impl ApiKeyRepository for OneKey {
-    async fn create_key(&self, _: &ApiKey) -> Result<bool, StoreError> {
+    async fn create_key(&self, _: &ApiKey, _: &Attribution) -> Result<bool, StoreError> {
         Err(StoreError::Overloaded)
     }
 
@@ -49,7 +49,13 @@ impl ApiKeyRepository for OneKey {
         Ok(Vec::new())
     }
 
-    async fn revoke_key(&self, _: OrgId, _: ApiKeyId, _: Timestamp) -> Result<Option<ApiKey>, StoreError> {
+    async fn revoke_key(
+        &self,
+        _: OrgId,
+        _: ApiKeyId,
+        _: &Attribution,
+        _: Timestamp,
+    ) -> Result<Option<ApiKey>, StoreError> {
         Ok(None)
     }
 

@@ -86,7 +86,7 @@ pub async fn run(Arguments { campaign, csv }: Arguments) -> anyhow::Result<()> {
 }
 
 async fn export(campaign: CampaignArgs, csv: CsvArgs) -> anyhow::Result<()> {
-    let (repository, campaign) = campaign.open().await?;
+    let (store, campaign) = campaign.open().await?;
     // Counting the codes of a large campaign would take as long as many pages.
     let mut progress = Progress::beside_output(Total::Unknown, "codes");
     let mut sheet = Sheet { csv, writer: csv::Writer::from_writer(io::stdout()), now: SystemClock.now() };
@@ -95,9 +95,9 @@ async fn export(campaign: CampaignArgs, csv: CsvArgs) -> anyhow::Result<()> {
     let mut done = 0;
     let mut after = None;
     loop {
-        let codes = repository.codes_of_campaigns(campaign.org, &[(campaign.id, after)], CODES).await?;
+        let codes = store.promotions.codes_of_campaigns(campaign.org, &[(campaign.id, after)], CODES).await?;
         for group in groups(&codes) {
-            write_group(&mut sheet, &*repository, group).await?;
+            write_group(&mut sheet, &*store.promotions, group).await?;
         }
         sheet.flush()?;
         done += codes.len() as u64;

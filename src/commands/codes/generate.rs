@@ -14,8 +14,8 @@ use super::{
     progress::{Progress, Total},
 };
 use crate::{
-    commands::{UsageError, output, signals::shutdown_signal},
-    promotions::{CODE_BATCH, Clock, Code, Pattern, SystemClock},
+    commands::{UsageError, database, output, signals::shutdown_signal},
+    promotions::{Actor, Attribution, CODE_BATCH, Clock, Code, Pattern, SystemClock},
     service::{add_generated, check_space},
 };
 
@@ -62,8 +62,9 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { campaign, count, pattern, max_links, out, csv } = arguments;
-    let (repository, campaign) = campaign.open().await?;
-    if let Err(too_small) = check_space(&*repository, &campaign, &pattern, count).await? {
+    let (store, campaign) = campaign.open().await?;
+    let repository = &*store.promotions;
+    if let Err(too_small) = check_space(repository, &campaign, &pattern, count).await? {
         bail!("{too_small} Nothing was generated.");
     }
     let (output, mut progress): (Box<dyn Write + Send>, _) = match &out {
@@ -76,12 +77,12 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut list = csv::Writer::from_writer(output);
     list.write_record(["code"])?;
 
-    let mut made = 0;
+    let (mut made, by) = (0, Attribution::to(Actor::CommandLine));
     // The current batch is finished, so that the list has exactly the codes in the database.
     let interrupted = tokio::spawn(shutdown_signal()?);
     while made < count && !interrupted.is_finished() {
         let batch = usize::try_from(count - made).unwrap_or(CODE_BATCH).min(CODE_BATCH);
-        let codes = add_generated(&*repository, &campaign, &pattern, batch, max_links.0, SystemClock.now())
+        let codes = add_generated(repository, &campaign, &pattern, batch, max_links.0, &by, SystemClock.now())
             .await
             .with_context(|| format!("stopped after {made} of {count} codes, which are kept and listed"))?;
         made += codes.len() as u64;
@@ -90,6 +91,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         })?;
         progress.update(made, 0);
     }
+    database::settle_events(&store).await;
     let seconds = progress.finish().as_secs_f32();
     if made < count {
         bail!("interrupted after {made} of {count} codes, which are kept and listed");

@@ -22,8 +22,11 @@ use super::{
     progress::{Progress, Total},
 };
 use crate::{
-    commands::{UsageError, output, signals::shutdown_signal},
-    promotions::{Campaign, Clock, CodeImport, NewCode, NewCodes, RowDetails, RowLink, RowOutcome, SystemClock},
+    commands::{UsageError, database, output, signals::shutdown_signal},
+    promotions::{
+        Actor, Attribution, Campaign, Clock, CodeImport, NewCode, NewCodes, RowDetails, RowLink, RowOutcome,
+        SystemClock,
+    },
 };
 
 const HELP: &str = "\
@@ -102,9 +105,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         file.display()
     );
     let max_links = max_links.unwrap_or(MaxLinks(Some(1)));
-    let (repository, campaign) = campaign.open().await?;
+    let (store, campaign) = campaign.open().await?;
     let mut rejects = Rejects::create(rejects.as_deref(), csv, &metadata)?;
-    let import = repository.import().await.context("cannot begin the import")?;
+    let import = store.promotions.import().await.context("cannot begin the import")?;
 
     let mut run = Run { import, campaign, max_links, all_or_nothing, tally: Tally::default() };
     let mut progress = Progress::start(total, "rows");
@@ -122,6 +125,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     } else {
         result.with_context(|| format!("stopped after {rows} rows; what was added is kept"))
     };
+    database::settle_events(&store).await;
     output::note(format_args!(
         "codes added: {added}, there already: {present}; linked to the customers of their rows: {linked}, linked to them \
          before: {held}; links refused: {refused}; rows rejected: {rejected}; in {seconds:.1} s"
@@ -187,7 +191,7 @@ impl Run {
         if !rows.is_empty() {
             let lines: Vec<u64> = rows.iter().map(|(line, _)| *line).collect();
             let (codes, details): (Vec<_>, Vec<_>) = rows.into_iter().map(|(_, row)| self.new_code(row)).unzip();
-            let new = NewCodes::new(&self.campaign, codes, SystemClock.now());
+            let new = NewCodes::new(&self.campaign, codes, &Attribution::to(Actor::CommandLine), SystemClock.now());
             let outcomes = self.import.add(&new, &details).await?;
             if !self.all_or_nothing {
                 self.import.commit().await?;

@@ -46,6 +46,9 @@ pub enum ErrorCode {
     /// The pattern has too few `#` for the number of codes, so codes could be guessed. The message states how many are
     /// required.
     CodeSpaceTooSmall,
+    /// Events after this position have been removed, because they are older than the server keeps them. The message states
+    /// the position of the last removed event.
+    PositionExpired,
     /// The credential is missing, unknown, expired, revoked or malformed. Nothing was executed.
     Unauthenticated,
     /// The credential does not permit the request. If the extension `field` names a field of the schema, such as

@@ -158,7 +158,7 @@ pub async fn create_campaign(ctx: &Context<'_>, input: CreateCampaignInput) -> R
         max_redemptions_per_link: parse_limit(input.max_redemptions_per_link, "maxRedemptionsPerLink")?,
     };
     let org = ctx.data::<Principal>()?.org;
-    let created = ctx.data::<Arc<PromotionService>>()?.create_campaign(org, new).await;
+    let created = ctx.data::<Arc<PromotionService>>()?.create_campaign(org, new, ctx.data()?).await;
     let created = created.inspect_err(log_store_error).map_err(ApiError::from)?;
     created.map(|campaign| Campaign(Arc::new(campaign))).map_err(|invalid| invalid_campaign(invalid).into())
 }
@@ -197,7 +197,7 @@ pub async fn update_campaign(ctx: &Context<'_>, input: UpdateCampaignInput) -> R
         },
     };
     let org = ctx.data::<Principal>()?.org;
-    let changed = ctx.data::<Arc<PromotionService>>()?.update_campaign(org, id, &change).await;
+    let changed = ctx.data::<Arc<PromotionService>>()?.update_campaign(org, id, &change, ctx.data()?).await;
     let changed =
         changed.inspect_err(log_store_error).map_err(ApiError::from)?.ok_or_else(|| refused(Refusal::NotFound))?;
     Ok(changed.map(|campaign| Campaign(Arc::new(campaign))).map_err(invalid_campaign)?)

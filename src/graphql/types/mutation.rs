@@ -61,8 +61,12 @@ impl Mutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The `id` of the promotion, a UUID.")] id: ID,
+        #[graphql(
+            desc = "Why, for the record: 1 to 500 visible characters after trimming. The event of the change has it. Null: no reason."
+        )]
+        reason: Option<String>,
     ) -> Nullable<Promotion> {
-        Some(unlink_promotion(ctx, &id).await)
+        Some(unlink_promotion(ctx, &id, reason).await)
     }
 
     /// Redeems a promotion, once for each `transactionId`. Safe to retry: the same `transactionId`, customer and code
@@ -88,8 +92,12 @@ impl Mutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The `id` of the redemption, a UUID.")] id: ID,
+        #[graphql(
+            desc = "Why, for the record: 1 to 500 visible characters after trimming. The event of the change has it. Null: no reason."
+        )]
+        reason: Option<String>,
     ) -> Nullable<Redemption> {
-        Some(reverse_redemption(ctx, &id).await)
+        Some(reverse_redemption(ctx, &id, reason).await)
     }
 
     /// Creates a campaign. Not safe to retry: each call creates another campaign. Fails with INVALID_INPUT.

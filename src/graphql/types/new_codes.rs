@@ -64,7 +64,7 @@ pub async fn generate_promotion_codes(
     let max_links = parse_limit(input.max_links, "maxLinks")?;
     let campaign = campaign_of(ctx, &input.campaign_id).await?;
     let service = ctx.data::<Arc<PromotionService>>()?;
-    let generated = service.generate(&campaign, &pattern, count, max_links).await;
+    let generated = service.generate(&campaign, &pattern, count, max_links, ctx.data()?).await;
     let generated = generated.inspect_err(log_store_error).map_err(ApiError::from)?;
     let codes = generated.map_err(code_space_too_small)?;
     let codes = codes.iter().map(|code| code.text().to_owned()).collect();
@@ -111,7 +111,7 @@ pub async fn import_promotion_codes(
     let max_links = parse_limit(input.max_links, "maxLinks")?;
     let campaign = campaign_of(ctx, &input.campaign_id).await?;
     let service = ctx.data::<Arc<PromotionService>>()?;
-    let duplicates = service.add_codes(&campaign, codes, max_links).await;
+    let duplicates = service.add_codes(&campaign, codes, max_links, ctx.data()?).await;
     let duplicates = duplicates.inspect_err(log_store_error).map_err(ApiError::from)?;
     let imported = i32::try_from(input.codes.len() - duplicates.len()).unwrap_or(i32::MAX);
     let duplicates = duplicates.iter().map(|code| code.text().to_owned()).collect();

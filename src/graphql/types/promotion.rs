@@ -10,7 +10,7 @@ use super::{
     customer::Customer,
     paging::{List, list, page},
     redemption::Redemption,
-    scalars::{Long, Timestamp, parse_id},
+    scalars::{Long, Timestamp, attribution, parse_id},
 };
 use crate::{
     auth::Principal,
@@ -151,9 +151,10 @@ impl Promotion {
 }
 
 /// Ends a hold.
-pub async fn unlink_promotion(ctx: &Context<'_>, id: &ID) -> Result<Promotion> {
+pub async fn unlink_promotion(ctx: &Context<'_>, id: &ID, reason: Option<String>) -> Result<Promotion> {
+    let by = attribution(ctx, reason)?;
     let org = ctx.data::<Principal>()?.org;
-    let found = ctx.data::<Arc<PromotionService>>()?.unlink(org, parse_id(id, "id")?).await;
+    let found = ctx.data::<Arc<PromotionService>>()?.unlink(org, parse_id(id, "id")?, &by).await;
     let found = found.inspect_err(log_store_error).map_err(ApiError::from)?;
     Ok(found.map(Promotion).ok_or_else(|| refused(Refusal::NotFound))?)
 }

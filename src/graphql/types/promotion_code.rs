@@ -105,7 +105,7 @@ pub struct PromotionCodeInput {
 pub async fn revoke_promotion_code(ctx: &Context<'_>, input: PromotionCodeInput) -> Result<PromotionCode> {
     let folded = parse_code(&input.code, "code")?.into_folded();
     let key = CodeKey { org: ctx.data::<Principal>()?.org, mode: input.mode.into(), folded };
-    let found = ctx.data::<Arc<PromotionService>>()?.revoke(&key).await;
+    let found = ctx.data::<Arc<PromotionService>>()?.revoke(&key, ctx.data()?).await;
     let found = found.inspect_err(log_store_error).map_err(ApiError::from)?;
     Ok(found.map(PromotionCode).ok_or_else(|| refused(Refusal::CodeNotFound))?)
 }

@@ -8,7 +8,7 @@ use super::{
     access_directive::{Role, access},
     campaign::PromotionMode,
     promotion::Promotion,
-    scalars::{Long, Timestamp, parse_code, parse_id},
+    scalars::{Long, Timestamp, attribution, parse_code, parse_id},
 };
 use crate::{
     auth::Principal,
@@ -16,7 +16,7 @@ use crate::{
         error::{ApiError, invalid_input, log_store_error, place, refused},
         loaders::Loaders,
     },
-    promotions::{self, CodeKey, Refusal, TransactionId},
+    promotions::{self, Attribution, CodeKey, Refusal, TransactionId},
     service::PromotionService,
 };
 
@@ -83,16 +83,18 @@ pub async fn redeem_promotion(ctx: &Context<'_>, input: RedeemPromotionInput) ->
     let folded = parse_code(&input.code, "code")?.into_folded();
     let transaction_id =
         TransactionId::parse(&input.transaction_id).map_err(|reason| invalid_input("transactionId", reason))?;
+    let by = ctx.data::<Attribution>()?.clone();
     let key = CodeKey { org, mode: input.mode.into(), folded };
-    let outcome = ctx.data::<Arc<PromotionService>>()?.redeem(key, customer_id, transaction_id).await;
+    let outcome = ctx.data::<Arc<PromotionService>>()?.redeem(key, customer_id, transaction_id, by).await;
     let outcome = outcome.inspect_err(log_store_error).map_err(ApiError::from)?;
     Ok(outcome.map(Redemption).map_err(refused)?)
 }
 
 /// Reverses a redemption.
-pub async fn reverse_redemption(ctx: &Context<'_>, id: &ID) -> Result<Redemption> {
+pub async fn reverse_redemption(ctx: &Context<'_>, id: &ID, reason: Option<String>) -> Result<Redemption> {
+    let by = attribution(ctx, reason)?;
     let org = ctx.data::<Principal>()?.org;
-    let found = ctx.data::<Arc<PromotionService>>()?.reverse(org, parse_id(id, "id")?).await;
+    let found = ctx.data::<Arc<PromotionService>>()?.reverse(org, parse_id(id, "id")?, &by).await;
     let found = found.inspect_err(log_store_error).map_err(ApiError::from)?;
     Ok(found.map(Redemption).ok_or_else(|| refused(Refusal::NotFound))?)
 }

@@ -1,12 +1,12 @@
 //! The scalars of the schema, and parsers of arguments whose errors name the field.
 
-use async_graphql::{ID, InputValueResult, Number, Scalar, ScalarType, Value};
+use async_graphql::{Context, ID, InputValueResult, Number, Scalar, ScalarType, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
     graphql::error::{ApiError, invalid_input, invalid_item},
-    promotions::{self, Code, InvalidCode},
+    promotions::{self, Attribution, Code, InvalidCode, Reason},
 };
 
 /// `None` if the value is malformed or out of range. The name of the field is not known here: [`Long::parse_as`]
@@ -37,6 +37,17 @@ impl Long {
         // Only digits: the standard parser accepts a sign, too.
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
         Self(is_number.then(|| text.parse().ok()).flatten())
+    }
+
+    /// A number that is in range.
+    pub const fn from_i64(number: i64) -> Self {
+        Self(Some(number))
+    }
+
+    /// The number, or the error of the field.
+    pub fn parse(&self, field: &str) -> Result<i64, ApiError> {
+        let in_range = |number: &i64| (0..=promotions::MAX_SAFE_INTEGER).contains(number);
+        self.0.filter(in_range).ok_or_else(|| invalid_input(field, promotions::OutOfRange))
     }
 
     /// Converts to the domain type of the field.
@@ -137,6 +148,13 @@ impl From<promotions::Timestamp> for Timestamp {
 /// Parses an id, which is a UUID.
 pub fn parse_id<Id: From<Uuid>>(id: &ID, field: &str) -> Result<Id, ApiError> {
     Uuid::parse_str(id).map(Into::into).map_err(|_| invalid_input(field, "must be a UUID"))
+}
+
+/// The attribution of a change by this request, with the reason that the caller gives.
+pub fn attribution(ctx: &Context<'_>, reason: Option<String>) -> async_graphql::Result<Attribution> {
+    let reason =
+        reason.map(|text| Reason::parse(&text).map_err(|invalid| invalid_input("reason", invalid))).transpose()?;
+    Ok(ctx.data::<Attribution>()?.clone().because(reason))
 }
 
 /// Parses a promotion code.

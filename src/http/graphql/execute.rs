@@ -69,7 +69,7 @@ pub async fn execute(
     let (engine, unsent, id) = (shared.engine.clone(), shared.unsent_responses.clone(), id.map(ToOwned::to_owned));
     let work = async move {
         let _permits = permits;
-        let executed = engine.execute(prepared, caller).await;
+        let executed = engine.execute(prepared, caller, id.as_deref()).await;
         Encoded::new(executed, id.as_deref(), |bytes| unsent.body(&caller, bytes)).await
     };
     let work = work.in_current_span();

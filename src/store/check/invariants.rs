@@ -4,7 +4,8 @@
 //! millions of rows. They use CROSS JOIN, because SQLite then reads the tables in that order and finds the rows of the
 //! second by key, instead of reading it once per row of a small first one.
 //!
-//! Some read `counting_holds`, the holds that count towards the limits (`promotion_conditions::COUNTS`).
+//! Some read `counting_holds`, the holds that count towards the limits (`promotion_conditions::COUNTS`); `recorded_changes`,
+//! the changes that must have an event; and `recorded_events`, the events with and without a position.
 
 /// What holds in an intact database.
 pub struct Invariant {
@@ -20,7 +21,7 @@ pub struct Invariant {
     pub advice: &'static str,
 }
 
-pub const INVARIANTS: [Invariant; 12] = [
+pub const INVARIANTS: [Invariant; 15] = [
     Invariant {
         name: "every campaign belongs to an organisation",
         id_of: "campaign",
@@ -106,5 +107,27 @@ pub const INVARIANTS: [Invariant; 12] = [
         broken: include_str!("../sql/check/redemptions_within_max_per_link.sql"),
         excuse: None,
         advice: "reverse these redemptions, or raise the campaign's max_redemptions_per_link",
+    },
+    Invariant {
+        name: "every change has exactly one event",
+        id_of: "object",
+        broken: include_str!("../sql/check/changes_have_events.sql"),
+        excuse: None,
+        advice: "if a server of an earlier version made these changes after the migration, set the organisation's \
+                 event_feeds.recorded_since to the time at which the last such server stopped",
+    },
+    Invariant {
+        name: "every event has its change",
+        id_of: "object",
+        broken: include_str!("../sql/check/events_have_changes.sql"),
+        excuse: None,
+        advice: "restore what these events are about from a backup",
+    },
+    Invariant {
+        name: "the positions of events are 1, 2, 3 and so on, without gaps",
+        id_of: "last event",
+        broken: include_str!("../sql/check/event_positions_have_no_gaps.sql"),
+        excuse: None,
+        advice: "restore the events from a backup: readers may have missed some",
     },
 ];

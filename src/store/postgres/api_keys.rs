@@ -11,12 +11,12 @@ use diesel::{
     query_builder::{AstPass, Query, QueryFragment, QueryId},
     sql_types::{Array, BigInt},
 };
-use diesel_async::{AsyncConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 
-use super::PostgresStore;
+use super::{PostgresStore, events};
 use crate::{
     auth::{ApiKey, ApiKeyId, ApiKeyRepository},
-    promotions::{OrgId, Timestamp},
+    promotions::{Attribution, OrgId, Timestamp},
     store::{
         error::StoreResult,
         keyed,
@@ -28,20 +28,18 @@ use crate::{
 
 #[async_trait]
 impl ApiKeyRepository for PostgresStore {
-    async fn create_key(&self, key: &ApiKey) -> StoreResult<bool> {
+    async fn create_key(&self, key: &ApiKey, by: &Attribution) -> StoreResult<bool> {
         let (organisation, row) = (OrganisationRow::new(key.org, key.created_on), ApiKeyRow::from(key));
-        self.run(async |connection| {
-            connection
-                .transaction(async |connection| {
-                    let new = diesel::insert_into(organisations::table)
-                        .values(organisation)
-                        .on_conflict_do_nothing()
-                        .execute(connection)
-                        .await?;
-                    diesel::insert_into(api_keys::table).values(row).execute(connection).await?;
-                    Ok(new > 0)
-                })
-                .await
+        let event = key.created_event(by);
+        self.change(key.org, async |connection| {
+            let new = diesel::insert_into(organisations::table)
+                .values(organisation)
+                .on_conflict_do_nothing()
+                .execute(connection)
+                .await?;
+            diesel::insert_into(api_keys::table).values(row).execute(connection).await?;
+            events::record(connection, &[event]).await?;
+            Ok(new > 0)
         })
         .await
     }
@@ -58,20 +56,27 @@ impl ApiKeyRepository for PostgresStore {
         self.run(async |connection| into_domain(query.load(connection).await?)).await
     }
 
-    async fn revoke_key(&self, org: OrgId, id: ApiKeyId, now: Timestamp) -> StoreResult<Option<ApiKey>> {
-        let (org, id) = (org.get(), Id(id.get()));
-        self.run(async |connection| {
-            connection
-                .transaction(async |connection| {
-                    diesel::update(keyed::api_key(org, id).filter(api_keys::revoked_on.is_null()))
-                        .set(api_keys::revoked_on.eq(now.millis()))
-                        .execute(connection)
-                        .await?;
-                    let row =
-                        keyed::api_key(org, id).select(ApiKeyRow::as_select()).first(connection).await.optional()?;
-                    row.map(TryInto::try_into).transpose()
-                })
-                .await
+    async fn revoke_key(
+        &self,
+        org: OrgId,
+        id: ApiKeyId,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> StoreResult<Option<ApiKey>> {
+        let query = keyed::api_key(org.get(), Id(id.get()));
+        self.change(org, async |connection| {
+            let revoked = diesel::update(query.filter(api_keys::revoked_on.is_null()))
+                .set(api_keys::revoked_on.eq(now.millis()))
+                .execute(connection)
+                .await?;
+            let query = query.select(ApiKeyRow::as_select());
+            let row: Option<ApiKeyRow> = query.first(connection).await.optional()?;
+            let Some(row) = row else { return Ok(None) };
+            let key = ApiKey::try_from(row)?;
+            if revoked > 0 {
+                events::record(connection, &[key.revoked_event(by, now)]).await?;
+            }
+            Ok(Some(key))
         })
         .await
     }

@@ -1,18 +1,24 @@
 //! Adding codes to PostgreSQL, and imports, each on a connection of its own.
 
-use std::collections::HashSet;
+use std::{
+    collections::{BTreeSet, HashSet},
+    mem,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection, TransactionManager};
 
 use super::{
     connection::{Connection, Writes, connect},
+    events,
     keyed::codes_by_text,
     link::link_in_transaction,
+    numbering::Outbox,
     statements,
 };
 use crate::{
-    promotions::{CodeImport, FoldedCode, NewCodes, RowDetails, RowOutcome},
+    promotions::{CodeImport, FoldedCode, NewCodes, NewEvent, OrgId, RowDetails, RowOutcome},
     store::{
         error::{OpenError, StoreResult},
         rows::{CodeRow, into_domain},
@@ -22,6 +28,9 @@ use crate::{
 /// Adds codes. Returns the new ones.
 pub async fn add_codes(connection: &mut AsyncPgConnection, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
     let added: Vec<String> = statements::InsertCodes::new(codes).load(connection).await?;
+    if let Some(event) = NewEvent::codes_added(codes, added.len()) {
+        events::record(connection, &[event]).await?;
+    }
     Ok(added.into_iter().map(FoldedCode::from_stored).collect())
 }
 
@@ -31,29 +40,34 @@ const IMPORT_SETTINGS: &str = "SET lock_timeout = '30s'; SET idle_in_transaction
 /// An import. Dropping it closes its connection, which rolls back what was not committed.
 pub struct Import {
     connection: Connection,
+    outbox: Arc<Outbox>,
+    /// The organisations of which the open transaction adds codes.
+    orgs: BTreeSet<OrgId>,
     in_transaction: bool,
 }
 
 impl Import {
-    pub async fn begin(url: &str) -> Result<Self, OpenError> {
+    pub async fn begin(url: &str, outbox: Arc<Outbox>) -> Result<Self, OpenError> {
         let mut connection = connect(url, Writes::Required).await?;
         connection.batch_execute(IMPORT_SETTINGS).await?;
-        Ok(Self { connection, in_transaction: false })
+        Ok(Self { connection, outbox, orgs: BTreeSet::new(), in_transaction: false })
     }
 }
 
 #[async_trait]
 impl CodeImport for Import {
     async fn add(&mut self, codes: &NewCodes, rows: &[RowDetails]) -> StoreResult<Vec<RowOutcome>> {
-        let begins = !std::mem::replace(&mut self.in_transaction, true);
+        let begins = !mem::replace(&mut self.in_transaction, true);
+        self.orgs.insert(codes.org);
         let added = add_rows(&mut self.connection, begins, codes, rows).await;
         added.map_err(|error| self.connection.reported.classify(error))
     }
 
     async fn commit(&mut self) -> StoreResult<()> {
-        if std::mem::take(&mut self.in_transaction) {
+        if mem::take(&mut self.in_transaction) {
             let committed = AnsiTransactionManager::commit_transaction(&mut *self.connection).await;
             committed.map_err(|error| self.connection.reported.classify(error.into()))?;
+            self.outbox.wake(mem::take(&mut self.orgs));
         }
         Ok(())
     }

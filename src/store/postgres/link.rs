@@ -13,12 +13,13 @@ use std::{
 
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures_util::future::join;
+use futures_util::future::{join, join3};
 
 use super::statements;
 use crate::{
     promotions::{
-        CodeState, LinkOutcome, LinkRequest, OnLocked, Promotion, PromotionCode, Timestamp, WorkingSet, decide,
+        CodeState, LinkOutcome, LinkRequest, NewEvent, OnLocked, Promotion, PromotionCode, Timestamp, WorkingSet,
+        decide,
     },
     store::{
         error::StoreResult,
@@ -44,8 +45,9 @@ pub async fn link(
     if new.is_empty() {
         statements::Rollback.execute(&mut &*connection).await?;
     } else {
+        let events = decisions.events(requests, now);
         let commit = statements::Commit.execute(&mut &*connection);
-        let (written, committed) = join(write(connection, &new), commit).await;
+        let (written, committed) = join(write(connection, &new, &events), commit).await;
         // A COMMIT after a failed statement rolls back and reports success: the failure must come first.
         written?;
         committed?;
@@ -63,18 +65,19 @@ pub async fn link_in_transaction(
     let decisions = decide(set, requests, now);
     let new: Vec<&Promotion> = decisions.new_promotions().collect();
     if !new.is_empty() {
-        write(connection, &new).await?;
+        write(connection, &new, &decisions.events(requests, now)).await?;
     }
     Ok(decisions.outcomes)
 }
 
-async fn write(connection: &AsyncPgConnection, new: &[&Promotion]) -> QueryResult<()> {
-    let (inserted, counted) = join(
+async fn write(connection: &AsyncPgConnection, new: &[&Promotion], events: &[NewEvent]) -> QueryResult<()> {
+    let (inserted, counted, recorded) = join3(
         statements::InsertPromotions::new(new).execute(&mut &*connection),
         statements::CountLinks::new(new).execute(&mut &*connection),
+        statements::InsertEvents::new(events).execute(&mut &*connection),
     )
     .await;
-    inserted.and(counted).map(drop)
+    inserted.and(counted).and(recorded).map(drop)
 }
 
 /// Locks the codes of a batch and reads what the rules look at. Each statement sees what was committed before it began, so

@@ -1,4 +1,4 @@
-//! The connections of a process to a database: some for links, the others for everything else.
+//! The connections of a process to a database: some for links, one for numbering events, the others for everything else.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -32,8 +32,8 @@ pub const LOCK_WAITERS: usize = 4;
 /// Connections for links, one for each of these, so that links never wait for reads.
 const LINK_CONNECTIONS: usize = LINK_WORKERS + LOCK_WAITERS;
 
-/// Connections for everything else. With those for links, a process opens 12 per database; PostgreSQL permits 100 by
-/// default, for all processes.
+/// Connections for everything else. With those for links and the one for numbering events, a process opens 13 per database;
+/// PostgreSQL permits 100 by default, for all processes.
 const OTHER_CONNECTIONS: usize = 6;
 
 /// How long a request waits for a connection.
@@ -51,6 +51,7 @@ pub type Pooled = Object<Connector>;
 pub struct Connections {
     links: Pool<Connector>,
     others: Pool<Connector>,
+    numbering: Pool<Connector>,
 }
 
 impl Connections {
@@ -59,14 +60,21 @@ impl Connections {
         let probe = Probe::new(url);
         let connector = || Connector { url: url.clone(), writes, probe: Arc::clone(&probe) };
         let pool = |size| Pool::builder(connector()).max_size(size).build();
-        let connections = Self { links: pool(LINK_CONNECTIONS)?, others: pool(OTHER_CONNECTIONS)? };
-        pool_metrics::watch([&connections.links, &connections.others], &DatabaseUrl::Postgres(url.clone()).to_string());
+        let connections =
+            Self { links: pool(LINK_CONNECTIONS)?, others: pool(OTHER_CONNECTIONS)?, numbering: pool(1)? };
+        let pools = [&connections.links, &connections.others, &connections.numbering];
+        pool_metrics::watch(pools, &DatabaseUrl::Postgres(url.clone()).to_string());
         Ok(connections)
     }
 
     /// A connection for a batch of links.
     pub async fn for_links(&self) -> StoreResult<Pooled> {
         get(&self.links).await
+    }
+
+    /// The connection for giving events their positions, so that events never wait for links or reads.
+    pub async fn for_numbering(&self) -> StoreResult<Pooled> {
+        get(&self.numbering).await
     }
 
     /// A connection for anything else.

@@ -1,8 +1,10 @@
-//! The statements of linking that Diesel's query builder can't express. Sets of keys are bound as arrays (`unnest`), so
+//! The statements of linking and of events that Diesel's query builder can't express. Sets of keys are bound as arrays (`unnest`), so
 //! that a batch of any size is one statement, which is prepared once per connection. Their text is in `store/sql`.
 //!
 //! Each statement is a type of its own, by which prepared statements are cached.
 
+mod events;
+mod numbering;
 mod reads;
 mod transaction;
 mod writes;
@@ -15,6 +17,8 @@ use diesel::{
 };
 
 pub use self::{
+    events::InsertEvents,
+    numbering::{InsertFeeds, LockFeeds, NumberEvents, OutboxOrgs},
     reads::{AdvisoryLocks, CountHeld, LockCodes, ReadHolds},
     transaction::{Begin, Commit, Rollback},
     writes::{CountLinks, InsertCodes, InsertPromotions},

@@ -4,18 +4,18 @@
 use diesel::{SelectableHelper, prelude::*};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::keyed::promotions_by_id;
+use super::{events, keyed::promotions_by_id, statements::AdvisoryLocks};
 use crate::{
     promotions::{
-        Campaign, CampaignChange, CampaignId, CodeKey, InvalidCampaign, OrgId, Promotion, PromotionCode, PromotionId,
-        RedeemDecision, RedeemOutcome, RedeemRequest, RedeemState, Redemption, RedemptionId, Timestamp, decide_redeem,
-        decide_reverse, decide_unlink,
+        Attribution, Campaign, CampaignChange, CampaignId, CodeKey, InvalidCampaign, NewEvent, OrgId, Promotion,
+        PromotionCode, PromotionId, RedeemDecision, RedeemOutcome, RedeemRequest, RedeemState, Redemption,
+        RedemptionId, Timestamp, decide_redeem, decide_reverse, decide_unlink,
     },
     store::{
         error::StoreResult,
         keyed,
-        rows::{CampaignChanges, CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, key_columns},
-        schema::{promotion_codes, promotions, redemptions},
+        rows::{CampaignChanges, CampaignRow, CodeRow, Id, OrganisationRow, PromotionRow, RedemptionRow, key_columns},
+        schema::{campaigns, organisations, promotion_codes, promotions, redemptions},
     },
 };
 
@@ -26,10 +26,10 @@ pub async fn redeem(
     now: Timestamp,
 ) -> StoreResult<Option<RedeemOutcome>> {
     let state = read_redeem_state(connection, request).await?;
-    let redemption = match decide_redeem(state, request, now) {
+    let (redemption, promotion) = match decide_redeem(state, request, now) {
         Err(refusal) => return Ok(Some(Err(refusal))),
         Ok(RedeemDecision::Repeated(redemption)) => return Ok(Some(Ok(redemption))),
-        Ok(RedeemDecision::New(redemption)) => redemption,
+        Ok(RedeemDecision::New(redemption, promotion)) => (redemption, promotion),
     };
     let inserted = diesel::insert_into(redemptions::table)
         .values(RedemptionRow::from(&redemption))
@@ -44,6 +44,8 @@ pub async fn redeem(
         .set(promotions::redemption_count.eq(promotions::redemption_count + 1))
         .execute(connection)
         .await?;
+    let event = NewEvent::redeemed(&promotion, &redemption, &request.attribution, now);
+    events::record(connection, &[event]).await?;
     Ok(Some(Ok(redemption)))
 }
 
@@ -79,6 +81,7 @@ pub async fn reverse(
     connection: &mut AsyncPgConnection,
     org: OrgId,
     id: RedemptionId,
+    by: &Attribution,
     now: Timestamp,
 ) -> StoreResult<Option<Redemption>> {
     let promotion: Option<Id> = keyed::redemption(org.get(), Id(id.get()))
@@ -103,6 +106,9 @@ pub async fn reverse(
         if release.frees_code {
             free_code(connection, &promotion).await?;
         }
+        let promotion = Promotion { redemption_count: promotion.redemption_count - 1, ..promotion };
+        let event = NewEvent::reversed(&promotion, &redemption, by, now);
+        events::record(connection, &[event]).await?;
     }
     Ok(Some(redemption))
 }
@@ -112,6 +118,7 @@ pub async fn unlink(
     connection: &mut AsyncPgConnection,
     org: OrgId,
     id: PromotionId,
+    by: &Attribution,
     now: Timestamp,
 ) -> StoreResult<Option<Promotion>> {
     let Some(mut promotion) = lock_promotion(connection, org, Id(id.get())).await? else { return Ok(None) };
@@ -123,6 +130,7 @@ pub async fn unlink(
         if release.frees_code {
             free_code(connection, &promotion).await?;
         }
+        events::record(connection, &[NewEvent::unlinked(&promotion, by, now)]).await?;
     }
     Ok(Some(promotion))
 }
@@ -162,16 +170,32 @@ async fn free_code(connection: &mut AsyncPgConnection, promotion: &Promotion) ->
 pub async fn revoke(
     connection: &mut AsyncPgConnection,
     key: &CodeKey,
+    by: &Attribution,
     now: Timestamp,
 ) -> StoreResult<Option<PromotionCode>> {
     let (org, mode, folded) = key_columns(key);
     let code = keyed::code(org, mode, folded);
-    diesel::update(code.clone().filter(promotion_codes::revoked_on.is_null()))
+    let revoked = diesel::update(code.clone().filter(promotion_codes::revoked_on.is_null()))
         .set(promotion_codes::revoked_on.eq(now.millis()))
         .execute(connection)
         .await?;
     let row: Option<CodeRow> = code.select(CodeRow::as_select()).first(connection).await.optional()?;
-    row.map(TryInto::try_into).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let code = PromotionCode::try_from(row)?;
+    if revoked > 0 {
+        events::record(connection, &[NewEvent::code_revoked(&code, by, now)]).await?;
+    }
+    Ok(Some(code))
+}
+
+/// Creates a campaign.
+pub async fn create_campaign(
+    connection: &mut AsyncPgConnection,
+    campaign: &Campaign,
+    by: &Attribution,
+) -> StoreResult<()> {
+    diesel::insert_into(campaigns::table).values(CampaignRow::from(campaign)).execute(connection).await?;
+    events::record(connection, &[NewEvent::campaign_created(campaign, by)]).await
 }
 
 /// Changes a campaign.
@@ -180,12 +204,15 @@ pub async fn update_campaign(
     org: OrgId,
     id: CampaignId,
     change: &CampaignChange,
+    by: &Attribution,
+    now: Timestamp,
 ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
     let query = keyed::campaign(org.get(), Id(id.get()));
     let row: Option<CampaignRow> =
         query.select(CampaignRow::as_select()).for_update().first(connection).await.optional()?;
     let Some(row) = row else { return Ok(None) };
-    let changed = match change.apply(row.try_into()?) {
+    let campaign = Campaign::try_from(row)?;
+    let changed = match change.apply(campaign.clone()) {
         Ok(changed) => changed,
         Err(invalid) => return Ok(Some(Err(invalid))),
     };
@@ -193,5 +220,31 @@ pub async fn update_campaign(
         .set(CampaignChanges::from(&changed))
         .execute(connection)
         .await?;
+    if let Some(event) = NewEvent::campaign_updated(&campaign, &changed, by, now) {
+        events::record(connection, &[event]).await?;
+    }
     Ok(Some(Ok(changed)))
+}
+
+/// Adds campaigns and codes to an organisation that has none.
+pub async fn seed(
+    connection: &mut AsyncPgConnection,
+    org: OrgId,
+    campaigns: &[Campaign],
+    codes: &[PromotionCode],
+    now: Timestamp,
+) -> StoreResult<bool> {
+    // Several processes may start concurrently.
+    AdvisoryLocks::organisation(org).execute(connection).await?;
+    if diesel::select(keyed::has_campaigns(org.get())).get_result(connection).await? {
+        return Ok(false);
+    }
+    let organisation = OrganisationRow::new(org, now);
+    diesel::insert_into(organisations::table).values(organisation).on_conflict_do_nothing().execute(connection).await?;
+    let rows: Vec<CampaignRow> = campaigns.iter().map(Into::into).collect();
+    diesel::insert_into(campaigns::table).values(rows).execute(connection).await?;
+    let rows: Vec<CodeRow> = codes.iter().map(Into::into).collect();
+    diesel::insert_into(promotion_codes::table).values(rows).execute(connection).await?;
+    events::record(connection, &NewEvent::seeded(campaigns, codes, now)).await?;
+    Ok(true)
 }

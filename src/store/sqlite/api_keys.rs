@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use diesel::prelude::*;
 
-use super::SqliteStore;
+use super::{SqliteStore, events};
 use crate::{
     auth::{ApiKey, ApiKeyId, ApiKeyRepository},
-    promotions::{OrgId, Timestamp},
+    promotions::{Attribution, OrgId, Timestamp},
     store::{
         error::StoreResult,
         keyed,
@@ -19,14 +19,16 @@ use crate::{
 
 #[async_trait]
 impl ApiKeyRepository for SqliteStore {
-    async fn create_key(&self, key: &ApiKey) -> StoreResult<bool> {
+    async fn create_key(&self, key: &ApiKey, by: &Attribution) -> StoreResult<bool> {
         let (organisation, row) = (OrganisationRow::new(key.org, key.created_on), ApiKeyRow::from(key));
+        let event = key.created_event(by);
         self.write(move |connection| {
             let new = diesel::insert_into(organisations::table)
                 .values(organisation)
                 .on_conflict_do_nothing()
                 .execute(connection)?;
             diesel::insert_into(api_keys::table).values(row).execute(connection)?;
+            events::record(connection, &[event])?;
             Ok(new > 0)
         })
         .await
@@ -50,14 +52,25 @@ impl ApiKeyRepository for SqliteStore {
         self.read(move |connection| into_domain(query.select(ApiKeyRow::as_select()).load(connection)?)).await
     }
 
-    async fn revoke_key(&self, org: OrgId, id: ApiKeyId, now: Timestamp) -> StoreResult<Option<ApiKey>> {
-        let (org, id) = (org.get(), Id(id.get()));
+    async fn revoke_key(
+        &self,
+        org: OrgId,
+        id: ApiKeyId,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> StoreResult<Option<ApiKey>> {
+        let (org, id, by) = (org.get(), Id(id.get()), by.clone());
         self.write(move |connection| {
-            diesel::update(keyed::api_key(org, id).filter(api_keys::revoked_on.is_null()))
+            let revoked = diesel::update(keyed::api_key(org, id).filter(api_keys::revoked_on.is_null()))
                 .set(api_keys::revoked_on.eq(now.millis()))
                 .execute(connection)?;
-            let row = keyed::api_key(org, id).select(ApiKeyRow::as_select()).get_result(connection).optional()?;
-            row.map(TryInto::try_into).transpose()
+            let query = keyed::api_key(org, id).select(ApiKeyRow::as_select());
+            let Some(row) = query.get_result::<ApiKeyRow>(connection).optional()? else { return Ok(None) };
+            let key = ApiKey::try_from(row)?;
+            if revoked > 0 {
+                events::record(connection, &[key.revoked_event(&by, now)])?;
+            }
+            Ok(Some(key))
         })
         .await
     }

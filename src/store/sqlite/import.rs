@@ -14,9 +14,9 @@ use diesel::{
 };
 use tokio::time::sleep;
 
-use super::{blocking, connect, connection::begin, keyed::codes_by_text, link::link};
+use super::{blocking, connect, connection::begin, events, keyed::codes_by_text, link::link};
 use crate::{
-    promotions::{CodeImport, FoldedCode, NewCode, NewCodes, RowDetails, RowOutcome, StoreError},
+    promotions::{CodeImport, FoldedCode, NewCode, NewCodes, NewEvent, RowDetails, RowOutcome, StoreError},
     store::{
         error::{OpenError, StoreResult},
         rows::{CodeRow, NewCodeRow, into_domain},
@@ -38,6 +38,9 @@ pub fn add_codes(connection: &mut SqliteConnection, codes: &NewCodes) -> StoreRe
         if rows == 1 {
             added.push(new.code.folded().clone());
         }
+    }
+    if let Some(event) = NewEvent::codes_added(codes, added.len()) {
+        events::record(connection, &[event])?;
     }
     Ok(added)
 }

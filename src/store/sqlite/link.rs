@@ -16,6 +16,7 @@ use diesel::{
     sqlite::Sqlite,
 };
 
+use super::events;
 use crate::{
     promotions::{
         Campaign, CodeKey, CodeState, LinkOutcome, LinkRequest, Promotion, PromotionCode, Timestamp, WorkingSet, decide,
@@ -40,6 +41,7 @@ pub fn link(
     for promotion in decisions.new_promotions() {
         insert_hold(connection, promotion)?;
     }
+    events::record(connection, &decisions.events(requests, now))?;
     Ok(decisions.outcomes)
 }
 

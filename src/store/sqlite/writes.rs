@@ -2,18 +2,18 @@
 
 use diesel::prelude::*;
 
-use super::keyed::promotions_by_id;
+use super::{events, keyed::promotions_by_id};
 use crate::{
     promotions::{
-        Campaign, CampaignChange, CampaignId, CodeKey, InvalidCampaign, OrgId, Promotion, PromotionCode, PromotionId,
-        RedeemDecision, RedeemOutcome, RedeemRequest, RedeemState, Redemption, RedemptionId, Timestamp, decide_redeem,
-        decide_reverse, decide_unlink,
+        Attribution, Campaign, CampaignChange, CampaignId, CodeKey, InvalidCampaign, NewEvent, OrgId, Promotion,
+        PromotionCode, PromotionId, RedeemDecision, RedeemOutcome, RedeemRequest, RedeemState, Redemption,
+        RedemptionId, Timestamp, decide_redeem, decide_reverse, decide_unlink,
     },
     store::{
         error::StoreResult,
         keyed,
-        rows::{CampaignChanges, CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow, key_columns},
-        schema::{promotion_codes, promotions, redemptions},
+        rows::{CampaignChanges, CampaignRow, CodeRow, Id, OrganisationRow, PromotionRow, RedemptionRow, key_columns},
+        schema::{campaigns, organisations, promotion_codes, promotions, redemptions},
     },
 };
 
@@ -24,15 +24,17 @@ pub fn redeem(
     now: Timestamp,
 ) -> StoreResult<RedeemOutcome> {
     let state = read_redeem_state(connection, request)?;
-    let redemption = match decide_redeem(state, request, now) {
+    let (redemption, promotion) = match decide_redeem(state, request, now) {
         Err(refusal) => return Ok(Err(refusal)),
         Ok(RedeemDecision::Repeated(redemption)) => return Ok(Ok(redemption)),
-        Ok(RedeemDecision::New(redemption)) => redemption,
+        Ok(RedeemDecision::New(redemption, promotion)) => (redemption, promotion),
     };
     diesel::insert_into(redemptions::table).values(RedemptionRow::from(&redemption)).execute(connection)?;
     diesel::update(keyed::promotion(redemption.org.get(), Id(redemption.promotion_id.get())))
         .set(promotions::redemption_count.eq(promotions::redemption_count + 1))
         .execute(connection)?;
+    let event = NewEvent::redeemed(&promotion, &redemption, &request.attribution, now);
+    events::record(connection, &[event])?;
     Ok(Ok(redemption))
 }
 
@@ -66,6 +68,7 @@ pub fn reverse(
     connection: &mut SqliteConnection,
     org: OrgId,
     id: RedemptionId,
+    by: &Attribution,
     now: Timestamp,
 ) -> StoreResult<Option<Redemption>> {
     let row: Option<RedemptionRow> = keyed::redemption(org.get(), Id(id.get()))
@@ -85,6 +88,9 @@ pub fn reverse(
         if release.frees_code {
             free_code(connection, &promotion)?;
         }
+        let promotion = Promotion { redemption_count: promotion.redemption_count - 1, ..promotion };
+        let event = NewEvent::reversed(&promotion, &redemption, by, now);
+        events::record(connection, &[event])?;
     }
     Ok(Some(redemption))
 }
@@ -94,6 +100,7 @@ pub fn unlink(
     connection: &mut SqliteConnection,
     org: OrgId,
     id: PromotionId,
+    by: &Attribution,
     now: Timestamp,
 ) -> StoreResult<Option<Promotion>> {
     let Some(mut promotion) = read_promotion(connection, org, id)? else { return Ok(None) };
@@ -104,6 +111,7 @@ pub fn unlink(
         if release.frees_code {
             free_code(connection, &promotion)?;
         }
+        events::record(connection, &[NewEvent::unlinked(&promotion, by, now)])?;
     }
     Ok(Some(promotion))
 }
@@ -123,14 +131,30 @@ fn free_code(connection: &mut SqliteConnection, promotion: &Promotion) -> StoreR
 }
 
 /// Revokes a code.
-pub fn revoke(connection: &mut SqliteConnection, key: &CodeKey, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
+pub fn revoke(
+    connection: &mut SqliteConnection,
+    key: &CodeKey,
+    by: &Attribution,
+    now: Timestamp,
+) -> StoreResult<Option<PromotionCode>> {
     let (org, mode, folded) = key_columns(key);
-    diesel::update(keyed::code(org, mode, folded.clone()).filter(promotion_codes::revoked_on.is_null()))
+    let revoked = diesel::update(keyed::code(org, mode, folded.clone()).filter(promotion_codes::revoked_on.is_null()))
         .set(promotion_codes::revoked_on.eq(now.millis()))
         .execute(connection)?;
     let row: Option<CodeRow> =
         keyed::code(org, mode, folded).select(CodeRow::as_select()).get_result(connection).optional()?;
-    row.map(TryInto::try_into).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let code = PromotionCode::try_from(row)?;
+    if revoked > 0 {
+        events::record(connection, &[NewEvent::code_revoked(&code, by, now)])?;
+    }
+    Ok(Some(code))
+}
+
+/// Creates a campaign.
+pub fn create_campaign(connection: &mut SqliteConnection, campaign: &Campaign, by: &Attribution) -> StoreResult<()> {
+    diesel::insert_into(campaigns::table).values(CampaignRow::from(campaign)).execute(connection)?;
+    events::record(connection, &[NewEvent::campaign_created(campaign, by)])
 }
 
 /// Changes a campaign.
@@ -139,16 +163,43 @@ pub fn update_campaign(
     org: OrgId,
     id: CampaignId,
     change: &CampaignChange,
+    by: &Attribution,
+    now: Timestamp,
 ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
     let query = keyed::campaign(org.get(), Id(id.get()));
     let row: Option<CampaignRow> = query.select(CampaignRow::as_select()).get_result(connection).optional()?;
     let Some(row) = row else { return Ok(None) };
-    let changed = match change.apply(row.try_into()?) {
+    let campaign = Campaign::try_from(row)?;
+    let changed = match change.apply(campaign.clone()) {
         Ok(changed) => changed,
         Err(invalid) => return Ok(Some(Err(invalid))),
     };
     diesel::update(keyed::campaign(org.get(), Id(id.get())))
         .set(CampaignChanges::from(&changed))
         .execute(connection)?;
+    if let Some(event) = NewEvent::campaign_updated(&campaign, &changed, by, now) {
+        events::record(connection, &[event])?;
+    }
     Ok(Some(Ok(changed)))
+}
+
+/// Adds campaigns and codes to an organisation that has none.
+pub fn seed(
+    connection: &mut SqliteConnection,
+    org: OrgId,
+    campaigns: &[Campaign],
+    codes: &[PromotionCode],
+    now: Timestamp,
+) -> StoreResult<bool> {
+    if diesel::select(keyed::has_campaigns(org.get())).get_result(connection)? {
+        return Ok(false);
+    }
+    let organisation = OrganisationRow::new(org, now);
+    diesel::insert_into(organisations::table).values(organisation).on_conflict_do_nothing().execute(connection)?;
+    let rows: Vec<CampaignRow> = campaigns.iter().map(Into::into).collect();
+    diesel::insert_into(campaigns::table).values(rows).execute(connection)?;
+    let rows: Vec<CodeRow> = codes.iter().map(Into::into).collect();
+    diesel::insert_into(promotion_codes::table).values(rows).execute(connection)?;
+    events::record(connection, &NewEvent::seeded(campaigns, codes, now))?;
+    Ok(true)
 }

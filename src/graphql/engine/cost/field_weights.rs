@@ -15,12 +15,13 @@ const INTROSPECTION_LISTS: [(&str, usize); 8] = [
 ];
 
 /// The fields that look up an id or a page. Lookups of one kind share a statement.
-const LOOKUP_FIELDS: [&str; 9] = [
+const LOOKUP_FIELDS: [&str; 10] = [
     "promotion",
     "promotionCodes",
     "campaign",
     "customerPromotions",
     "campaigns",
+    "events",
     "promotions",
     "codes",
     "redemptions",
@@ -28,7 +29,7 @@ const LOOKUP_FIELDS: [&str; 9] = [
 ];
 
 /// The arguments that filter a list. To fill a page, the database also reads the rows that they exclude.
-pub const FILTERS: [&str; 2] = ["active", "mode"];
+pub const FILTERS: [&str; 3] = ["active", "filter", "mode"];
 
 /// The lookups that a filtered list counts as.
 pub const LOOKUPS_PER_FILTERED_LIST: usize = 10;
@@ -57,7 +58,9 @@ pub fn text_weight(field: &str) -> usize {
         // The whole schema.
         "sdl" => 40_000,
         "name" | "promotionName" => 200 * 4,
-        "transactionId" => 128,
+        "reason" => 500 * 4,
+        "data" => 400,
+        "transactionId" | "requestId" => 128,
         // A cursor contains a code, for example.
         "code" | "cursor" | "endCursor" => 64,
         _ => 0,

@@ -16,7 +16,7 @@ use crate::{
         error::{ApiError, own_customer},
         types::Promotion,
     },
-    promotions::{self, Code, StoreError},
+    promotions::{self, Attribution, Code, StoreError},
     service::PromotionService,
 };
 
@@ -29,6 +29,7 @@ pub struct LinkAttempts<'a> {
     service: &'a PromotionService,
     limiter: &'a Limiter,
     principal: &'a Principal,
+    attribution: &'a Attribution,
 }
 
 /// A link that was admitted.
@@ -48,7 +49,7 @@ impl<'a> LinkAttempts<'a> {
     /// For the caller of a request.
     pub fn new(ctx: &Context<'a>) -> async_graphql::Result<Self> {
         let (service, limiter) = (ctx.data::<Arc<PromotionService>>()?, ctx.data::<Arc<Limiter>>()?);
-        Ok(Self { service, limiter, principal: ctx.data::<Principal>()? })
+        Ok(Self { service, limiter, principal: ctx.data::<Principal>()?, attribution: ctx.data::<Attribution>()? })
     }
 
     /// Links one code.
@@ -148,7 +149,7 @@ impl<'a> LinkAttempts<'a> {
             let RequestedLink { mode, code, customer } = &link.requested;
             (*mode, code.clone(), *customer)
         });
-        let results = self.service.link_many(self.principal.org, requested.collect()).await;
+        let results = self.service.link_many(self.principal.org, requested.collect(), self.attribution).await;
         for (Reserved { link, reservation }, result) in links.into_iter().zip(results) {
             self.settle(reservation, &result);
             outcomes[link.position] = outcome(link.requested.code, result);

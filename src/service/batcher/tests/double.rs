@@ -17,8 +17,9 @@ use tokio::{
 
 use crate::{
     promotions::{
-        Campaign, CampaignId, Clock, Code, CodeKey, CodeState, CustomerId, LinkOutcome, LinkRepository, LinkRequest,
-        OnLocked, PromotionCode, PromotionId, PromotionMode, StoreError, SystemClock, Timestamp, WorkingSet, decide,
+        Actor, Attribution, Campaign, CampaignId, Clock, Code, CodeKey, CodeState, CustomerId, LinkOrigin, LinkOutcome,
+        LinkRepository, LinkRequest, OnLocked, PromotionCode, PromotionId, PromotionMode, StoreError, SystemClock,
+        Timestamp, WorkingSet, decide,
     },
     service::batcher::{linker::Panicked, queue::locked},
 };
@@ -136,5 +137,6 @@ pub fn request(code: &str, customer: i64) -> LinkRequest {
     let folded = Code::parse(code).unwrap().into_folded();
     let key = CodeKey { org: 1.try_into().unwrap(), mode: PromotionMode::Discount, folded };
     let customer_id = CustomerId::try_from(customer).unwrap();
-    LinkRequest { id: PromotionId::new(SystemClock.now()), key, customer_id }
+    let attribution = Attribution::to(Actor::Server);
+    LinkRequest { id: PromotionId::new(SystemClock.now()), key, customer_id, origin: LinkOrigin::Link, attribution }
 }

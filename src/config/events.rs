@@ -1,0 +1,27 @@
+//! The record of events.
+//!
+//! | option | variable |
+//! |---|---|
+//! | `--events-kept` | `PROMOLINK_EVENTS_KEPT` |
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::values::parse_duration;
+
+/// How long events are kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Events")]
+pub struct EventArgs {
+    /// Keep events for this time, then remove them. All servers of a database should have the same value: the shortest one
+    /// counts
+    #[arg(
+        long = "events-kept",
+        env = "PROMOLINK_EVENTS_KEPT",
+        value_name = "DURATION",
+        default_value = "90d",
+        value_parser = parse_duration
+    )]
+    pub kept: Duration,
+}

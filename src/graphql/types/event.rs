@@ -1,0 +1,243 @@
+//! `Event`, its parts, and the feed of an organisation's events.
+
+mod filter;
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, InputValueError, InputValueResult, Object, Result, Scalar, ScalarType, Value};
+
+pub use self::filter::EventFilter;
+use super::{
+    access_directive::{Role, access},
+    paging::{CursorKey, List, list, page},
+    scalars::{Long, Timestamp},
+};
+use crate::{
+    auth::Principal,
+    graphql::error::{ApiError, invalid_input, log_store_error, position_expired},
+    promotions::{self, EventPage, EventReads, FeedBounds, MAX_SAFE_INTEGER, Page, StoreError},
+};
+
+/// The kind of a change. In webhooks and on the command line, the types are written like `promotion.linked`. More types
+/// may be added.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "crate::promotions::EventType")]
+pub enum EventType {
+    /// A code was linked to a customer.
+    PromotionLinked,
+    /// A promotion was unlinked.
+    PromotionUnlinked,
+    /// A promotion was redeemed.
+    PromotionRedeemed,
+    /// A redemption was reversed.
+    RedemptionReversed,
+    /// Codes were added to a campaign: one event for up to 500 codes.
+    CodesAdded,
+    /// Codes were revoked.
+    CodesRevoked,
+    /// A campaign was created.
+    CampaignCreated,
+    /// A campaign was changed.
+    CampaignUpdated,
+    /// An API key was created.
+    ApiKeyCreated,
+    /// An API key was revoked.
+    ApiKeyRevoked,
+    /// A webhook endpoint was created.
+    WebhookCreated,
+    /// A webhook endpoint was changed, or disabled by the server.
+    WebhookUpdated,
+    /// A webhook endpoint was deleted.
+    WebhookDeleted,
+}
+
+/// The kind of an actor.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActorKind {
+    /// The owner of an API key.
+    ApiKey,
+    /// A customer, with a customer token.
+    Customer,
+    /// A caller of `promolink dev`, which requires no credential.
+    Operator,
+    /// A command, such as `promolink codes import`.
+    CommandLine,
+    /// The server itself.
+    Server,
+}
+
+/// The order of events.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "crate::promotions::EventOrder")]
+pub enum EventOrder {
+    /// By ascending position.
+    OldestFirst,
+    /// By descending position.
+    NewestFirst,
+}
+
+pub struct Json(String);
+
+/// Any JSON value (RFC 8259). Only returned, never accepted.
+#[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
+impl ScalarType for Json {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        Err(InputValueError::expected_type(value))
+    }
+
+    fn to_value(&self) -> Value {
+        // The server wrote it. Its fields keep their order.
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+pub struct Actor(promotions::Actor, Option<String>);
+
+/// The author of a change.
+#[Object]
+impl Actor {
+    /// The kind of the actor. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn kind(&self) -> ActorKind {
+        match self.0 {
+            promotions::Actor::ApiKey(_) => ActorKind::ApiKey,
+            promotions::Actor::Customer(_) => ActorKind::Customer,
+            promotions::Actor::Operator => ActorKind::Operator,
+            promotions::Actor::CommandLine => ActorKind::CommandLine,
+            promotions::Actor::Server => ActorKind::Server,
+        }
+    }
+
+    /// The id of the API key, or the number of the customer. Null for other kinds. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn id(&self) -> Option<String> {
+        match self.0 {
+            promotions::Actor::ApiKey(id) => Some(id.to_string()),
+            promotions::Actor::Customer(customer) => Some(customer.get().to_string()),
+            _ => None,
+        }
+    }
+
+    /// The name of the API key. Null if it has none, and for other kinds. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn name(&self) -> Option<&str> {
+        self.1.as_deref()
+    }
+}
+
+pub struct Event(pub promotions::Event);
+
+/// The record of one change. It never changes itself.
+#[Object]
+impl Event {
+    /// The event's id, a UUID. A webhook that is delivered repeatedly has the same id. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn id(&self) -> ID {
+        self.0.id.get().into()
+    }
+
+    /// 1, 2, 3 and so on in the organisation, without gaps. To read the events that follow, pass the position of the last
+    /// one as `afterPosition`. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn position(&self) -> Long {
+        Long::from_i64(self.0.position)
+    }
+
+    /// The kind of the change. Access: admin.
+    #[graphql(name = "type", directive = access::apply(Role::Admin))]
+    async fn event_type(&self) -> EventType {
+        self.0.event_type.into()
+    }
+
+    /// When the change was made. It never decreases with the position: if the clocks of servers differ, it is the time
+    /// of the event before. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn occurred_on(&self) -> Timestamp {
+        self.0.occurred_on.into()
+    }
+
+    /// The author of the change. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn actor(&self) -> Actor {
+        Actor(self.0.attribution.actor, self.0.actor_name.clone())
+    }
+
+    /// The id of the request that made the change, as in its header `x-request-id` and in the server's log. Null if it was
+    /// not a request. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn request_id(&self) -> Option<&str> {
+        self.0.attribution.request_id.as_deref()
+    }
+
+    /// The reason that the caller gave. Null: none. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn reason(&self) -> Option<&str> {
+        self.0.attribution.reason.as_ref().map(promotions::Reason::as_str)
+    }
+
+    /// A JSON object: what changed, as it was after the change. For promotions: the eleven fields of linkPromotionCode,
+    /// `state`, and either `origin` (LINK or IMPORT) or `redemption`. For changed campaigns: `changes`, with the `old`
+    /// and `new` value of each changed field. docs/events.md has an example of each type. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn data(&self) -> Json {
+        Json(self.0.data.clone())
+    }
+}
+
+/// The cursor of an event: its position.
+#[derive(Debug, Clone, Copy)]
+struct Position(i64);
+
+impl CursorKey for Position {
+    fn to_text(&self) -> String {
+        self.0.to_string()
+    }
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|position| (0..=MAX_SAFE_INTEGER).contains(position)).map(Self)
+    }
+}
+
+/// The arguments of the feed.
+pub struct FeedArguments {
+    pub first: Option<i32>,
+    pub after: Option<String>,
+    pub after_position: Option<Long>,
+    pub filter: Option<EventFilter>,
+    pub order: Option<EventOrder>,
+}
+
+/// A page of the organisation's events.
+pub async fn events(ctx: &Context<'_>, arguments: FeedArguments) -> Result<List<Event>> {
+    let FeedArguments { first, after, after_position, filter, order } = arguments;
+    let order = order.unwrap_or(EventOrder::OldestFirst).into();
+    let mut page: Page<Position> = page(first, after.as_deref())?;
+    let mut start = "after";
+    if let Some(position) = after_position {
+        if page.after.is_some() {
+            return Err(invalid_input("afterPosition", "must not be used together with after").into());
+        }
+        if order != promotions::EventOrder::OldestFirst {
+            return Err(invalid_input("afterPosition", "requires the order OLDEST_FIRST").into());
+        }
+        page.after = Some(Position(position.parse("afterPosition")?));
+        start = "afterPosition";
+    }
+    let filter = filter.map(EventFilter::parse).transpose()?.unwrap_or_default();
+    let (after, limit) = (page.after.map(|position| position.0), page.limit);
+    let (org, feed) = (ctx.data::<Principal>()?.org, ctx.data::<Arc<dyn EventReads>>()?);
+    let read = async {
+        let events = feed.events(org, &EventPage { filter, order, after, limit }).await?;
+        // After the events: some may have been removed while they were read.
+        let bounds = match after {
+            Some(_) if order == promotions::EventOrder::OldestFirst => feed.feed_bounds(org).await?,
+            _ => FeedBounds::EMPTY,
+        };
+        Ok::<_, StoreError>((events, bounds))
+    };
+    let (events, bounds) = read.await.inspect_err(log_store_error).map_err(ApiError::from)?;
+    // Zero is the beginning, wherever that is now.
+    if after.is_some_and(|after| after > 0 && after < bounds.first - 1) {
+        return Err(position_expired(start, bounds.first - 1).into());
+    }
+    Ok(list(&page, events, |event| Position(event.position), Event))
+}
