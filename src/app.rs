@@ -3,10 +3,11 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::oneshot, time};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::{Authenticator, Limiter, Limits},
-    events,
+    events::{self, WebhookClient, WebhookRepository, WebhookSender, WebhookService, WebhookSettings},
     graphql::{Engine, EngineSettings, Services},
     http::{self, ConcurrencyLimit, DatabaseCheck, HttpSettings, Readiness, Shared, UnsentResponses},
     promotions::{Clock, EventRepository, PromotionReads, PromotionRepository},
@@ -20,6 +21,12 @@ pub struct App {
     pub promotions: Arc<dyn PromotionRepository>,
     /// The events of all changes.
     pub events: Arc<dyn EventRepository>,
+    /// Webhook endpoints.
+    pub webhooks: Arc<dyn WebhookRepository>,
+    /// Where webhooks may be sent.
+    pub webhook_settings: Arc<WebhookSettings>,
+    /// Sends webhooks.
+    pub webhook_client: WebhookClient,
     /// How long events are kept.
     pub events_kept: Duration,
     /// A replica of the store for queries. It may lag behind.
@@ -63,7 +70,9 @@ pub async fn run(
     let clock = Arc::clone(&app.clock);
     let (service, workers) = PromotionService::start(app.promotions, app.clock);
     let queries = Arc::new(app.replica.map_or_else(|| service.clone(), |replica| service.reading_from(replica)));
-    let services = Services { changes: Arc::new(service), queries, events: Arc::clone(&app.events) as _ };
+    let webhooks =
+        Arc::new(WebhookService::new(Arc::clone(&app.webhooks), Arc::clone(&app.webhook_settings), Arc::clone(&clock)));
+    let services = Services { changes: Arc::new(service), queries, events: Arc::clone(&app.events) as _, webhooks };
     let limiter = Arc::new(Limiter::new(&app.limits));
     let engine = Engine::new(services, &limiter, app.engine);
     let invalid = engine.invalid_persisted_documents();
@@ -82,6 +91,10 @@ pub async fn run(
     };
     let readiness = Arc::new(Readiness::new(app.database_check));
     let router = http::router(shared, app.http, Arc::clone(&readiness));
+    let (sending, stop_sending) = (Arc::clone(&app.events) as _, CancellationToken::new());
+    let sender =
+        WebhookSender::new(app.webhooks, sending, app.webhook_settings, app.webhook_client, Arc::clone(&clock));
+    let sender = tokio::spawn(sender.run(stop_sending.clone()));
     tokio::spawn(events::remove_old_events(Arc::clone(&app.events), clock, app.events_kept));
     tokio::spawn(telemetry::run_upkeep());
     if let Some(listener) = operators {
@@ -113,6 +126,9 @@ pub async fn run(
         http::serve(listener, router, shutdown).await;
         // The last connection drops the service, which closes the workers' queue.
         workers.finished().await;
+        stop_sending.cancel();
+        // A panic of the sender has been logged.
+        let _ = sender.await;
         // If this fails, another server does it, or this one when it starts again.
         let _ = app.events.settle().await;
     };

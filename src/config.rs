@@ -18,6 +18,7 @@ mod shutdown;
 mod telemetry;
 mod tokens;
 mod values;
+mod webhooks;
 
 pub use self::{
     database::{DatabaseArgs, ReplicaArgs, is_fallback},
@@ -31,4 +32,5 @@ pub use self::{
     telemetry::{TelemetryArgs, log_filter, unused_trace_variables},
     tokens::{TokenArgs, start_tokens},
     values::parse_duration,
+    webhooks::WebhookArgs,
 };

@@ -25,7 +25,9 @@ pub use attribution::{Actor, Attribution, InvalidReason, MAX_REASON_CHARS, Reaso
 pub use campaign::{Campaign, CampaignChange, InvalidCampaign, InvalidName, MAX_LIMIT, NewCampaign, PromotionMode};
 pub use code::{Code, CodeKey, FoldedCode, InvalidCode, MAX_CODE_CHARS, PromotionCode};
 pub use event::{Changed, Event, EventId, EventType, LinkOrigin, NewEvent};
-pub use event_feed::{EventActor, EventFilter, EventOrder, EventPage, EventReads, EventRepository, FeedBounds};
+pub use event_feed::{
+    AgeLimit, EventActor, EventFilter, EventOrder, EventPage, EventReads, EventRepository, FeedBounds, Removed,
+};
 pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall};
 pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId, RedemptionId};
 pub(crate) use ids::{uuid_id, uuid_v7};

@@ -33,6 +33,7 @@ pub use replica::open_replica;
 
 use crate::{
     auth::ApiKeyRepository,
+    events::WebhookRepository,
     promotions::{EventRepository, PromotionRepository},
 };
 
@@ -44,14 +45,25 @@ pub struct Store {
     pub api_keys: Arc<dyn ApiKeyRepository>,
     /// The events of all changes.
     pub events: Arc<dyn EventRepository>,
+    /// Webhook endpoints.
+    pub webhooks: Arc<dyn WebhookRepository>,
     /// Checks whether the database can be used.
     pub readiness: Readiness,
 }
 
 impl Store {
-    fn new<T: PromotionRepository + ApiKeyRepository + EventRepository>(store: T, readiness: Readiness) -> Self {
+    fn new<T>(store: T, readiness: Readiness) -> Self
+    where
+        T: PromotionRepository + ApiKeyRepository + EventRepository + WebhookRepository,
+    {
         let store = Arc::new(store);
-        Self { promotions: Arc::clone(&store) as _, api_keys: Arc::clone(&store) as _, events: store, readiness }
+        Self {
+            promotions: Arc::clone(&store) as _,
+            api_keys: Arc::clone(&store) as _,
+            events: Arc::clone(&store) as _,
+            webhooks: store,
+            readiness,
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use super::{database, signals, startup};
 use crate::{
     app::{self, App, Shutdown},
     auth::{Authenticator, Credential, Limits, Principal, Role},
-    config::{DatabaseArgs, DocumentArgs, EventArgs, LocalHttpArgs},
+    config::{DatabaseArgs, DocumentArgs, EventArgs, LocalHttpArgs, WebhookArgs},
+    events::WebhookClient,
     promotions::{Clock, OrgId, SystemClock},
     store::{self, Store},
 };
@@ -41,18 +42,22 @@ pub struct Arguments {
     documents: DocumentArgs,
     #[command(flatten)]
     events: EventArgs,
+    #[command(flatten)]
+    webhooks: WebhookArgs,
 }
 
 pub async fn run(
-    Arguments { database: DatabaseArgs { url }, http, documents, events }: Arguments,
+    Arguments { database: DatabaseArgs { url }, http, documents, events, webhooks }: Arguments,
 ) -> anyhow::Result<()> {
+    let webhook_settings = Arc::new(webhooks.settings()?);
     let engine = documents.settings()?;
     let address = http.listen();
     let http = http.settings();
     startup::warn_of_ineffective_settings();
     let listener = startup::listen(address, "--listen").await?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
-    let Store { promotions, api_keys, events: store_events, readiness } = database::open(&url).await?;
+    let Store { promotions, api_keys, events: store_events, webhooks: endpoints, readiness } =
+        database::open(&url).await?;
     let org = OrgId::try_from(demo::ORG)?;
     // An organisation with keys means to keep others out.
     ensure!(
@@ -68,13 +73,17 @@ pub async fn run(
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, database = %url, "the server has started");
     startup::greet(&greeting(address, &url, seeded, http.graphiql));
     let everyone = Principal { org, role: Role::Admin, credential: Credential::None };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let app = App {
         promotions,
         events: store_events,
+        webhooks: endpoints,
+        webhook_client: WebhookClient::new(webhook_settings.addresses.clone(), Arc::clone(&clock))?,
+        webhook_settings,
         events_kept: events.kept,
         replica: None,
         database_check: startup::database_check(readiness),
-        clock: Arc::new(SystemClock),
+        clock,
         authenticator: Authenticator::AllowAll(everyone),
         limits: Limits::UNLIMITED,
         concurrency: usize::MAX,

@@ -11,8 +11,9 @@ use crate::{
     auth::{ApiKeyVerifier, Authenticator, Limits},
     config::{
         DatabaseArgs, DocumentArgs, EventArgs, HttpArgs, LimitArgs, ReplicaArgs, ShutdownArgs, TelemetryArgs,
-        TokenArgs, start_tokens,
+        TokenArgs, WebhookArgs, start_tokens,
     },
+    events::WebhookClient,
     promotions::{Clock, SystemClock},
     store,
     telemetry::LogFormat,
@@ -44,6 +45,8 @@ pub struct Arguments {
     limits: LimitArgs,
     #[command(flatten)]
     events: EventArgs,
+    #[command(flatten)]
+    webhooks: WebhookArgs,
     #[command(flatten)]
     telemetry: TelemetryArgs,
     #[command(flatten)]
@@ -92,12 +95,14 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         tokens,
         limits,
         events,
+        webhooks,
         telemetry,
         shutdown,
     } = arguments;
     let engine = documents.settings()?;
     let address = http.listen;
     let http = http.settings();
+    let webhook_settings = Arc::new(webhooks.settings()?);
     let replica_url = replica.url()?;
     let customer_tokens = match tokens.settings()? {
         Some(settings) => Some(start_tokens(settings).await?),
@@ -147,6 +152,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let app = App {
         promotions: store.promotions,
         events: store.events,
+        webhooks: store.webhooks,
+        webhook_client: WebhookClient::new(webhook_settings.addresses.clone(), Arc::clone(&clock))?,
+        webhook_settings,
         events_kept: events.kept,
         replica: reads,
         database_check: startup::database_check(store.readiness),

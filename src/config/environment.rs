@@ -5,7 +5,7 @@ use std::env::{self, VarError};
 
 use clap::{Arg, Command};
 
-use super::{ConfigError, telemetry, tokens};
+use super::{ConfigError, telemetry, tokens, webhooks};
 
 /// A variable without an option.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +17,7 @@ pub struct Variable {
 }
 
 /// All variables without an option.
-pub const VARIABLES: [Variable; 2] = [tokens::SECRET, telemetry::LOG_FILTER];
+pub const VARIABLES: [Variable; 3] = [tokens::SECRET, webhooks::ENCRYPTION_KEY, telemetry::LOG_FILTER];
 
 impl Variable {
     /// Returns the value, or `None` if the variable is unset.

@@ -2,8 +2,8 @@
 
 use std::{error::Error, io, path::PathBuf};
 
-use super::tokens::SECRET;
-use crate::{auth::TokenKeyError, graphql::InvalidManifest, telemetry::InvalidFilter};
+use super::{tokens::SECRET, webhooks::ENCRYPTION_KEY};
+use crate::{auth::TokenKeyError, events::InvalidEncryptionKey, graphql::InvalidManifest, telemetry::InvalidFilter};
 
 /// A setting that can't work, as found after clap has parsed the options. The program ends with exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,9 @@ pub enum ConfigError {
         /// The cause.
         source: io::Error,
     },
+    /// A key that encrypts secrets is malformed.
+    #[error("{name}: {0}", name = ENCRYPTION_KEY.name)]
+    EncryptionKey(InvalidEncryptionKey),
     /// The keys of customer tokens can't be used.
     #[error("{option}")]
     TokenKeysUnusable {

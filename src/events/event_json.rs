@@ -56,7 +56,8 @@ impl<'a> TryFrom<&'a Event> for EventJson<'a> {
     }
 }
 
-fn rfc3339(time: Timestamp) -> String {
+/// A time as RFC 3339, in UTC, to the millisecond.
+pub fn rfc3339(time: Timestamp) -> String {
     let since_epoch = Duration::from_millis(u64::try_from(time.millis()).unwrap_or(0));
     humantime::format_rfc3339_millis(UNIX_EPOCH + since_epoch).to_string()
 }

@@ -65,6 +65,7 @@ use super::{
 };
 use crate::{
     auth::{Limiter, Principal},
+    events::WebhookService,
     promotions::EventReads,
     service::PromotionService,
 };
@@ -98,6 +99,8 @@ pub struct Services {
     pub queries: Arc<PromotionService>,
     /// The events of all changes.
     pub events: Arc<dyn EventReads>,
+    /// Webhook endpoints.
+    pub webhooks: Arc<WebhookService>,
 }
 
 impl Engine {
@@ -109,7 +112,8 @@ impl Engine {
     pub fn new(services: Services, limiter: &Arc<Limiter>, settings: EngineSettings) -> Self {
         let EngineSettings { persisted, introspection, limits, untrusted_limits } = settings;
         let events = Arc::clone(&services.events);
-        let schema = executable_schema().data(Arc::clone(limiter)).data(events).finish();
+        let webhooks = Arc::clone(&services.webhooks);
+        let schema = executable_schema().data(Arc::clone(limiter)).data(events).data(webhooks).finish();
         let type_system = type_system_of(&super::sdl_text(&schema, SDLExportOptions::new()));
         let trusted = DocumentPolicy {
             limits,

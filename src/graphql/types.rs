@@ -15,6 +15,7 @@ mod promotion_code;
 mod query;
 mod redemption;
 mod scalars;
+mod webhook;
 
 pub use self::{
     campaign::Campaign,

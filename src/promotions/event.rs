@@ -68,6 +68,12 @@ impl EventType {
         Self::WebhookDeleted,
     ];
 
+    /// The type with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event_type| event_type.name() == name)
+    }
+
     /// Its name in webhooks and on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -1,5 +1,7 @@
 //! The feed of an organisation's events: what a store must offer to read it and to remove old events.
 
+use std::ops::AddAssign;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -58,6 +60,31 @@ pub struct EventPage {
     pub limit: u32,
 }
 
+/// Which events are old.
+#[derive(Debug, Clone, Copy)]
+pub struct AgeLimit {
+    /// Events that occurred before this time are removed, unless an enabled webhook endpoint waits for them.
+    pub before: Timestamp,
+    /// Events that occurred before this time are removed in any case.
+    pub in_any_case_before: Timestamp,
+}
+
+/// The events that were removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// How many. Zero if no more can be removed.
+    pub events: u64,
+    /// How many of them an enabled webhook endpoint waited for.
+    pub undelivered: u64,
+}
+
+impl AddAssign for Removed {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.undelivered += other.undelivered;
+    }
+}
+
 /// The positions that an organisation's feed has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedBounds {
@@ -71,10 +98,19 @@ impl FeedBounds {
     /// A feed without any event yet.
     pub const EMPTY: Self = Self { first: 1, last: 0 };
 
-    /// The position after the oldest events that can be removed: at most `limit`, and only those before `kept`, the first
-    /// one to keep.
-    pub(crate) fn removable_until(self, kept: Option<i64>, limit: u32) -> i64 {
-        kept.unwrap_or(self.last + 1).min(self.first + i64::from(limit)).max(self.first)
+    /// The position after the oldest events to remove, at most `limit`: those that occurred before the age limit and were
+    /// delivered, and those before the last limit in any case. The limits are given by the first position after them, or
+    /// `None` if all events are older.
+    pub(crate) fn removable_until(self, limits: [Option<i64>; 2], delivered: Option<i64>, limit: u32) -> i64 {
+        let [age, last_limit] = limits.map(|first| first.unwrap_or(self.last + 1));
+        let kept = delivered.map_or(age, |delivered| age.min((delivered + 1).max(last_limit)));
+        kept.min(self.first + i64::from(limit)).max(self.first)
+    }
+
+    /// What was removed, given the number of events, and the positions up to which they were removed and delivered.
+    pub(crate) fn removed(self, events: usize, until: i64, delivered: Option<i64>) -> Removed {
+        let undelivered = delivered.map_or(0, |delivered| until - 1 - delivered.max(self.first - 1));
+        Removed { events: events as u64, undelivered: u64::try_from(undelivered).unwrap_or(0) }
     }
 }
 
@@ -86,6 +122,9 @@ pub trait EventReads: Send + Sync + 'static {
 
     /// A page of the feed, in its order.
     async fn events(&self, org: OrgId, page: &EventPage) -> Result<Vec<Event>, StoreError>;
+
+    /// The number of events of these types after a position. No types: of all types.
+    async fn count_events(&self, org: OrgId, types: &[EventType], after: i64) -> Result<i64, StoreError>;
 }
 
 /// The store of events. Changes record their events themselves.
@@ -94,7 +133,6 @@ pub trait EventRepository: EventReads {
     /// Returns when events that were committed before the call have their positions.
     async fn settle(&self) -> Result<(), StoreError>;
 
-    /// Removes events that occurred before this time, the oldest first, from feeds of any organisation. Returns how many it
-    /// removed: at most `limit` of each organisation, and zero if there are no more.
-    async fn remove_events(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    /// Removes the oldest events from feeds of any organisation, at most `limit` of each.
+    async fn remove_events(&self, age: AgeLimit, limit: u32) -> Result<Removed, StoreError>;
 }

@@ -2,7 +2,7 @@
 
 use diesel::{
     backend::Backend,
-    dsl::{auto_type, exists},
+    dsl::{auto_type, count_star, exists},
     prelude::*,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
     sql_types::BigInt,
@@ -10,7 +10,7 @@ use diesel::{
 
 use super::{
     rows::{Id, mode_to_db},
-    schema::{api_keys, campaigns, event_feeds, events, promotion_codes, promotions, redemptions},
+    schema::{api_keys, campaigns, event_feeds, events, promotion_codes, promotions, redemptions, webhook_endpoints},
 };
 use crate::promotions::{OrgId, PromotionMode};
 
@@ -102,6 +102,55 @@ pub fn first_position_since(org: i64, time: i64) -> _ {
 #[auto_type]
 pub fn events_between(org: i64, from: i64, until: i64) -> _ {
     events::table.filter(events::org_id.eq(org)).filter(events::position.ge(from)).filter(events::position.lt(until))
+}
+
+/// The number of events of these types after a position.
+#[auto_type]
+pub fn count_events_after(org: i64, types: Vec<i16>, position: i64) -> _ {
+    events::table
+        .filter(events::org_id.eq(org))
+        .filter(events::event_type.eq_any(types))
+        .filter(events::position.gt(position))
+        .select(count_star())
+}
+
+/// A webhook endpoint of an organisation.
+#[auto_type]
+pub fn endpoint(org: i64, id: Id) -> _ {
+    webhook_endpoints::table.filter(webhook_endpoints::org_id.eq(org)).filter(webhook_endpoints::id.eq(id))
+}
+
+/// The webhook endpoints of an organisation, oldest first: ids begin with the time of creation.
+#[auto_type]
+pub fn endpoints_of(org: i64) -> _ {
+    webhook_endpoints::table.filter(webhook_endpoints::org_id.eq(org)).order(webhook_endpoints::id)
+}
+
+/// The endpoints to which a message may be sent.
+#[auto_type]
+pub fn due_endpoints(now: i64, limit: i64) -> _ {
+    webhook_endpoints::table
+        .inner_join(event_feeds::table.on(event_feeds::org_id.eq(webhook_endpoints::org_id)))
+        .filter(webhook_endpoints::leased_until.lt(now))
+        .filter(
+            webhook_endpoints::test_requested.eq(true).or(webhook_endpoints::enabled
+                .eq(true)
+                .and(webhook_endpoints::next_attempt_on.le(now))
+                .and(webhook_endpoints::delivered_position.lt(event_feeds::last_position))),
+        )
+        .order(webhook_endpoints::next_attempt_on)
+        .limit(limit)
+        .select((webhook_endpoints::org_id, webhook_endpoints::id))
+}
+
+/// The position up to which all enabled webhook endpoints of an organisation have their events, by the first row.
+#[auto_type]
+pub fn delivered_positions(org: i64) -> _ {
+    webhook_endpoints::table
+        .filter(webhook_endpoints::org_id.eq(org))
+        .filter(webhook_endpoints::enabled.eq(true))
+        .order(webhook_endpoints::delivered_position)
+        .select(webhook_endpoints::delivered_position)
 }
 
 /// A redemption of an organisation.

@@ -22,6 +22,7 @@ mod statements;
 mod tls;
 mod transaction_guard;
 mod url;
+mod webhooks;
 mod writes;
 
 use std::sync::Arc;

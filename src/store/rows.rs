@@ -6,6 +6,7 @@ mod codes;
 mod events;
 mod promotions;
 mod redemptions;
+mod webhooks;
 
 use std::{io::Write, sync::Arc};
 
@@ -27,6 +28,7 @@ pub use self::{
     events::{EventRow, NewEventRow, actor_to_db, event_type_to_db},
     promotions::{HeldKey, HoldRow, NewPromotionRow, PromotionRow},
     redemptions::RedemptionRow,
+    webhooks::EndpointRow,
 };
 use super::schema::PublicId;
 use crate::promotions::{OutOfRange, PromotionMode, StoreError};

@@ -135,4 +135,29 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(campaigns, promotion_codes, promotions, redemptions);
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text};
+    use super::PublicId;
+
+    webhook_endpoints (org_id, id) {
+        org_id -> BigInt,
+        id -> PublicId,
+        url -> Text,
+        event_types -> Text,
+        batch_size -> Integer,
+        enabled -> Bool,
+        secret -> Binary,
+        previous_secret -> Nullable<Binary>,
+        previous_secret_until -> Nullable<BigInt>,
+        delivered_position -> BigInt,
+        failed_attempts -> Integer,
+        next_attempt_on -> BigInt,
+        last_error -> Nullable<Text>,
+        test_requested -> Bool,
+        lease_id -> Nullable<PublicId>,
+        leased_until -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(event_feeds, events);
+diesel::allow_tables_to_appear_in_same_query!(event_feeds, webhook_endpoints);

@@ -10,6 +10,7 @@ mod keyed;
 mod link;
 mod paged;
 mod reads;
+mod webhooks;
 mod writer;
 mod writes;
 

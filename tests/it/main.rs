@@ -46,4 +46,5 @@ mod traces;
 mod transactions;
 mod validation;
 mod wallet;
+mod webhooks;
 mod wire;

@@ -13,6 +13,12 @@ use super::{
     promotion::{Promotion, unlink_promotion},
     promotion_code::{PromotionCode, PromotionCodeInput, revoke_promotion_code},
     redemption::{RedeemPromotionInput, Redemption, redeem_promotion, reverse_redemption},
+    scalars::Long,
+    webhook::{
+        CreateWebhookEndpointInput, UpdateWebhookEndpointInput, WebhookEndpoint, WebhookSecretResult,
+        create_webhook_endpoint, delete_webhook_endpoint, replay_events, rotate_webhook_secret, send_test_event,
+        update_webhook_endpoint,
+    },
 };
 use crate::graphql::error::Nullable;
 
@@ -156,5 +162,71 @@ impl Mutation {
         #[graphql(desc = "The code.")] input: PromotionCodeInput,
     ) -> Nullable<PromotionCode> {
         Some(revoke_promotion_code(ctx, input).await)
+    }
+    /// Creates a webhook endpoint, which gets the events from now on. Not safe to retry: each call creates another
+    /// endpoint. Fails with INVALID_INPUT, also if the organisation has 20 endpoints already. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
+    async fn create_webhook_endpoint(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The endpoint.")] input: CreateWebhookEndpointInput,
+    ) -> Nullable<WebhookSecretResult> {
+        Some(create_webhook_endpoint(ctx, input).await)
+    }
+
+    /// Changes a webhook endpoint. Safe to retry. Fails with INVALID_INPUT or NOT_FOUND. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
+    async fn update_webhook_endpoint(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The endpoint and its changes.")] input: UpdateWebhookEndpointInput,
+    ) -> Nullable<WebhookEndpoint> {
+        Some(update_webhook_endpoint(ctx, input).await)
+    }
+
+    /// Replaces the secret of a webhook endpoint. For 24 hours, messages are signed with the old secret too. Not safe to
+    /// retry: each call creates another secret. Fails with INVALID_INPUT or NOT_FOUND. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
+    async fn rotate_webhook_secret(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The `id` of the endpoint, a UUID.")] id: ID,
+    ) -> Nullable<WebhookSecretResult> {
+        Some(rotate_webhook_secret(ctx, &id).await)
+    }
+
+    /// Deletes a webhook endpoint. A message that is being sent may still arrive. Fails with INVALID_INPUT or NOT_FOUND.
+    /// Access: admin.
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
+    async fn delete_webhook_endpoint(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The `id` of the endpoint, a UUID.")] id: ID,
+    ) -> Nullable<WebhookEndpoint> {
+        Some(delete_webhook_endpoint(ctx, &id).await)
+    }
+
+    /// Sends a message of the type `webhook.test` to an endpoint, once and soon, also if the endpoint is DISABLED. If that
+    /// fails, `lastError` of the endpoint says why. Fails with INVALID_INPUT or NOT_FOUND. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
+    async fn send_test_event(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The `id` of the endpoint, a UUID.")] endpoint_id: ID,
+    ) -> Nullable<WebhookEndpoint> {
+        Some(send_test_event(ctx, &endpoint_id).await)
+    }
+
+    /// Delivers the events after a position again, or skips those before it. Safe to retry. Fails with INVALID_INPUT or
+    /// NOT_FOUND. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
+    async fn replay_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The `id` of the endpoint, a UUID.")] endpoint_id: ID,
+        #[graphql(desc = "The position after which to continue. 0: from the oldest event that has not been removed.")]
+        after_position: Long,
+    ) -> Nullable<WebhookEndpoint> {
+        Some(replay_events(ctx, &endpoint_id, &after_position).await)
     }
 }

@@ -11,6 +11,7 @@ use super::{
     promotion::Promotion,
     promotion_code::PromotionCode,
     scalars::{Long, parse_codes, parse_id},
+    webhook::{WebhookEndpoint, webhook_endpoints},
 };
 use crate::{
     auth::Principal,
@@ -123,6 +124,12 @@ impl Reads {
         order: Option<EventOrder>,
     ) -> Result<List<Event>> {
         events(ctx, FeedArguments { first, after, after_position, filter, order }).await
+    }
+
+    /// The organisation's webhook endpoints, oldest first: at most 20. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
+    async fn webhook_endpoints(&self, ctx: &Context<'_>) -> Result<Vec<WebhookEndpoint>> {
+        webhook_endpoints(ctx).await
     }
 }
 

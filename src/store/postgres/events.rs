@@ -6,13 +6,15 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use super::{PostgresStore, numbering, statements};
 use crate::{
-    promotions::{Event, EventPage, EventReads, EventRepository, FeedBounds, NewEvent, OrgId, Timestamp},
+    promotions::{
+        AgeLimit, Event, EventPage, EventReads, EventRepository, EventType, FeedBounds, NewEvent, OrgId, Removed,
+    },
     store::{
         actor_names,
         error::StoreResult,
         event_page::SelectPage,
         keyed,
-        rows::{EventRow, into_domain},
+        rows::{EventRow, event_type_to_db, into_domain},
         schema::{api_keys, event_feeds},
     },
 };
@@ -47,6 +49,17 @@ impl EventReads for PostgresStore {
         })
         .await
     }
+
+    async fn count_events(&self, org: OrgId, types: &[EventType], after: i64) -> StoreResult<i64> {
+        if types.is_empty() {
+            // Positions have no gaps.
+            let FeedBounds { first, last } = self.feed_bounds(org).await?;
+            return Ok((last - after.max(first - 1)).max(0));
+        }
+        let types = types.iter().map(|event_type| event_type_to_db(*event_type)).collect();
+        let query = keyed::count_events_after(org.get(), types, after);
+        self.run(async |connection| Ok(query.first(connection).await?)).await
+    }
 }
 
 #[async_trait]
@@ -55,14 +68,14 @@ impl EventRepository for PostgresStore {
         numbering::number_all(&self.connections).await
     }
 
-    async fn remove_events(&self, before: Timestamp, limit: u32) -> StoreResult<u64> {
-        let old = keyed::feeds_with_events_before(before.millis());
+    async fn remove_events(&self, age: AgeLimit, limit: u32) -> StoreResult<Removed> {
+        let old = keyed::feeds_with_events_before(age.before.millis());
         let feeds: Vec<i64> = self.run(async |connection| Ok(old.load(connection).await?)).await?;
-        let mut removed = 0;
+        let mut removed = Removed::default();
         for org in feeds {
             removed += self
                 .run(async |connection| {
-                    connection.transaction(async |connection| remove(connection, org, before, limit).await).await
+                    connection.transaction(async |connection| remove(connection, org, age, limit).await).await
                 })
                 .await?;
         }
@@ -71,14 +84,18 @@ impl EventRepository for PostgresStore {
 }
 
 /// Removes the oldest events of a feed. Its lock keeps out other processes that do the same.
-async fn remove(connection: &mut AsyncPgConnection, org: i64, before: Timestamp, limit: u32) -> StoreResult<u64> {
+async fn remove(connection: &mut AsyncPgConnection, org: i64, age: AgeLimit, limit: u32) -> StoreResult<Removed> {
     let columns = (event_feeds::first_position, event_feeds::last_position);
     let bounds = keyed::feed(org).select(columns).for_update().first(connection).await.optional()?;
-    let Some((first, last)) = bounds else { return Ok(0) };
+    let Some((first, last)) = bounds else { return Ok(Removed::default()) };
     let bounds = FeedBounds { first, last };
-    let kept = keyed::first_position_since(org, before.millis()).first(connection).await.optional()?;
-    let until = bounds.removable_until(kept, limit);
+    let mut limits = [None; 2];
+    for (first, before) in limits.iter_mut().zip([age.before, age.in_any_case_before]) {
+        *first = keyed::first_position_since(org, before.millis()).first(connection).await.optional()?;
+    }
+    let delivered = keyed::delivered_positions(org).first(connection).await.optional()?;
+    let until = bounds.removable_until(limits, delivered, limit);
     diesel::update(keyed::feed(org)).set(event_feeds::first_position.eq(until)).execute(connection).await?;
     let removed = diesel::delete(keyed::events_between(org, bounds.first, until)).execute(connection).await?;
-    Ok(removed.try_into().unwrap_or(u64::MAX))
+    Ok(bounds.removed(removed, until, delivered))
 }

@@ -10,13 +10,15 @@ use diesel::{
 
 use super::SqliteStore;
 use crate::{
-    promotions::{Event, EventPage, EventReads, EventRepository, FeedBounds, NewEvent, OrgId, Timestamp},
+    promotions::{
+        AgeLimit, Event, EventPage, EventReads, EventRepository, EventType, FeedBounds, NewEvent, OrgId, Removed,
+    },
     store::{
         actor_names,
         error::StoreResult,
         event_page::SelectPage,
         keyed,
-        rows::{EventRow, NewEventRow, into_domain},
+        rows::{EventRow, NewEventRow, event_type_to_db, into_domain},
         schema::{api_keys, event_feeds, events},
     },
 };
@@ -98,6 +100,17 @@ impl EventReads for SqliteStore {
         })
         .await
     }
+
+    async fn count_events(&self, org: OrgId, types: &[EventType], after: i64) -> StoreResult<i64> {
+        if types.is_empty() {
+            // Positions have no gaps.
+            let FeedBounds { first, last } = self.feed_bounds(org).await?;
+            return Ok((last - after.max(first - 1)).max(0));
+        }
+        let types = types.iter().map(|event_type| event_type_to_db(*event_type)).collect();
+        let query = keyed::count_events_after(org.get(), types, after);
+        self.read(move |connection| Ok(query.get_result(connection)?)).await
+    }
 }
 
 #[async_trait]
@@ -107,22 +120,26 @@ impl EventRepository for SqliteStore {
         Ok(())
     }
 
-    async fn remove_events(&self, before: Timestamp, limit: u32) -> StoreResult<u64> {
-        let old = keyed::feeds_with_events_before(before.millis());
+    async fn remove_events(&self, age: AgeLimit, limit: u32) -> StoreResult<Removed> {
+        let old = keyed::feeds_with_events_before(age.before.millis());
         let feeds: Vec<i64> = self.read(move |connection| Ok(old.load(connection)?)).await?;
-        let mut removed = 0;
+        let mut removed = Removed::default();
         for org in feeds {
-            removed += self.write(move |connection| remove(connection, org, before, limit)).await?;
+            removed += self.write(move |connection| remove(connection, org, age, limit)).await?;
         }
         Ok(removed)
     }
 }
 
-fn remove(connection: &mut SqliteConnection, org: i64, before: Timestamp, limit: u32) -> StoreResult<u64> {
+fn remove(connection: &mut SqliteConnection, org: i64, age: AgeLimit, limit: u32) -> StoreResult<Removed> {
     let bounds = read_bounds(connection, org)?;
-    let kept = keyed::first_position_since(org, before.millis()).limit(1).get_result(connection).optional()?;
-    let until = bounds.removable_until(kept, limit);
+    let mut limits = [None; 2];
+    for (first, before) in limits.iter_mut().zip([age.before, age.in_any_case_before]) {
+        *first = keyed::first_position_since(org, before.millis()).limit(1).get_result(connection).optional()?;
+    }
+    let delivered = keyed::delivered_positions(org).limit(1).get_result(connection).optional()?;
+    let until = bounds.removable_until(limits, delivered, limit);
     diesel::update(keyed::feed(org)).set(event_feeds::first_position.eq(until)).execute(connection)?;
     let removed = diesel::delete(keyed::events_between(org, bounds.first, until)).execute(connection)?;
-    Ok(removed.try_into().unwrap_or(u64::MAX))
+    Ok(bounds.removed(removed, until, delivered))
 }

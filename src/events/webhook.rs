@@ -1,0 +1,31 @@
+//! Outgoing webhooks, as Standard Webhooks 1.0 specifies them
+//! (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
+
+mod address;
+mod client;
+mod delivery_error;
+mod endpoint;
+mod endpoint_events;
+mod endpoint_url;
+mod message;
+mod repository;
+mod resolver;
+mod retry_schedule;
+mod secret;
+mod secret_cipher;
+mod sender;
+mod service;
+mod signature;
+
+pub use address::{AddressPolicy, RefusedAddress};
+pub use client::{WebhookClient, WebhookClientError};
+pub use delivery_error::DeliveryError;
+pub use endpoint::{Endpoint, EndpointId, LeaseId};
+pub use endpoint_url::{EndpointUrl, InvalidEndpointUrl};
+pub use repository::{EndpointChange, WebhookRepository};
+pub use retry_schedule::retry_delay;
+pub use secret::WebhookSecret;
+pub use secret_cipher::{InvalidEncryptionKey, SealFailed, SecretCipher, UnreadableSecret};
+pub use sender::WebhookSender;
+pub use service::{EndpointUpdate, InvalidEndpoint, WebhookService, WebhookSettings};
+pub use signature::SignedMessage;

@@ -1,0 +1,45 @@
+//! The store of webhook endpoints.
+
+use async_trait::async_trait;
+
+use super::endpoint::{Endpoint, EndpointId};
+use crate::promotions::{Attribution, NewEvent, OrgId, StoreError, Timestamp};
+
+/// A change of an endpoint. Returns its event, if it has one.
+pub type EndpointChange = Box<dyn FnOnce(&mut Endpoint) -> Option<NewEvent> + Send>;
+
+/// The store of webhook endpoints. Changes record their events in the same transaction.
+#[async_trait]
+pub trait WebhookRepository: Send + Sync + 'static {
+    /// Adds an endpoint, which gets the events that follow. Returns it, or `None` if the organisation has `limit` already.
+    async fn create_endpoint(
+        &self,
+        endpoint: Endpoint,
+        limit: usize,
+        by: &Attribution,
+    ) -> Result<Option<Endpoint>, StoreError>;
+
+    /// The endpoints of an organisation, oldest first.
+    async fn endpoints(&self, org: OrgId) -> Result<Vec<Endpoint>, StoreError>;
+
+    /// Changes an endpoint while it is locked. Returns it after the change. `None` if there is no such endpoint.
+    async fn change_endpoint(
+        &self,
+        org: OrgId,
+        id: EndpointId,
+        change: EndpointChange,
+    ) -> Result<Option<Endpoint>, StoreError>;
+
+    /// Deletes an endpoint. Returns it. `None` if there is no such endpoint.
+    async fn delete_endpoint(
+        &self,
+        org: OrgId,
+        id: EndpointId,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> Result<Option<Endpoint>, StoreError>;
+
+    /// The endpoints of any organisations, at most `limit`, to which a message may be sent now: no task has their lease, and
+    /// events have been recorded since their position, or a test was requested.
+    async fn due_endpoints(&self, now: Timestamp, limit: u32) -> Result<Vec<(OrgId, EndpointId)>, StoreError>;
+}

@@ -1,0 +1,273 @@
+//! Sends events to endpoints: to each in the order of positions, one message at a time, at least once.
+//!
+//! A task takes the lease of an endpoint, sends until nothing waits or an attempt fails, and releases it. Any server takes
+//! any endpoint that is due. A slow endpoint only keeps its own task waiting.
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use metrics::counter;
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    client::WebhookClient,
+    endpoint::{Endpoint, EndpointId, LeaseId},
+    endpoint_url::EndpointUrl,
+    message::Message,
+    repository::{EndpointChange, WebhookRepository},
+    retry_schedule::retry_delay,
+    service::WebhookSettings,
+    signature::SignedMessage,
+};
+use crate::{
+    promotions::{
+        Actor, Attribution, Clock, Event, EventFilter, EventOrder, EventPage, EventReads, OrgId, Reason, StoreError,
+        uuid_v7,
+    },
+    telemetry::LogThrottle,
+};
+
+/// Time between two searches for endpoints that are due.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The most endpoints that one process sends to concurrently.
+const MAX_TASKS: usize = 64;
+
+/// Sends webhooks.
+pub struct WebhookSender {
+    repository: Arc<dyn WebhookRepository>,
+    events: Arc<dyn EventReads>,
+    settings: Arc<WebhookSettings>,
+    client: WebhookClient,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why an attempt failed.
+struct Failure {
+    /// The label of a metric.
+    kind: &'static str,
+    error: String,
+    retry_after: Option<Duration>,
+    /// Whether no further attempt can succeed.
+    is_final: bool,
+}
+
+impl WebhookSender {
+    /// A sender of the events in a store.
+    pub fn new(
+        repository: Arc<dyn WebhookRepository>,
+        events: Arc<dyn EventReads>,
+        settings: Arc<WebhookSettings>,
+        client: WebhookClient,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { repository, events, settings, client, clock }
+    }
+
+    /// Sends until it is told to stop, and then completes the messages that are under way.
+    pub async fn run(self, stop: CancellationToken) {
+        let sender = Arc::new(self);
+        let mut tasks = JoinSet::new();
+        let mut searches = interval(SEARCH_INTERVAL);
+        searches.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = searches.tick() => {}
+            }
+            while tasks.try_join_next().is_some() {}
+            let free = u32::try_from(MAX_TASKS - tasks.len()).unwrap_or(0);
+            if free == 0 {
+                continue;
+            }
+            match sender.repository.due_endpoints(sender.clock.now(), free).await {
+                Ok(due) => {
+                    for (org, id) in due {
+                        tasks.spawn(Arc::clone(&sender).serve(org, id, stop.clone()));
+                    }
+                }
+                Err(error) => log_failure(&error),
+            }
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn serve(self: Arc<Self>, org: OrgId, id: EndpointId, stop: CancellationToken) {
+        let lease = LeaseId::new(self.clock.now());
+        if let Err(error) = self.send_all(org, id, lease, &stop).await {
+            log_failure(&error);
+        }
+    }
+
+    /// Sends to an endpoint until nothing waits, or an attempt fails.
+    async fn send_all(
+        &self,
+        org: OrgId,
+        id: EndpointId,
+        lease: LeaseId,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let mut leased = self.change(org, id, move |endpoint| endpoint.lease_to(lease, now)).await?;
+        while let Some(endpoint) = leased.filter(|endpoint| endpoint.is_leased_to(lease)) {
+            let goes_on = !stop.is_cancelled();
+            if goes_on && endpoint.test_requested {
+                leased = self.send_test(&endpoint, lease).await?;
+                continue;
+            }
+            let may_send = goes_on && endpoint.enabled && endpoint.next_attempt_on <= self.clock.now();
+            // Before the events: what is recorded later is not skipped.
+            let bounds = self.events.feed_bounds(org).await?;
+            let events = if may_send { self.next_events(&endpoint).await? } else { Vec::new() };
+            if events.is_empty() {
+                let (from, to) = (endpoint.delivered_position, bounds.last.max(endpoint.delivered_position));
+                self.change(org, id, move |endpoint| {
+                    if may_send && endpoint.delivered_position == from {
+                        endpoint.delivered_position = to;
+                    }
+                    endpoint.release(lease);
+                })
+                .await?;
+                break;
+            }
+            leased = self.send_events(&endpoint, &events, lease).await?;
+        }
+        Ok(())
+    }
+
+    async fn next_events(&self, endpoint: &Endpoint) -> Result<Vec<Event>, StoreError> {
+        let page = EventPage {
+            filter: EventFilter { types: endpoint.event_types.clone(), ..EventFilter::default() },
+            order: EventOrder::OldestFirst,
+            after: Some(endpoint.delivered_position),
+            limit: endpoint.batch_size,
+        };
+        self.events.events(endpoint.org, &page).await
+    }
+
+    async fn send_test(&self, endpoint: &Endpoint, lease: LeaseId) -> Result<Option<Endpoint>, StoreError> {
+        let now = self.clock.now();
+        let sent = self.send(endpoint, Message::test(endpoint.id, uuid_v7(now), now)).await;
+        let error = sent.err().map(|failure| format!("test: {}", failure.error));
+        let now = self.clock.now();
+        self.change(endpoint.org, endpoint.id, move |endpoint| {
+            endpoint.test_requested = false;
+            if error.is_some() || endpoint.failed_attempts == 0 {
+                endpoint.last_error = error;
+            }
+            endpoint.lease_to(lease, now);
+        })
+        .await
+    }
+
+    async fn send_events(
+        &self,
+        endpoint: &Endpoint,
+        events: &[Event],
+        lease: LeaseId,
+    ) -> Result<Option<Endpoint>, StoreError> {
+        let message = match events {
+            [event] if endpoint.batch_size == 1 => Message::of_event(event),
+            events => Message::of_batch(events),
+        };
+        let sent = self.send(endpoint, message).await;
+        let (now, from) = (self.clock.now(), endpoint.delivered_position);
+        let to = events.last().map_or(from, |event| event.position);
+        match sent {
+            Ok(()) => {
+                counter!("promolink_webhook_events_delivered_total").increment(events.len() as u64);
+                self.change(endpoint.org, endpoint.id, move |endpoint| {
+                    if endpoint.is_leased_to(lease) {
+                        endpoint.delivered(from, to);
+                        endpoint.lease_to(lease, now);
+                    }
+                })
+                .await
+            }
+            Err(failure) => self.record_failure(endpoint, failure, lease).await,
+        }
+    }
+
+    /// Records a failed attempt, and releases the lease.
+    async fn record_failure(
+        &self,
+        endpoint: &Endpoint,
+        failure: Failure,
+        lease: LeaseId,
+    ) -> Result<Option<Endpoint>, StoreError> {
+        let (org, id, now) = (endpoint.org.get(), endpoint.id.get(), self.clock.now());
+        let Failure { error, retry_after, is_final, .. } = failure;
+        tracing::info!(org, endpoint = %id, error, attempts = endpoint.failed_attempts + 1, "a webhook was not delivered");
+        let random = f64::from(u8::try_from(uuid_v7(now).as_u128() & 0xff).unwrap_or(0)) / 255.0;
+        let change: EndpointChange = Box::new(move |endpoint| {
+            if !endpoint.is_leased_to(lease) {
+                return None;
+            }
+            let old = endpoint.clone();
+            let reason = format!("the last attempt failed: {error}");
+            let retry = |attempts| if is_final { None } else { retry_delay(attempts, retry_after, random) };
+            if endpoint.failed(error, now, retry) {
+                tracing::warn!(org, endpoint = %id, reason, "a webhook endpoint was disabled");
+            }
+            endpoint.release(lease);
+            let by = Attribution::to(Actor::Server).because(Reason::parse(&reason).ok());
+            endpoint.updated_event(&old, &by, now)
+        });
+        self.repository.change_endpoint(endpoint.org, endpoint.id, change).await
+    }
+
+    /// Signs and sends a message, once.
+    async fn send(&self, endpoint: &Endpoint, message: Result<Message, serde_json::Error>) -> Result<(), Failure> {
+        let result = self.attempt(endpoint, message).await;
+        let outcome = result.as_ref().map_or_else(|failure| failure.kind, |()| "delivered");
+        counter!("promolink_webhook_deliveries_total", "outcome" => outcome).increment(1);
+        result
+    }
+
+    async fn attempt(&self, endpoint: &Endpoint, message: Result<Message, serde_json::Error>) -> Result<(), Failure> {
+        let WebhookSettings { addresses, http_permitted, cipher } = &*self.settings;
+        let invalid = |error: String| Failure { kind: "invalid", error, retry_after: None, is_final: false };
+        let message = message.map_err(|error| invalid(format!("the event can't be sent: {error}")))?;
+        // The settings may have changed since the endpoint was created.
+        let url = EndpointUrl::parse(&endpoint.url, addresses, *http_permitted);
+        let url = url.map_err(|error| invalid(format!("the URL {error}")))?;
+        let now = self.clock.now();
+        let context = Endpoint::sealing_context(endpoint.org, endpoint.id);
+        let secrets = endpoint.signing_secrets(now).map(|sealed| cipher.open(&context, sealed));
+        let secrets = secrets.collect::<Result<Vec<_>, _>>().map_err(|error| invalid(error.to_string()))?;
+        let signed = SignedMessage::sign(&message.id, now, message.body, &secrets.iter().collect::<Vec<_>>());
+        self.client.post(&url, signed).await.map_err(|error| Failure {
+            kind: error.kind(),
+            error: error.to_string(),
+            retry_after: error.retry_after(),
+            is_final: error.is_gone(),
+        })
+    }
+
+    /// Changes an endpoint without an event.
+    async fn change(
+        &self,
+        org: OrgId,
+        id: EndpointId,
+        change: impl FnOnce(&mut Endpoint) + Send + 'static,
+    ) -> Result<Option<Endpoint>, StoreError> {
+        let change: EndpointChange = Box::new(|endpoint| {
+            change(endpoint);
+            None
+        });
+        self.repository.change_endpoint(org, id, change).await
+    }
+}
+
+fn log_failure(error: &StoreError) {
+    static THROTTLE: LazyLock<LogThrottle> = LazyLock::new(LogThrottle::default);
+    if let Some(left_out) = THROTTLE.allow_line() {
+        tracing::warn!(%error, left_out, "webhooks could not be sent, and will be later");
+    }
+}

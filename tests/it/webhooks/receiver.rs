@@ -1,0 +1,99 @@
+//! A receiver of webhooks.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    sync::Mutex,
+    time::sleep,
+};
+
+/// A message that was received.
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// What the receiver does with a message.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    Status(u16),
+    Redirect(String),
+    /// Closes the connection without a response.
+    Close,
+}
+
+/// A receiver at a local URL.
+pub struct Receiver {
+    pub url: String,
+    received: Arc<Mutex<Vec<Message>>>,
+}
+
+impl Receiver {
+    /// Starts a receiver. `answer` gets the number of messages before.
+    pub async fn start(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hooks?token=secret", listener.local_addr().unwrap());
+        let received: Arc<Mutex<Vec<Message>>> = Arc::default();
+        let (messages, answer) = (Arc::clone(&received), Arc::new(answer));
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let (messages, answer) = (Arc::clone(&messages), Arc::clone(&answer));
+                tokio::spawn(async move {
+                    let mut connection = BufReader::new(connection);
+                    while let Some(message) = read(&mut connection).await {
+                        let mut messages = messages.lock().await;
+                        let response = match answer(messages.len()) {
+                            Answer::Status(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n"),
+                            Answer::Redirect(to) => {
+                                format!("HTTP/1.1 301 X\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n")
+                            }
+                            Answer::Close => return,
+                        };
+                        messages.push(message);
+                        drop(messages);
+                        if connection.write_all(response.as_bytes()).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Self { url, received }
+    }
+
+    /// The messages so far.
+    pub async fn received(&self) -> Vec<Message> {
+        self.received.lock().await.clone()
+    }
+
+    /// The messages, once there are this many.
+    pub async fn messages(&self, count: usize) -> Vec<Message> {
+        for _ in 0..600 {
+            let received = self.received().await;
+            if received.len() >= count {
+                return received;
+            }
+            sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{} messages arrived, not {count}", self.received().await.len());
+    }
+}
+
+async fn read(connection: &mut BufReader<TcpStream>) -> Option<Message> {
+    let (mut headers, mut line) = (HeaderMap::new(), String::new());
+    connection.read_line(&mut line).await.ok().filter(|bytes| *bytes > 0)?;
+    loop {
+        line.clear();
+        connection.read_line(&mut line).await.ok()?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        headers.insert(HeaderName::try_from(name).ok()?, HeaderValue::from_str(value).ok()?);
+    }
+    let length = headers.get("content-length")?.to_str().ok()?.parse().ok()?;
+    let mut body = vec![0; length];
+    connection.read_exact(&mut body).await.ok()?;
+    Some(Message { headers, body })
+}
