@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::{Authenticator, Limiter, Limits},
-    events::{self, WebhookClient, WebhookRepository, WebhookSender, WebhookService, WebhookSettings},
+    events::{self, WebhookRepository, WebhookSender, WebhookService, WebhookSettings},
     graphql::{Engine, EngineSettings, Services},
     http::{self, ConcurrencyLimit, DatabaseCheck, HttpSettings, Readiness, Shared, UnsentResponses},
     promotions::{Clock, EventRepository, PromotionReads, PromotionRepository},
@@ -25,8 +25,6 @@ pub struct App {
     pub webhooks: Arc<dyn WebhookRepository>,
     /// Where webhooks may be sent.
     pub webhook_settings: Arc<WebhookSettings>,
-    /// Sends webhooks.
-    pub webhook_client: WebhookClient,
     /// How long events are kept.
     pub events_kept: Duration,
     /// A replica of the store for queries. It may lag behind.
@@ -92,8 +90,7 @@ pub async fn run(
     let readiness = Arc::new(Readiness::new(app.database_check));
     let router = http::router(shared, app.http, Arc::clone(&readiness));
     let (sending, stop_sending) = (Arc::clone(&app.events) as _, CancellationToken::new());
-    let sender =
-        WebhookSender::new(app.webhooks, sending, app.webhook_settings, app.webhook_client, Arc::clone(&clock));
+    let sender = WebhookSender::new(app.webhooks, sending, app.webhook_settings, Arc::clone(&clock));
     let sender = tokio::spawn(sender.run(stop_sending.clone()));
     tokio::spawn(events::remove_old_events(Arc::clone(&app.events), clock, app.events_kept));
     tokio::spawn(telemetry::run_upkeep());

@@ -12,7 +12,6 @@ use crate::{
     app::{self, App, Shutdown},
     auth::{Authenticator, Credential, Limits, Principal, Role},
     config::{DatabaseArgs, DocumentArgs, EventArgs, LocalHttpArgs, WebhookArgs},
-    events::WebhookClient,
     promotions::{Clock, OrgId, SystemClock},
     store::{self, Store},
 };
@@ -78,7 +77,6 @@ pub async fn run(
         promotions,
         events: store_events,
         webhooks: endpoints,
-        webhook_client: WebhookClient::new(webhook_settings.addresses.clone(), Arc::clone(&clock))?,
         webhook_settings,
         events_kept: events.kept,
         replica: None,

@@ -2,6 +2,7 @@
 //! (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
 
 mod address;
+mod attempt;
 mod client;
 mod delivery_error;
 mod endpoint;

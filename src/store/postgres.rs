@@ -20,6 +20,7 @@ mod socket;
 mod sqlstate;
 mod statements;
 mod tls;
+mod transaction;
 mod transaction_guard;
 mod url;
 mod webhooks;
@@ -28,7 +29,7 @@ mod writes;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::{
@@ -121,22 +122,7 @@ impl PostgresStore {
         org: OrgId,
         work: impl AsyncFnOnce(&mut AsyncPgConnection) -> StoreResult<T>,
     ) -> StoreResult<T> {
-        let changed = self
-            .run(async |connection| {
-                AnsiTransactionManager::begin_transaction(connection).await?;
-                match work(connection).await {
-                    Ok(done) => {
-                        AnsiTransactionManager::commit_transaction(connection).await?;
-                        Ok(done)
-                    }
-                    Err(error) => {
-                        // The first error says more.
-                        let _ = AnsiTransactionManager::rollback_transaction(connection).await;
-                        Err(error)
-                    }
-                }
-            })
-            .await;
+        let changed = self.run(async |connection| transaction::run(connection, work).await).await;
         if changed.is_ok() {
             self.outbox.wake([org]);
         }
@@ -171,7 +157,7 @@ impl LinkRepository for PostgresStore {
             guard.release();
         }
         if let Ok(outcomes) = &linked {
-            self.outbox.wake(orgs_with_new_links(requests, outcomes));
+            self.outbox.wake(link::orgs_with_new_links(requests, outcomes));
         }
         linked
     }
@@ -254,14 +240,4 @@ impl PromotionRepository for PostgresStore {
     ) -> StoreResult<bool> {
         self.change(org, async |connection| writes::seed(connection, org, campaigns, codes, now).await).await
     }
-}
-
-/// The organisations of the promotions that are new: they have the ids of their requests.
-fn orgs_with_new_links<'a>(
-    requests: &'a [LinkRequest],
-    outcomes: &'a [Option<LinkOutcome>],
-) -> impl Iterator<Item = OrgId> + 'a {
-    let links = requests.iter().zip(outcomes);
-    let new = links.filter(|(request, outcome)| matches!(outcome, Some(Ok(promotion)) if promotion.id == request.id));
-    new.map(|(request, _)| request.key.org)
 }

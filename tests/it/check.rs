@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::support::{Caller, Database, ORG, Server, campaign, code_of, on_both_databases, program};
 
 /// The invariants of a sound database, in the order of their checks.
-const INVARIANTS: [&str; 13] = [
+const INVARIANTS: [&str; 16] = [
     "every campaign belongs to an organisation",
     "every API key belongs to an organisation",
     "every code belongs to a campaign of its mode",
@@ -28,8 +28,13 @@ const INVARIANTS: [&str; 13] = [
     CUSTOMER_LIMIT,
     "every promotion's count of redemptions is the number of those that were not reversed",
     "no promotion has more redemptions than its campaign's maxRedemptionsPerLink",
-    "every code is found by its own spelling",
+    "every change has exactly one event",
+    "every event has its change",
+    "the positions of events are 1, 2, 3 and so on, without gaps",
+    SPELLINGS,
 ];
+
+const SPELLINGS: &str = "every code is found by its own spelling";
 
 const UNLINK: &str = "mutation($id: ID!) { unlinkPromotion(id: $id) { id } }";
 const REVERSE: &str = "mutation($id: ID!) { reverseRedemption(id: $id) { id } }";
@@ -38,6 +43,38 @@ const CUSTOMER_LIMIT: &str = "no customer holds more codes of a campaign than it
 
 /// Statements that break one invariant, statements that repair it, its name, and the reported example.
 type Break = (&'static str, &'static str, &'static str, &'static str);
+
+/// Those that break the record of events.
+const EVENT_BREAKS: [Break; 4] = [
+    (
+        "UPDATE events SET type = 13 WHERE position = (SELECT min(position) FROM events WHERE type = 2)",
+        "UPDATE events SET type = 2 WHERE type = 13",
+        "every change has exactly one event",
+        "organisation 100458, object ID: a change of the type 2 has 0 events",
+    ),
+    (
+        "UPDATE events SET type = 7 WHERE position = (SELECT min(position) FROM events WHERE type = 5)",
+        "UPDATE events SET type = 5 WHERE position = (SELECT min(position) + 1 FROM events WHERE type = 7)",
+        "every change has exactly one event",
+        "organisation 100458, object ID: a change of the type 7 has 2 events",
+    ),
+    (
+        "UPDATE events SET type = 10 WHERE position = (SELECT min(position) FROM events WHERE type = 5)",
+        "UPDATE events SET type = 5 WHERE type = 10",
+        "every event has its change",
+        "organisation 100458, object ID: an event of the type 10 has no change",
+    ),
+    (
+        "UPDATE events SET position = position + 1 WHERE position = (SELECT max(position) FROM events)",
+        "UPDATE events SET position = position - 1 WHERE position = (SELECT max(position) FROM events)",
+        "the positions of events are 1, 2, 3 and so on, without gaps",
+        "organisation 100458, last event ID: there are 23 events from position 1 to 24, instead of 1 to 23",
+    ),
+];
+
+/// Removes all events, as if they were old. The statements in [`BREAKS`] make changes without events.
+const FORGET_EVENTS: &str = "DELETE FROM events; UPDATE event_feeds SET first_position = last_position + 1, \
+                             recorded_since = 9000000000000000";
 
 const BREAKS: [Break; 18] = [
     (
@@ -168,7 +205,11 @@ on_both_databases! {
         change_everything(&database).await;
         drop_constraints(&database).await;
         let mut found = BTreeSet::new();
-        for (statements, mend, invariant, example) in BREAKS {
+        let breaks = EVENT_BREAKS.into_iter().chain(BREAKS).enumerate();
+        for (number, (statements, mend, invariant, example)) in breaks {
+            if number == EVENT_BREAKS.len() {
+                database.run(FORGET_EVENTS).await;
+            }
             run_unchecked(&database, statements).await;
             let output = check(&database);
             assert_eq!(output.status.code(), Some(1), "{statements}: {}", text(&output));
@@ -229,7 +270,7 @@ on_both_databases! {
         run_unchecked(&database, "UPDATE promotion_codes SET link_count = 1, code = 'other'").await;
         let output = check(&database);
         let lines: Vec<&str> = text(&output).lines().collect();
-        for invariant in [INVARIANTS[6], INVARIANTS[12]] {
+        for invariant in [INVARIANTS[6], SPELLINGS] {
             let first = lines.iter().position(|line| *line == format!("25 wrong  {invariant}")).unwrap();
             assert!(lines[first + 1..=first + 20].iter().all(|line| line.contains("code of campaign")), "{lines:#?}");
             assert_eq!(lines[first + 21], "          and 5 more");

@@ -46,6 +46,7 @@ on_both_databases! {
                 "2026-11-23-220000_credentials",
                 "2026-11-27-000000_fold_codes",
                 "2026-11-27-100000_events",
+                "2026-11-27-200000_webhooks",
             ];
             names.map(|name| format!("{state} {name}\n")).concat()
         };

@@ -86,7 +86,10 @@ async fn rows_are_found_by_whole_keys() {
     let already = server.log().lines().count();
     server.data(&query, Value::Null).await;
     let log = server.log();
-    let statements = log.lines().skip(already).filter_map(|line| line.split_once("sql="));
+    // Background tasks search the few webhook endpoints and feeds.
+    let is_of_background = |line: &str| line.contains("webhook_endpoints") || line.contains("event_feeds");
+    let of_request = log.lines().skip(already).filter(|line| !is_of_background(line));
+    let statements = of_request.filter_map(|line| line.split_once("sql="));
     let plans: Vec<_> = statements.map(|(_, sql)| (sql, database.plan(sql.trim_matches('"')))).collect();
     assert!(plans.len() >= 8, "{plans:#?}");
     for (sql, plan) in plans {

@@ -16,14 +16,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    client::WebhookClient,
+    attempt::{Attempts, Failure},
     endpoint::{Endpoint, EndpointId, LeaseId},
-    endpoint_url::EndpointUrl,
     message::Message,
     repository::{EndpointChange, WebhookRepository},
     retry_schedule::retry_delay,
     service::WebhookSettings,
-    signature::SignedMessage,
 };
 use crate::{
     promotions::{
@@ -43,19 +41,8 @@ const MAX_TASKS: usize = 64;
 pub struct WebhookSender {
     repository: Arc<dyn WebhookRepository>,
     events: Arc<dyn EventReads>,
-    settings: Arc<WebhookSettings>,
-    client: WebhookClient,
+    attempts: Attempts,
     clock: Arc<dyn Clock>,
-}
-
-/// Why an attempt failed.
-struct Failure {
-    /// The label of a metric.
-    kind: &'static str,
-    error: String,
-    retry_after: Option<Duration>,
-    /// Whether no further attempt can succeed.
-    is_final: bool,
 }
 
 impl WebhookSender {
@@ -64,10 +51,9 @@ impl WebhookSender {
         repository: Arc<dyn WebhookRepository>,
         events: Arc<dyn EventReads>,
         settings: Arc<WebhookSettings>,
-        client: WebhookClient,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { repository, events, settings, client, clock }
+        Self { repository, events, attempts: Attempts::new(settings, Arc::clone(&clock)), clock }
     }
 
     /// Sends until it is told to stop, and then completes the messages that are under way.
@@ -153,7 +139,7 @@ impl WebhookSender {
 
     async fn send_test(&self, endpoint: &Endpoint, lease: LeaseId) -> Result<Option<Endpoint>, StoreError> {
         let now = self.clock.now();
-        let sent = self.send(endpoint, Message::test(endpoint.id, uuid_v7(now), now)).await;
+        let sent = self.attempts.send(endpoint, Message::test(endpoint.id, uuid_v7(now), now)).await;
         let error = sent.err().map(|failure| format!("test: {}", failure.error));
         let now = self.clock.now();
         self.change(endpoint.org, endpoint.id, move |endpoint| {
@@ -176,7 +162,7 @@ impl WebhookSender {
             [event] if endpoint.batch_size == 1 => Message::of_event(event),
             events => Message::of_batch(events),
         };
-        let sent = self.send(endpoint, message).await;
+        let sent = self.attempts.send(endpoint, message).await;
         let (now, from) = (self.clock.now(), endpoint.delivered_position);
         let to = events.last().map_or(from, |event| event.position);
         match sent {
@@ -220,34 +206,6 @@ impl WebhookSender {
             endpoint.updated_event(&old, &by, now)
         });
         self.repository.change_endpoint(endpoint.org, endpoint.id, change).await
-    }
-
-    /// Signs and sends a message, once.
-    async fn send(&self, endpoint: &Endpoint, message: Result<Message, serde_json::Error>) -> Result<(), Failure> {
-        let result = self.attempt(endpoint, message).await;
-        let outcome = result.as_ref().map_or_else(|failure| failure.kind, |()| "delivered");
-        counter!("promolink_webhook_deliveries_total", "outcome" => outcome).increment(1);
-        result
-    }
-
-    async fn attempt(&self, endpoint: &Endpoint, message: Result<Message, serde_json::Error>) -> Result<(), Failure> {
-        let WebhookSettings { addresses, http_permitted, cipher } = &*self.settings;
-        let invalid = |error: String| Failure { kind: "invalid", error, retry_after: None, is_final: false };
-        let message = message.map_err(|error| invalid(format!("the event can't be sent: {error}")))?;
-        // The settings may have changed since the endpoint was created.
-        let url = EndpointUrl::parse(&endpoint.url, addresses, *http_permitted);
-        let url = url.map_err(|error| invalid(format!("the URL {error}")))?;
-        let now = self.clock.now();
-        let context = Endpoint::sealing_context(endpoint.org, endpoint.id);
-        let secrets = endpoint.signing_secrets(now).map(|sealed| cipher.open(&context, sealed));
-        let secrets = secrets.collect::<Result<Vec<_>, _>>().map_err(|error| invalid(error.to_string()))?;
-        let signed = SignedMessage::sign(&message.id, now, message.body, &secrets.iter().collect::<Vec<_>>());
-        self.client.post(&url, signed).await.map_err(|error| Failure {
-            kind: error.kind(),
-            error: error.to_string(),
-            retry_after: error.retry_after(),
-            is_final: error.is_gone(),
-        })
     }
 
     /// Changes an endpoint without an event.

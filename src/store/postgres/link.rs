@@ -18,8 +18,8 @@ use futures_util::future::{join, join3};
 use super::statements;
 use crate::{
     promotions::{
-        CodeState, LinkOutcome, LinkRequest, NewEvent, OnLocked, Promotion, PromotionCode, Timestamp, WorkingSet,
-        decide,
+        CodeState, LinkOutcome, LinkRequest, NewEvent, OnLocked, OrgId, Promotion, PromotionCode, Timestamp,
+        WorkingSet, decide,
     },
     store::{
         error::StoreResult,
@@ -155,4 +155,14 @@ async fn count_held(connection: &AsyncPgConnection, requests: &[LinkRequest], se
         set.held.insert((org.try_into()?, campaign.0.into(), customer.try_into()?), u32::try_from(held)?);
     }
     Ok(())
+}
+
+/// The organisations of the promotions that are new: they have the ids of their requests.
+pub fn orgs_with_new_links<'a>(
+    requests: &'a [LinkRequest],
+    outcomes: &'a [Option<LinkOutcome>],
+) -> impl Iterator<Item = OrgId> + 'a {
+    let links = requests.iter().zip(outcomes);
+    let new = links.filter(|(request, outcome)| matches!(outcome, Some(Ok(promotion)) if promotion.id == request.id));
+    new.map(|(request, _)| request.key.org)
 }

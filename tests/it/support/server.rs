@@ -147,7 +147,10 @@ impl Server {
         // The statements of new connections, about settings and the server, do not count.
         let is_of_connection =
             |line: &str| line.contains("current_setting") || line.contains("pg_postmaster_start_time");
-        let is_read = |line: &&str| line.contains("sql=\"SELECT ") && !is_of_connection(line);
+        // Nor do those of background tasks.
+        let is_of_background = |line: &str| line.contains("webhook_endpoints") || line.contains("event_feeds");
+        let is_read =
+            |line: &&str| line.contains("sql=\"SELECT ") && !is_of_connection(line) && !is_of_background(line);
         (log.lines().skip(before).filter(is_read).count(), data)
     }
 
