@@ -4,7 +4,7 @@ mod tail;
 
 use clap::Subcommand;
 
-/// Read the events of an organisation: the record of all changes
+/// Read the events of an organisation: one for each change
 #[derive(Debug, Subcommand)]
 #[command(after_help = "See also: docs/events.md")]
 pub enum Command {

@@ -14,8 +14,8 @@ use super::values::parse_duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Events")]
 pub struct EventArgs {
-    /// Keep events for this time, then remove them. All servers of a database should have the same value: the shortest one
-    /// counts
+    /// How long to keep events. Older ones are removed. All servers of a database should have the same value, because the
+    /// shortest one applies
     #[arg(
         long = "events-kept",
         env = "PROMOLINK_EVENTS_KEPT",

@@ -63,6 +63,7 @@ fn describe() {
         "Concurrency permits: --concurrency, or fewer while the server is overloaded."
     );
     describe_counter!("promolink_refusals_total", "Rejections, by the limit that was exceeded.");
+    describe_counter!("promolink_events_removed_total", "Events removed because they were older than --events-kept.");
     describe_counter!(
         "promolink_log_lines_dropped_total",
         "Log lines dropped because the reader of the log was too slow."

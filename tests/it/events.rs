@@ -1,5 +1,6 @@
 //! Events: every change has one, with a position, and the feed returns them in order.
 
+mod catalogue;
 mod feed;
 mod order;
 

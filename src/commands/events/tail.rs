@@ -21,11 +21,14 @@ Examples:
   promolink events tail --org 100458
   promolink events tail --org 100458 --follow | jq 'select(.type == \"promotion.redeemed\")'
 
-  A cron job that handles each event once:
-    promolink events tail --org 100458 --after \"$(cat position)\" > new.jsonl &&
-      handle new.jsonl && tail -n 1 new.jsonl | jq -e .position > position.new && mv position.new position
+  A cron job that processes all new events. Before the first run, write 0 to the file `position`:
+    promolink events tail --org 100458 --after \"$(cat position)\" > new.jsonl
+    if [ -s new.jsonl ]; then
+      process new.jsonl && tail -n 1 new.jsonl | jq .position > position.new && mv position.new position
+    fi
+  If the job is interrupted, the next run processes the same events again.
 
-Exit codes: 0 success, 1 failure or events after the position have been removed, 2 invalid settings.
+Exit codes: 0 success, 1 failure, or events after --after have been removed, 2 invalid settings.
 
 See also: docs/events.md";
 
@@ -37,9 +40,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Print events as lines of JSON, oldest first
 ///
-/// Each line is an object with the fields id, position, type, timestamp, actor, requestId, reason and data, like the events
-/// of webhooks. Positions are 1, 2, 3 and so on, without gaps: a job that passes the position of its last event as --after
-/// misses none.
+/// Each line is an object with the fields id, position, type, timestamp, actor, requestId, reason and data. Positions are 1,
+/// 2, 3 and so on, without gaps: a job that passes the position of its last event as --after misses no event. Servers may
+/// run meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {
@@ -48,13 +51,14 @@ pub struct Arguments {
     /// The number of the organisation
     #[arg(long, value_name = "NUMBER")]
     org: OrgId,
-    /// Print all events after this position; 0 for all events. Without this option, the last ones are printed
+    /// Print all events after this position; 0 prints all events that have not been removed. Without this option, only the
+    /// last events are printed
     #[arg(long, value_name = "POSITION", value_parser = value_parser!(i64).range(0..=MAX_SAFE_INTEGER))]
     after: Option<i64>,
-    /// Without --after, print at most this many events
+    /// Print the last events, at most this many
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 10, conflicts_with = "after")]
     lines: u32,
-    /// Keep printing new events, until the command is stopped
+    /// Keep printing new events until the command is stopped
     #[arg(long, short)]
     follow: bool,
 }

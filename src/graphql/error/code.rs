@@ -8,8 +8,8 @@ use crate::promotions::{Refusal, StoreError};
 /// code, not on the message.
 ///
 /// The other extensions are `retryable` (whether the same request may succeed later), `field` (the argument, input
-/// field or schema field that is invalid or not permitted, with INVALID_INPUT and FORBIDDEN), `retryAfter` (seconds to
-/// wait, with RATE_LIMITED) and `requestId` (with INTERNAL).
+/// field or schema field that is invalid, not permitted or too old, with INVALID_INPUT, FORBIDDEN and POSITION_EXPIRED),
+/// `retryAfter` (seconds to wait, with RATE_LIMITED) and `requestId` (with INTERNAL).
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
     /// A value is malformed or out of range. The extension `field` names it. The field at the error's `path` had no
@@ -46,8 +46,8 @@ pub enum ErrorCode {
     /// The pattern has too few `#` for the number of codes, so codes could be guessed. The message states how many are
     /// required.
     CodeSpaceTooSmall,
-    /// Events after this position have been removed, because they are older than the server keeps them. The message states
-    /// the position of the last removed event.
+    /// Events that follow this position have been removed, because they were older than `--events-kept`. The message states
+    /// the position of the last removed event. Read the current state of what you follow before you continue.
     PositionExpired,
     /// The credential is missing, unknown, expired, revoked or malformed. Nothing was executed.
     Unauthenticated,

@@ -18,8 +18,8 @@ use crate::{
     promotions::{self, EventPage, EventReads, FeedBounds, MAX_SAFE_INTEGER, Page, StoreError},
 };
 
-/// The kind of a change. In webhooks and on the command line, the types are written like `promotion.linked`. More types
-/// may be added.
+/// The type of an event. In webhooks and on the command line, types have the form `promotion.linked`. Later versions may
+/// add types.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "crate::promotions::EventType")]
 pub enum EventType {
@@ -31,7 +31,7 @@ pub enum EventType {
     PromotionRedeemed,
     /// A redemption was reversed.
     RedemptionReversed,
-    /// Codes were added to a campaign: one event for up to 500 codes.
+    /// Codes were generated or imported: one event for each batch of up to 500 codes.
     CodesAdded,
     /// Codes were revoked.
     CodesRevoked,
@@ -51,10 +51,10 @@ pub enum EventType {
     WebhookDeleted,
 }
 
-/// The kind of an actor.
+/// The kind of author of a change.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActorKind {
-    /// The owner of an API key.
+    /// An application, with an API key.
     ApiKey,
     /// A customer, with a customer token.
     Customer,
@@ -70,9 +70,9 @@ pub enum ActorKind {
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "crate::promotions::EventOrder")]
 pub enum EventOrder {
-    /// By ascending position.
+    /// Ascending by position.
     OldestFirst,
-    /// By descending position.
+    /// Descending by position.
     NewestFirst,
 }
 
@@ -96,7 +96,7 @@ pub struct Actor(promotions::Actor, Option<String>);
 /// The author of a change.
 #[Object]
 impl Actor {
-    /// The kind of the actor. Access: admin.
+    /// The kind of author. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn kind(&self) -> ActorKind {
         match self.0 {
@@ -108,7 +108,7 @@ impl Actor {
         }
     }
 
-    /// The id of the API key, or the number of the customer. Null for other kinds. Access: admin.
+    /// The id of the API key or the number of the customer. Null for other kinds. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn id(&self) -> Option<String> {
         match self.0 {
@@ -118,7 +118,7 @@ impl Actor {
         }
     }
 
-    /// The name of the API key. Null if it has none, and for other kinds. Access: admin.
+    /// The name of the API key. Null if the key has no name, and for other kinds. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn name(&self) -> Option<&str> {
         self.1.as_deref()
@@ -127,30 +127,30 @@ impl Actor {
 
 pub struct Event(pub promotions::Event);
 
-/// The record of one change. It never changes itself.
+/// The immutable record of one change.
 #[Object]
 impl Event {
-    /// The event's id, a UUID. A webhook that is delivered repeatedly has the same id. Access: admin.
+    /// The id of the event, a UUID. If a webhook is delivered repeatedly, each delivery has the same id. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn id(&self) -> ID {
         self.0.id.get().into()
     }
 
-    /// 1, 2, 3 and so on in the organisation, without gaps. To read the events that follow, pass the position of the last
-    /// one as `afterPosition`. Access: admin.
+    /// The position of the event in the organisation's feed: 1, 2, 3 and so on, without gaps. To read the next events, pass
+    /// the position of the last one as `afterPosition`. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn position(&self) -> Long {
         Long::from_i64(self.0.position)
     }
 
-    /// The kind of the change. Access: admin.
+    /// The type of the event. Access: admin.
     #[graphql(name = "type", directive = access::apply(Role::Admin))]
     async fn event_type(&self) -> EventType {
         self.0.event_type.into()
     }
 
-    /// When the change was made. It never decreases with the position: if the clocks of servers differ, it is the time
-    /// of the event before. Access: admin.
+    /// When the change was made. Never earlier than the `occurredOn` of the previous position, even if the clocks of
+    /// servers differ. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn occurred_on(&self) -> Timestamp {
         self.0.occurred_on.into()
@@ -162,22 +162,22 @@ impl Event {
         Actor(self.0.attribution.actor, self.0.actor_name.clone())
     }
 
-    /// The id of the request that made the change, as in its header `x-request-id` and in the server's log. Null if it was
-    /// not a request. Access: admin.
+    /// The id of the request that made the change. The header `x-request-id` of the response and the server's log have the
+    /// same id. Null if the change was not made by a request. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn request_id(&self) -> Option<&str> {
         self.0.attribution.request_id.as_deref()
     }
 
-    /// The reason that the caller gave. Null: none. Access: admin.
+    /// The argument `reason` of the mutation. Null if it was omitted or if the mutation has no such argument. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn reason(&self) -> Option<&str> {
         self.0.attribution.reason.as_ref().map(promotions::Reason::as_str)
     }
 
-    /// A JSON object: what changed, as it was after the change. For promotions: the eleven fields of linkPromotionCode,
-    /// `state`, and either `origin` (LINK or IMPORT) or `redemption`. For changed campaigns: `changes`, with the `old`
-    /// and `new` value of each changed field. docs/events.md has an example of each type. Access: admin.
+    /// A JSON object that describes the promotion, codes, campaign or API key after the change. For redemptions it also
+    /// has `redemption`, and for campaigns that were changed, `changes`: the `old` and the `new` value of each changed
+    /// field. docs/events.md has an example of each type. Later versions may add fields. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn data(&self) -> Json {
         Json(self.0.data.clone())

@@ -68,7 +68,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The `id` of the promotion, a UUID.")] id: ID,
         #[graphql(
-            desc = "Why, for the record: 1 to 500 visible characters after trimming. The event of the change has it. Null: no reason."
+            desc = "The reason for the change, which its event records: 1 to 500 visible characters after trimming. Null: no reason."
         )]
         reason: Option<String>,
     ) -> Nullable<Promotion> {
@@ -99,7 +99,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The `id` of the redemption, a UUID.")] id: ID,
         #[graphql(
-            desc = "Why, for the record: 1 to 500 visible characters after trimming. The event of the change has it. Null: no reason."
+            desc = "The reason for the change, which its event records: 1 to 500 visible characters after trimming. Null: no reason."
         )]
         reason: Option<String>,
     ) -> Nullable<Redemption> {

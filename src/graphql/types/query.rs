@@ -106,21 +106,27 @@ impl Reads {
         Ok(list(&page, rows, |campaign| campaign.id, Campaign))
     }
 
-    /// The organisation's events: every change, in the order of positions. To read all events once, pass the `position` of
-    /// the last one as `afterPosition` of the next query: none is missed. An event is visible within 100 milliseconds of
-    /// its change, unless the server is overloaded. Old events are removed (`--events-kept`). Fails with INVALID_INPUT if
-    /// an argument is invalid, and with POSITION_EXPIRED if events after the position have been removed. Access: admin.
+    /// The organisation's events: one for each change. To read every event exactly once, pass the `position` of the last
+    /// event as `afterPosition` of the next query. An event is visible within 100 milliseconds of its change, unless the
+    /// server is overloaded or reads from a replica that lags behind. Events are removed when they are older than
+    /// `--events-kept`. Fails with INVALID_INPUT if an argument is invalid, and with POSITION_EXPIRED if events that follow
+    /// the given position have been removed. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn events(
         &self,
         ctx: &Context<'_>,
         #[graphql(default = 20, desc = "How many events to return, 1 to 100. Null: 20.")] first: Option<i32>,
         #[graphql(desc = "The `endCursor` of the previous page. Null: the first page.")] after: Option<String>,
-        #[graphql(desc = "Returns the events after this position. Only with the order OLDEST_FIRST, and instead of \
-                          `after`. 0 or null: from the oldest event that has not been removed.")]
+        #[graphql(
+            desc = "Returns the events that follow this position. Requires the order OLDEST_FIRST, and excludes \
+                          `after`. 0 or null: from the oldest event that has not been removed."
+        )]
         after_position: Option<Long>,
-        #[graphql(desc = "Which events to return. Null: all.")] filter: Option<EventFilter>,
-        #[graphql(default_with = "Some(EventOrder::OldestFirst)", desc = "The order. Null: OLDEST_FIRST.")]
+        #[graphql(desc = "Conditions on the events. Null: all events.")] filter: Option<EventFilter>,
+        #[graphql(
+            default_with = "Some(EventOrder::OldestFirst)",
+            desc = "The order of the events. Null: OLDEST_FIRST."
+        )]
         order: Option<EventOrder>,
     ) -> Result<List<Event>> {
         events(ctx, FeedArguments { first, after, after_position, filter, order }).await

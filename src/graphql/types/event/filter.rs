@@ -12,23 +12,24 @@ use crate::{
     promotions::{self, EventActor},
 };
 
-/// Which events to return. An event must meet all conditions.
+/// Conditions on events. An event is returned if it meets all of them.
 #[derive(InputObject)]
 pub struct EventFilter {
-    /// Only events of these types. Null or empty: all types.
+    /// Only events of these types. Null or an empty list: all types.
     types: Option<Vec<EventType>>,
-    /// Only events of this campaign, its codes, and their promotions.
+    /// Only events of this campaign, of its codes and of their promotions.
     #[graphql(name = "campaignId")]
     campaign: Option<ID>,
     /// Only events of this customer's promotions.
     #[graphql(name = "customerId")]
     customer: Option<Long>,
-    /// Only changes by the API key with this id, a UUID, or by the customer with this number, with a customer token.
+    /// Only changes with this author: the id of an API key (a UUID), or the number of a customer who used a customer
+    /// token.
     #[graphql(name = "actorId")]
     actor: Option<String>,
-    /// Only events that occurred at this time or later.
+    /// Only events whose `occurredOn` is this time or later.
     from: Option<Timestamp>,
-    /// Only events that occurred at this time or earlier.
+    /// Only events whose `occurredOn` is this time or earlier.
     to: Option<Timestamp>,
 }
 

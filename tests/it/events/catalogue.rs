@@ -1,0 +1,167 @@
+//! The catalogue of events in docs/events.md: an example of each type, from the constructors that the server uses.
+
+use std::fmt::Write;
+
+use promolink::{
+    auth::{ApiKey, KeyRole},
+    promotions::{
+        Actor, Attribution, Campaign, Code, EventType, LinkOrigin, NewCodes, NewEvent, Promotion, PromotionCode,
+        PromotionMode, Redemption, Timestamp, TransactionId,
+    },
+};
+use uuid::{Uuid, uuid};
+
+const BEGIN: &str = "<!-- Begin of the catalogue. The test events::catalogue prints it. -->\n";
+const END: &str = "<!-- End of the catalogue. -->\n";
+
+const CAMPAIGN: Uuid = uuid!("01a219bd-a6b0-7198-b249-321b80c18c9d");
+const PROMOTION: Uuid = uuid!("01a219bd-ac74-7ebf-abca-80eb3600ac87");
+const REDEMPTION: Uuid = uuid!("01a219be-31c9-7d02-9a4e-5f0c6b1d2e83");
+const API_KEY: Uuid = uuid!("01a219bc-77f1-7c55-8b0d-c1e2f3a4b5d6");
+
+const CREATED: Timestamp = Timestamp::from_millis(1_795_728_189_104);
+const LINKED: Timestamp = Timestamp::from_millis(1_795_728_190_580);
+const REDEEMED: Timestamp = Timestamp::from_millis(1_795_728_224_713);
+const LATER: Timestamp = Timestamp::from_millis(1_795_731_605_022);
+
+#[test]
+fn documented_events_match_those_of_the_server() {
+    let page = include_str!("../../../docs/events.md");
+    let documented = page.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map(|(part, _)| part);
+    let current = catalogue();
+    assert!(
+        documented == Some(&*current),
+        "docs/events.md lacks the current catalogue, which is:\n{BEGIN}{current}{END}"
+    );
+}
+
+/// Each type in Markdown: its names, when it occurs, and the data of an example.
+fn catalogue() -> String {
+    let entries = entries();
+    let documented: Vec<EventType> = entries.iter().map(|(event, _)| event.event_type).collect();
+    let is_webhook = |event_type: &EventType| event_type.name().starts_with("webhook.");
+    assert_eq!(documented, EventType::ALL.into_iter().filter(|of| !is_webhook(of)).collect::<Vec<_>>());
+
+    let schema = promolink::graphql::sdl();
+    let mut text = String::new();
+    for (event, occurs) in entries {
+        let name = event.event_type.name();
+        let graphql = name.replace('.', "_").to_uppercase();
+        assert!(schema.contains(&format!("\n  {graphql}\n")), "the schema lacks {graphql}");
+        // Unlike serde_json's, these values keep the order of fields.
+        let data: async_graphql::Value = serde_json::from_str(&event.data).unwrap();
+        let data = serde_json::to_string_pretty(&data).unwrap();
+        write!(text, "\n### `{graphql}`\n\n`{name}`: {occurs}\n\n```json\n{data}\n```\n").unwrap();
+    }
+    text + "\n"
+}
+
+/// An event of each type except those of webhooks, and when the type occurs.
+fn entries() -> Vec<(NewEvent, &'static str)> {
+    let by = Attribution::to(Actor::CommandLine);
+    let campaign = campaign();
+    let changed =
+        Campaign { name: "Summer sale: 25 % off".to_owned(), max_links_per_customer: Some(2), ..campaign.clone() };
+    let linked = promotion(&campaign);
+    let unlinked = Promotion { unlinked_on: Some(LATER), ..linked.clone() };
+    let redeemed = Promotion { redemption_count: 1, ..linked.clone() };
+    let redemption = redemption(&campaign);
+    let reversed = Redemption { reversed_on: Some(LATER), ..redemption.clone() };
+    let added = NewCodes::with_max_links(&campaign, Vec::new(), Some(1), &by, CREATED);
+    let key = api_key(&campaign);
+    let revoked_key = ApiKey { revoked_on: Some(LATER), ..key.clone() };
+    vec![
+        (
+            NewEvent::linked(&linked, LinkOrigin::Link, &by, LINKED),
+            "a code was linked to a customer. `origin` is `LINK` if a request linked it, and `IMPORT` if\n\
+             `promolink codes import` did.",
+        ),
+        (NewEvent::unlinked(&unlinked, &by, LATER), "a promotion was unlinked."),
+        (
+            NewEvent::redeemed(&redeemed, &redemption, &by, REDEEMED),
+            "a promotion was redeemed. `state` is `REDEEMED` once it was redeemed as often as the\n\
+             campaign permits.",
+        ),
+        (NewEvent::reversed(&linked, &reversed, &by, LATER), "a redemption was reversed."),
+        (
+            NewEvent::codes_added(&added, 500).unwrap(),
+            "codes were generated or imported: one event for each batch of up to 500 codes. `added` does not count\n\
+             codes that existed before. It counts codes that were imported as revoked, which have no event of their own.",
+        ),
+        (
+            NewEvent::code_revoked(&code(&campaign), &by, LATER),
+            "codes were revoked. `codes` lists them. Their promotions become `INACTIVE`, and have no events of\n\
+             their own.",
+        ),
+        (NewEvent::campaign_created(&campaign, &by), "a campaign was created."),
+        (
+            NewEvent::campaign_updated(&campaign, &changed, &by, LATER).unwrap(),
+            "a campaign was changed. `changes` has each changed field with its old and new value: `name`,\n\
+             `active`, `redeemableFrom`, `validTill`, `maxLinksPerCustomer`. Promotions of the campaign have no events of their own.",
+        ),
+        (
+            key.created_event(&by),
+            "an API key was created. The first key of an organisation also creates the organisation.",
+        ),
+        (revoked_key.revoked_event(&by, LATER), "an API key was revoked."),
+    ]
+}
+
+fn campaign() -> Campaign {
+    Campaign {
+        org: 100_458.try_into().unwrap(),
+        id: CAMPAIGN.into(),
+        name: "Summer sale: 20 % off".to_owned(),
+        mode: PromotionMode::Discount,
+        active: true,
+        created_on: CREATED,
+        redeemable_from: CREATED,
+        valid_till: CREATED.plus_days(90),
+        valid_for_days: Some(30),
+        max_links_per_customer: None,
+        max_redemptions_per_link: 1,
+    }
+}
+
+fn code(campaign: &Campaign) -> PromotionCode {
+    PromotionCode {
+        org: campaign.org,
+        mode: campaign.mode,
+        code: Code::parse_new("SUMMER-0002").unwrap(),
+        campaign_id: campaign.id,
+        created_on: CREATED,
+        revoked_on: Some(LATER),
+        max_links: Some(1),
+        link_count: 0,
+    }
+}
+
+fn promotion(campaign: &Campaign) -> Promotion {
+    Promotion {
+        id: PROMOTION.into(),
+        customer_id: 42.try_into().unwrap(),
+        code: Code::parse_new("SUMMER-0001").unwrap(),
+        created_on: LINKED,
+        unlinked_on: None,
+        revoked: false,
+        redemption_count: 0,
+        campaign: campaign.clone().into(),
+    }
+}
+
+fn redemption(campaign: &Campaign) -> Redemption {
+    Redemption {
+        id: REDEMPTION.into(),
+        org: campaign.org,
+        promotion_id: PROMOTION.into(),
+        transaction_id: TransactionId::parse("order-1001").unwrap(),
+        redeemed_on: REDEEMED,
+        reversed_on: None,
+    }
+}
+
+fn api_key(campaign: &Campaign) -> ApiKey {
+    let expires_on = Some(CREATED.plus_days(90));
+    let (key, _) = ApiKey::generate(campaign.org, KeyRole::Storefront, "app".to_owned(), CREATED, expires_on).unwrap();
+    ApiKey { id: API_KEY.into(), ..key }
+}
