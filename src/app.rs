@@ -11,7 +11,7 @@ use crate::{
     graphql::{Engine, EngineSettings, Services},
     http::{self, ConcurrencyLimit, DatabaseCheck, HttpSettings, Readiness, Shared, UnsentResponses},
     promotions::{Clock, EventRepository, PromotionReads, PromotionRepository},
-    service::PromotionService,
+    service::{EventFeed, PromotionService},
     telemetry,
 };
 
@@ -70,7 +70,12 @@ pub async fn run(
     let queries = Arc::new(app.replica.map_or_else(|| service.clone(), |replica| service.reading_from(replica)));
     let webhooks =
         Arc::new(WebhookService::new(Arc::clone(&app.webhooks), Arc::clone(&app.webhook_settings), Arc::clone(&clock)));
-    let services = Services { changes: Arc::new(service), queries, events: Arc::clone(&app.events) as _, webhooks };
+    let services = Services {
+        changes: Arc::new(service),
+        queries,
+        events: Arc::new(EventFeed::new(Arc::clone(&app.events) as _)),
+        webhooks,
+    };
     let limiter = Arc::new(Limiter::new(&app.limits));
     let engine = Engine::new(services, &limiter, app.engine);
     let invalid = engine.invalid_persisted_documents();

@@ -11,7 +11,7 @@ pub use self::{
     event_json::EventJson,
     retention::remove_old_events,
     webhook::{
-        AddressPolicy, DeliveryError, Endpoint, EndpointChange, EndpointId, EndpointUpdate, EndpointUrl,
+        AddressPolicy, Backlog, DeliveryError, Endpoint, EndpointChange, EndpointId, EndpointUpdate, EndpointUrl,
         InvalidEncryptionKey, InvalidEndpoint, InvalidEndpointUrl, LeaseId, RefusedAddress, SealFailed, SecretCipher,
         SignedMessage, UnreadableSecret, WebhookClient, WebhookClientError, WebhookRepository, WebhookSecret,
         WebhookSender, WebhookService, WebhookSettings, retry_delay,

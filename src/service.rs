@@ -1,6 +1,7 @@
 //! The use cases and their runtime: one method per use case, the batcher that lets links share transactions, and retries.
 
 mod batcher;
+mod event_feed;
 mod generate;
 mod retry;
 
@@ -11,6 +12,7 @@ use futures_util::future::join_all;
 use self::{batcher::Batcher, retry::Retrying};
 pub use self::{
     batcher::Workers,
+    event_feed::EventFeed,
     generate::{add_generated, check_space},
     retry::retry,
 };

@@ -10,6 +10,14 @@ use clap::Args;
 
 use super::values::parse_duration;
 
+/// The shortest time. A mistake must not remove all events.
+const MIN_KEPT: Duration = Duration::from_hours(1);
+
+fn parse_kept(text: &str) -> Result<Duration, String> {
+    let kept = parse_duration(text)?;
+    if kept < MIN_KEPT { Err("it must be at least 1h".to_owned()) } else { Ok(kept) }
+}
+
 /// How long events are kept.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Events")]
@@ -21,7 +29,7 @@ pub struct EventArgs {
         env = "PROMOLINK_EVENTS_KEPT",
         value_name = "DURATION",
         default_value = "90d",
-        value_parser = parse_duration
+        value_parser = parse_kept
     )]
     pub kept: Duration,
 }

@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::promotions::{AgeLimit, Clock, EventRepository, Removed, Timestamp};
 
 /// Time between two searches for old events.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 
 /// How much longer events are kept that an enabled webhook endpoint waits for, in milliseconds: 7 days. An endpoint that fails
 /// is disabled after 28 hours.

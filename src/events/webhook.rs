@@ -3,6 +3,7 @@
 
 mod address;
 mod attempt;
+mod backlog_metrics;
 mod client;
 mod delivery_error;
 mod endpoint;
@@ -23,7 +24,7 @@ pub use client::{WebhookClient, WebhookClientError};
 pub use delivery_error::DeliveryError;
 pub use endpoint::{Endpoint, EndpointId, LeaseId};
 pub use endpoint_url::{EndpointUrl, InvalidEndpointUrl};
-pub use repository::{EndpointChange, WebhookRepository};
+pub use repository::{Backlog, EndpointChange, WebhookRepository};
 pub use retry_schedule::retry_delay;
 pub use secret::WebhookSecret;
 pub use secret_cipher::{InvalidEncryptionKey, SealFailed, SecretCipher, UnreadableSecret};

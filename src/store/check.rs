@@ -123,8 +123,8 @@ fn send(found: &UnboundedSender<Checked>, checked: Checked) {
 struct Broken {
     #[diesel(sql_type = BigInt)]
     org_id: i64,
-    #[diesel(sql_type = PublicId)]
-    id: Id,
+    #[diesel(sql_type = Nullable<PublicId>)]
+    id: Option<Id>,
     #[diesel(sql_type = Text)]
     about: String,
     #[diesel(sql_type = Nullable<Text>)]
@@ -162,6 +162,7 @@ impl Invariant {
     }
 }
 
-fn example(org: i64, id_of: &str, id: Id, about: &str, code: Option<String>) -> Example {
-    Example { text: format!("organisation {org}, {id_of} {}: {about}", id.0), code }
+fn example(org: i64, id_of: &str, id: Option<Id>, about: &str, code: Option<String>) -> Example {
+    let place = id.map_or_else(String::new, |id| format!(", {id_of} {}", id.0));
+    Example { text: format!("organisation {org}{place}: {about}"), code }
 }

@@ -17,7 +17,7 @@ use super::{
     rows::{Id, actor_to_db, event_type_to_db},
     schema::PublicId,
 };
-use crate::promotions::{EventOrder, EventPage, EventType, OrgId, Timestamp};
+use crate::promotions::{CustomerId, EventOrder, EventPage, EventType, OrgId, Timestamp};
 
 /// The columns of [`EventRow`](super::rows::EventRow).
 const COLUMNS: &str = "org_id, position, id, type, occurred_on, actor, actor_id, request_id, reason, data";
@@ -40,7 +40,7 @@ pub struct SelectPage {
 impl SelectPage {
     pub fn new(org: OrgId, page: &EventPage) -> Self {
         let EventPage { filter, order, after, limit } = page;
-        let customer = filter.customer_id.map(|customer| customer.get());
+        let customer = filter.customer_id.map(CustomerId::get);
         // The indexes of campaigns and actors have types.
         let reads_types = customer.is_none() && (filter.campaign_id.is_some() || filter.actor.is_some());
         let types: &[EventType] = if filter.types.is_empty() && reads_types { &EventType::ALL } else { &filter.types };

@@ -104,6 +104,28 @@ pub fn events_between(org: i64, from: i64, until: i64) -> _ {
     events::table.filter(events::org_id.eq(org)).filter(events::position.ge(from)).filter(events::position.lt(until))
 }
 
+/// The enabled endpoints that are behind: their id, position and that of the feed, and when the next event occurred.
+#[auto_type]
+pub fn backlogs(limit: i64) -> _ {
+    webhook_endpoints::table
+        .inner_join(event_feeds::table.on(event_feeds::org_id.eq(webhook_endpoints::org_id)))
+        .left_join(
+            events::table.on(events::org_id
+                .eq(webhook_endpoints::org_id)
+                .and(events::position.eq(webhook_endpoints::delivered_position + 1_i64))),
+        )
+        .filter(webhook_endpoints::enabled.eq(true))
+        .filter(webhook_endpoints::delivered_position.lt(event_feeds::last_position))
+        .order(webhook_endpoints::id)
+        .limit(limit)
+        .select((
+            webhook_endpoints::id,
+            webhook_endpoints::delivered_position,
+            event_feeds::last_position,
+            events::occurred_on.nullable(),
+        ))
+}
+
 /// The number of events of these types after a position.
 #[auto_type]
 pub fn count_events_after(org: i64, types: Vec<i16>, position: i64) -> _ {

@@ -159,5 +159,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(event_feeds, events);
-diesel::allow_tables_to_appear_in_same_query!(event_feeds, webhook_endpoints);
+diesel::allow_tables_to_appear_in_same_query!(event_feeds, events, webhook_endpoints);

@@ -63,7 +63,27 @@ fn describe() {
         "Concurrency permits: --concurrency, or fewer while the server is overloaded."
     );
     describe_counter!("promolink_refusals_total", "Rejections, by the limit that was exceeded.");
+    describe_histogram!(
+        "promolink_event_lag_seconds",
+        Unit::Seconds,
+        "Age of the oldest event of an organisation when it got its position, on PostgreSQL."
+    );
     describe_counter!("promolink_events_removed_total", "Events removed because they were older than --events-kept.");
+    describe_counter!(
+        "promolink_events_removed_undelivered_total",
+        "Removed events that an enabled webhook endpoint waited for."
+    );
+    describe_counter!(
+        "promolink_webhook_deliveries_total",
+        "Attempts to deliver a message to a webhook endpoint, by outcome."
+    );
+    describe_counter!("promolink_webhook_events_delivered_total", "Events delivered to webhook endpoints.");
+    describe_gauge!("promolink_webhook_backlog", Unit::Count, "Positions that a webhook endpoint is behind.");
+    describe_gauge!(
+        "promolink_webhook_backlog_seconds",
+        Unit::Seconds,
+        "Age of the oldest event after an endpoint's position."
+    );
     describe_counter!(
         "promolink_log_lines_dropped_total",
         "Log lines dropped because the reader of the log was too slow."

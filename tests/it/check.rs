@@ -74,7 +74,8 @@ const EVENT_BREAKS: [Break; 4] = [
 
 /// Removes all events, as if they were old. The statements in [`BREAKS`] make changes without events.
 const FORGET_EVENTS: &str = "DELETE FROM events; UPDATE event_feeds SET first_position = last_position + 1, \
-                             recorded_since = 9000000000000000";
+                             recorded_since = 9000000000000000; \
+                             INSERT INTO event_feeds (org_id, recorded_since) VALUES (100458000, 9000000000000000)";
 
 const BREAKS: [Break; 18] = [
     (

@@ -352,7 +352,18 @@ async fn the_documentation_and_the_dashboard_list_every_metric() {
     let caller = server.caller(&database.key(ORG, "service"));
     assert_eq!(code_of(&caller.link(1, "A").await), "OK");
     assert_eq!(code_of(&caller.link(2, "A").await), "RATE_LIMITED");
-    let metrics = metrics_of(&server).await;
+    // An endpoint that can't be reached has a backlog.
+    let admin = server.caller(&database.key(ORG, "admin"));
+    let create = "mutation { createWebhookEndpoint(input: { url: \"https://hooks.invalid\" }) { secret } }";
+    admin.data(create, Value::Null).await;
+    let mut metrics = metrics_of(&server).await;
+    for _ in 0..40 {
+        if metrics.contains("promolink_webhook_backlog_seconds{") && metrics.contains("outcome=\"unreachable\"") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        metrics = metrics_of(&server).await;
+    }
     let types = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let measured: BTreeSet<&str> = types.filter_map(|line| line.split(' ').next()).collect();
 

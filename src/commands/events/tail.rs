@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::{Args, value_parser};
-use tokio::time::sleep;
+use tokio::{task::spawn_blocking, time::sleep};
 
 use crate::{
     commands::{database, output, signals::shutdown_signal},
@@ -71,8 +71,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let cannot_read = || format!("cannot read {url}");
     let mut position = match after {
         Some(position) => position,
-        None => store.events.feed_bounds(org).await.with_context(cannot_read)?.last - i64::from(lines),
+        None => store.events.feed_bounds(org).await.with_context(cannot_read)?.last.saturating_sub(lines.into()),
     };
+    // Whether an event was read before, or by the command before.
+    let mut must_continue = after.is_some();
     let mut stopped = tokio::spawn(shutdown_signal()?);
     while !stopped.is_finished() {
         let page = EventPage {
@@ -82,20 +84,28 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             limit: PAGE,
         };
         let events = store.events.events(org, &page).await.with_context(cannot_read)?;
-        let removed = store.events.feed_bounds(org).await.with_context(cannot_read)?.first - 1;
+        let bounds = store.events.feed_bounds(org).await.with_context(cannot_read)?;
+        let (removed, last) = (bounds.first - 1, bounds.last);
+        ensure!(position <= last, "there is no event at position {position}: the last one is at position {last}");
         // Zero is the beginning, wherever that is now.
-        if after.is_some() && position > 0 && position < removed {
+        if must_continue && position > 0 && position < removed {
             bail!("the events up to position {removed} have been removed, and some of them follow position {position}");
         }
+        let count = events.len();
         if let Some(last) = events.last() {
             position = last.position;
+            must_continue = true;
         }
-        match print(&events) {
+        let printed = tokio::select! {
+            printed = spawn_blocking(move || print(&events)) => printed.context("cannot print events")?,
+            _ = &mut stopped => break,
+        };
+        match printed {
             // Its reader has read enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
             printed => output::ignore_closed_pipe(printed)?,
         }
-        if events.len() < PAGE as usize {
+        if count < PAGE as usize {
             if !follow {
                 break;
             }

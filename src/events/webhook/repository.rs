@@ -8,6 +8,17 @@ use crate::promotions::{Attribution, NewEvent, OrgId, StoreError, Timestamp};
 /// A change of an endpoint. Returns its event, if it has one.
 pub type EndpointChange = Box<dyn FnOnce(&mut Endpoint) -> Option<NewEvent> + Send>;
 
+/// How far an endpoint is behind the feed.
+#[derive(Debug, Clone, Copy)]
+pub struct Backlog {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The positions after that of the endpoint. Not all of them have events of its types.
+    pub positions: i64,
+    /// When the event after the endpoint's position occurred. `None` if it was removed.
+    pub since: Option<Timestamp>,
+}
+
 /// The store of webhook endpoints. Changes record their events in the same transaction.
 #[async_trait]
 pub trait WebhookRepository: Send + Sync + 'static {
@@ -42,4 +53,7 @@ pub trait WebhookRepository: Send + Sync + 'static {
     /// The endpoints of any organisations, at most `limit`, to which a message may be sent now: no task has their lease, and
     /// events have been recorded since their position, or a test was requested.
     async fn due_endpoints(&self, now: Timestamp, limit: u32) -> Result<Vec<(OrgId, EndpointId)>, StoreError>;
+
+    /// The enabled endpoints of any organisations, at most `limit`, that are behind the feed.
+    async fn backlogs(&self, limit: u32) -> Result<Vec<Backlog>, StoreError>;
 }

@@ -13,10 +13,11 @@ use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     attempt::{Attempts, Failure},
+    backlog_metrics,
     endpoint::{Endpoint, EndpointId, LeaseId},
     message::Message,
     repository::{EndpointChange, WebhookRepository},
@@ -59,6 +60,10 @@ impl WebhookSender {
     /// Sends until it is told to stop, and then completes the messages that are under way.
     pub async fn run(self, stop: CancellationToken) {
         let sender = Arc::new(self);
+        let metrics = backlog_metrics::publish(Arc::clone(&sender.repository), Arc::clone(&sender.clock));
+        let _metrics = AbortOnDropHandle::new(tokio::spawn(metrics));
+        let delivered = counter!("promolink_webhook_events_delivered_total");
+        delivered.increment(0);
         let mut tasks = JoinSet::new();
         let mut searches = interval(SEARCH_INTERVAL);
         searches.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -113,8 +113,9 @@ pub const INVARIANTS: [Invariant; 15] = [
         id_of: "object",
         broken: include_str!("../sql/check/changes_have_events.sql"),
         excuse: None,
-        advice: "if a server of an earlier version made these changes after the migration, set the organisation's \
-                 event_feeds.recorded_since to the time at which the last such server stopped",
+        advice: "if a server of an earlier version made these changes after the migration, set recorded_since of the \
+                 organisation's row in event_feeds, in milliseconds, to the time at which the last such server stopped, and \
+                 insert the row if there is none",
     },
     Invariant {
         name: "every event has its change",

@@ -40,7 +40,7 @@ impl Spellings {
         self.broken += 1;
         if self.examples.len() < MAX_EXAMPLES {
             let about = "it is stored under another text";
-            self.examples.push(example(org, "code of campaign", campaign, about, Some(code)));
+            self.examples.push(example(org, "code of campaign", Some(campaign), about, Some(code)));
         }
     }
 

@@ -6,7 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::{PostgresStore, events, statements};
 use crate::{
-    events::{Endpoint, EndpointChange, EndpointId, WebhookRepository},
+    events::{Backlog, Endpoint, EndpointChange, EndpointId, WebhookRepository},
     promotions::{Attribution, OrgId, Timestamp},
     store::{
         error::StoreResult,
@@ -89,6 +89,18 @@ impl WebhookRepository for PostgresStore {
         let query = keyed::due_endpoints(now.millis(), limit.into());
         let due: Vec<(i64, Id)> = self.run(async |connection| Ok(query.load(connection).await?)).await?;
         due.into_iter().map(|(org, id)| Ok((org.try_into()?, id.0.into()))).collect()
+    }
+
+    async fn backlogs(&self, limit: u32) -> StoreResult<Vec<Backlog>> {
+        let query = keyed::backlogs(limit.into());
+        let found: Vec<(Id, i64, i64, Option<i64>)> =
+            self.run(async |connection| Ok(query.load(connection).await?)).await?;
+        let backlog = |(id, delivered, last, since): (Id, i64, i64, Option<i64>)| Backlog {
+            endpoint: id.0.into(),
+            positions: last - delivered,
+            since: since.map(Timestamp::from_millis),
+        };
+        Ok(found.into_iter().map(backlog).collect())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Rows of `events`, without and with a position.
 
+#![expect(clippy::ref_option_ref, reason = "the derived `Insertable` borrows each field")]
+
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -7,7 +9,9 @@ use uuid::Uuid;
 
 use super::{Id, corrupt};
 use crate::{
-    promotions::{Actor, Attribution, Event, EventActor, EventType, NewEvent, Reason, StoreError, Timestamp},
+    promotions::{
+        Actor, Attribution, CustomerId, Event, EventActor, EventType, NewEvent, Reason, StoreError, Timestamp,
+    },
     store::schema::events,
 };
 
@@ -100,7 +104,7 @@ impl<'a> From<&'a NewEvent> for NewEventRow<'a> {
             reason: reason.as_ref().map(Reason::as_str),
             subject_id: Id(event.subject),
             campaign_id: event.campaign_id.map(|id| Id(id.get())),
-            customer_id: event.customer_id.map(|customer| customer.get()),
+            customer_id: event.customer_id.map(CustomerId::get),
             data: &event.data,
         }
     }

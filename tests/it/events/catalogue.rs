@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use promolink::{
     auth::{ApiKey, KeyRole},
+    events::Endpoint,
     promotions::{
         Actor, Attribution, Campaign, Code, EventType, LinkOrigin, NewCodes, NewEvent, Promotion, PromotionCode,
         PromotionMode, Redemption, Timestamp, TransactionId,
@@ -17,6 +18,7 @@ const END: &str = "<!-- End of the catalogue. -->\n";
 const CAMPAIGN: Uuid = uuid!("01a219bd-a6b0-7198-b249-321b80c18c9d");
 const PROMOTION: Uuid = uuid!("01a219bd-ac74-7ebf-abca-80eb3600ac87");
 const REDEMPTION: Uuid = uuid!("01a219be-31c9-7d02-9a4e-5f0c6b1d2e83");
+const ENDPOINT: Uuid = uuid!("01a219bf-1d20-7a31-9c4e-6b5a49382716");
 const API_KEY: Uuid = uuid!("01a219bc-77f1-7c55-8b0d-c1e2f3a4b5d6");
 
 const CREATED: Timestamp = Timestamp::from_millis(1_795_728_189_104);
@@ -39,8 +41,7 @@ fn documented_events_match_those_of_the_server() {
 fn catalogue() -> String {
     let entries = entries();
     let documented: Vec<EventType> = entries.iter().map(|(event, _)| event.event_type).collect();
-    let is_webhook = |event_type: &EventType| event_type.name().starts_with("webhook.");
-    assert_eq!(documented, EventType::ALL.into_iter().filter(|of| !is_webhook(of)).collect::<Vec<_>>());
+    assert_eq!(documented, EventType::ALL);
 
     let schema = promolink::graphql::sdl();
     let mut text = String::new();
@@ -56,7 +57,7 @@ fn catalogue() -> String {
     text + "\n"
 }
 
-/// An event of each type except those of webhooks, and when the type occurs.
+/// An event of each type, and when the type occurs.
 fn entries() -> Vec<(NewEvent, &'static str)> {
     let by = Attribution::to(Actor::CommandLine);
     let campaign = campaign();
@@ -69,6 +70,8 @@ fn entries() -> Vec<(NewEvent, &'static str)> {
     let reversed = Redemption { reversed_on: Some(LATER), ..redemption.clone() };
     let added = NewCodes::with_max_links(&campaign, Vec::new(), Some(1), &by, CREATED);
     let key = api_key(&campaign);
+    let endpoint = endpoint(&campaign);
+    let disabled = Endpoint { enabled: false, ..endpoint.clone() };
     let revoked_key = ApiKey { revoked_on: Some(LATER), ..key.clone() };
     vec![
         (
@@ -104,6 +107,18 @@ fn entries() -> Vec<(NewEvent, &'static str)> {
             "an API key was created. The first key of an organisation also creates the organisation.",
         ),
         (revoked_key.revoked_event(&by, LATER), "an API key was revoked."),
+        (
+            endpoint.created_event(&by),
+            "a webhook endpoint was created. `origin` is its URL without the path and the query, which may be secret.\n\
+             `eventTypes` is empty for all types.",
+        ),
+        (
+            disabled.updated_event(&endpoint, &by, LATER).unwrap(),
+            "a webhook endpoint was changed, or disabled by the server. `changes` has each changed field with its old\n\
+             and new value: `origin`, `eventTypes`, `batchSize`, `enabled`, `deliveredPosition` (after a replay). `pathChanged` and\n\
+             `secretRotated` are `true` if only the path or query of the URL changed, and if the secret was rotated.",
+        ),
+        (disabled.deleted_event(&by, LATER), "a webhook endpoint was deleted."),
     ]
 }
 
@@ -157,6 +172,25 @@ fn redemption(campaign: &Campaign) -> Redemption {
         transaction_id: TransactionId::parse("order-1001").unwrap(),
         redeemed_on: REDEEMED,
         reversed_on: None,
+    }
+}
+
+fn endpoint(campaign: &Campaign) -> Endpoint {
+    Endpoint {
+        org: campaign.org,
+        id: ENDPOINT.into(),
+        url: "https://hooks.example.com/promolink".to_owned(),
+        event_types: vec![EventType::PromotionLinked],
+        batch_size: 100,
+        enabled: true,
+        secret: Vec::new(),
+        previous_secret: None,
+        delivered_position: 0,
+        failed_attempts: 0,
+        next_attempt_on: CREATED,
+        last_error: None,
+        test_requested: false,
+        lease: None,
     }
 }
 

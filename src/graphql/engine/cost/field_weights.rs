@@ -59,7 +59,7 @@ pub fn text_weight(field: &str) -> usize {
         "sdl" => 40_000,
         "name" | "promotionName" => 200 * 4,
         "reason" => 500 * 4,
-        "data" => 400,
+        "data" => 2_500,
         "transactionId" | "requestId" => 128,
         // A cursor contains a code, for example.
         "code" | "cursor" | "endCursor" => 64,

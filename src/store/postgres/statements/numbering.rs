@@ -21,7 +21,7 @@ impl QueryFragment<Pg> for InsertFeeds {
     }
 }
 
-/// Locks the feeds of organisations until the end of the transaction.
+/// Locks the feeds of organisations with events in the outbox until the end of the transaction. Returns those that it locked.
 #[derive(Debug, QueryId)]
 pub struct LockFeeds(pub Vec<i64>);
 
@@ -33,8 +33,12 @@ impl QueryFragment<Pg> for LockFeeds {
     }
 }
 
+impl Query for LockFeeds {
+    type SqlType = BigInt;
+}
+
 /// Gives the oldest events in the outbox of each of these organisations their positions, at most `limit` each. Their feeds
-/// must be locked. Returns the number of events of each organisation.
+/// must be locked. Returns the number of events of each organisation, and the age of the oldest one in milliseconds.
 #[derive(Debug, QueryId)]
 pub struct NumberEvents {
     pub orgs: Vec<i64>,
@@ -44,14 +48,14 @@ pub struct NumberEvents {
 impl QueryFragment<Pg> for NumberEvents {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let mut sql = SqlFile::new(include_str!("../../sql/number_events.sql"), out);
-        sql.bind::<BigInt, _>("limit", &self.limit)?;
         sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
+        sql.bind::<BigInt, _>("limit", &self.limit)?;
         sql.finish()
     }
 }
 
 impl Query for NumberEvents {
-    type SqlType = (BigInt, BigInt);
+    type SqlType = (BigInt, BigInt, BigInt);
 }
 
 /// Finds organisations that have events in the outbox.

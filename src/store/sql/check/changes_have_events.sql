@@ -1,4 +1,5 @@
--- Changes since the organisation's events are recorded, and after the last one whose event may have been removed.
+-- Changes since the organisation's events are recorded, and after the last one whose event may have been removed. Servers'
+-- clocks, which changes have their times from, may differ from that of the database by up to an hour.
 SELECT
     change.org_id, change.id,
     'a change of the type ' || change.type || ' has ' || coalesce(counted.events, 0) || ' events' AS about, NULL AS code
@@ -14,4 +15,5 @@ LEFT JOIN (
     LEFT JOIN events oldest ON oldest.org_id = feed.org_id AND oldest.position = feed.first_position
 ) feed ON feed.org_id = change.org_id
 WHERE coalesce(counted.events, 0) <> 1
-    AND change.changed_on >= coalesce(feed.recorded_since, 0) AND change.changed_on > coalesce(feed.removed, -1)
+    AND (coalesce(feed.recorded_since, 0) = 0 OR change.changed_on > feed.recorded_since + 3600000)
+    AND (coalesce(feed.removed, -1) = -1 OR change.changed_on > feed.removed + 3600000)
