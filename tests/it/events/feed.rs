@@ -68,6 +68,7 @@ on_both_databases! {
             (json!({ "first": 0 }), "first"),
             (json!({ "after": "x" }), "after"),
             (json!({ "afterPosition": -1 }), "afterPosition"),
+            (json!({ "afterPosition": 12 }), "afterPosition"),
             (json!({ "afterPosition": 1, "order": "NEWEST_FIRST" }), "afterPosition"),
             (json!({ "afterPosition": 1, "after": "IjEwIg" }), "afterPosition"),
             (json!({ "filter": { "campaignId": "x" } }), "filter.campaignId"),
@@ -128,7 +129,7 @@ on_both_databases! {
         for customer in 1..=12 {
             assert_eq!(code_of(&server.link(customer, "ONE").await), "OK");
         }
-        events_after(&server, 13, 1).await;
+        events_after(&server, 0, 14).await;
         let org = ORG.to_string();
         let tail = |arguments: &[&str]| {
             let output = run(&database, &[&["events", "tail", "--org", &org], arguments].concat());
