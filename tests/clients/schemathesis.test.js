@@ -36,7 +36,7 @@ test("no document that Schemathesis generates breaks the server", async (t) => {
 
 async function schemathesis(server, folder, names) {
   const config = await readFile(part("schemathesis.toml"), "utf8");
-  const filled = config.replace(/"(CAMPAIGN|PROMOTION|REDEMPTION|CURSOR)"/g, (_, name) => JSON.stringify(names[name]));
+  const filled = config.replace(/"(CAMPAIGN|PROMOTION|REDEMPTION|CURSOR|EVENT_CURSOR|ENDPOINT)"/g, (_, name) => JSON.stringify(names[name]));
   await writeFile(join(folder, "schemathesis.toml"), filled);
   const outcomes = join(folder, "outcomes.json");
   const run = spawn(
@@ -76,7 +76,16 @@ async function seed(server) {
   const use = { ...link, transactionId: "order-0" };
   const redemption = await execute(server, "RedeemPromotion", use, "{ id }");
   const { pageInfo } = await send(server, "{ answer: campaigns { pageInfo { endCursor } } }");
-  return { CAMPAIGN: id, PROMOTION: promotion.id, REDEMPTION: redemption.id, CURSOR: pageInfo.endCursor };
+  const { pageInfo: events } = await send(server, "{ answer: events(first: 1) { pageInfo { endCursor } } }");
+  const { endpoint } = await execute(server, "CreateWebhookEndpoint", { url: "https://hooks.invalid/" }, "{ endpoint { id } }");
+  return {
+    CAMPAIGN: id,
+    PROMOTION: promotion.id,
+    REDEMPTION: redemption.id,
+    CURSOR: pageInfo.endCursor,
+    EVENT_CURSOR: events.endCursor,
+    ENDPOINT: endpoint.id,
+  };
 }
 
 /** Executes the mutation of this name. */

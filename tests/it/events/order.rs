@@ -124,3 +124,44 @@ async fn events_of_a_long_transaction_follow_those_that_were_visible_before() {
     assert_eq!((&after[0]["type"], &after[0]["position"]), (&json!("CAMPAIGN_UPDATED"), &json!(4)));
     assert_eq!(after[0]["occurredOn"], before[0]["occurredOn"], "it does not occur earlier");
 }
+
+/// The planner's statistics of the outbox are mostly those of an empty table.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_events_are_numbered_soon_whatever_the_statistics_say() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Spring").code("MANY", None)]).await;
+    let key = database.key(7, "admin");
+    let mut session = database.session().await;
+    session.run("VACUUM ANALYZE event_outbox").await;
+    let server = Server::serve(&database, &[]);
+    let many = "INSERT INTO event_outbox (org_id, id, type, occurred_on, actor, subject_id, data) \
+                SELECT org_id, gen_random_uuid(), 8, 1, 5, gen_random_uuid(), '{}' \
+                FROM generate_series(1, 20000), (VALUES (1), (2), (7)) AS orgs (org_id)";
+    session.run(many).await;
+    let last = "SELECT coalesce(min(last_position), 0) AS number FROM event_feeds WHERE org_id IN (1, 2, 7)";
+    let started = std::time::Instant::now();
+    while session.number(last).await < 20_000 {
+        assert!(started.elapsed() < Duration::from_secs(30), "{}", session.number(last).await);
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(super::events_after(&server.caller(&key), 20_000, 1).await.len(), 1);
+    assert_eq!(session.number("SELECT count(*) AS number FROM event_outbox").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_feed_holds_up_only_its_own_organisation() {
+    let database = Database::postgres();
+    database.seed(&[campaign("Spring").code("MANY", None)]).await;
+    let key = database.key(7, "admin");
+    let server = Server::start(&database);
+    let mut session = database.session().await;
+    session.run("BEGIN; SELECT * FROM event_feeds WHERE org_id = 100458 FOR UPDATE").await;
+    assert_eq!(code_of(&server.link(1, "MANY").await), "OK");
+    // Another organisation's events go on, those of the locked one follow.
+    let other = Server::serve(&database, &[]);
+    let create = "mutation { createCampaign(input: { name: \"A\", mode: DISCOUNT, validTill: 4000000000000 }) { id } }";
+    other.caller(&key).data(create, json!({})).await;
+    assert_eq!(super::events_after(&other.caller(&key), 1, 1).await.len(), 1);
+    session.run("COMMIT").await;
+    assert_eq!(super::events_after(&server, 2, 1).await[0]["type"], "PROMOTION_LINKED");
+}
