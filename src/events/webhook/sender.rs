@@ -11,7 +11,7 @@ use std::{
 use metrics::counter;
 use tokio::{
     task::JoinSet,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -34,6 +34,9 @@ use crate::{
 
 /// Time between two searches for endpoints that are due.
 const SEARCH_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The pause after a search that failed, which mostly means that the database is away.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The most endpoints that one process sends to concurrently.
 const MAX_TASKS: usize = 64;
@@ -83,7 +86,10 @@ impl WebhookSender {
                         tasks.spawn(Arc::clone(&sender).serve(org, id, stop.clone()));
                     }
                 }
-                Err(error) => log_failure(&error),
+                Err(error) => {
+                    log_failure(&error);
+                    sleep(FAILURE_PAUSE).await;
+                }
             }
         }
         while tasks.join_next().await.is_some() {}

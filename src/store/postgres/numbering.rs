@@ -35,8 +35,8 @@ const ROUND_PAUSE: Duration = Duration::from_millis(20);
 /// Time between two searches for events of processes that have ended.
 const SEARCH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The pause after a failure.
-const FAILURE_PAUSE: Duration = Duration::from_millis(200);
+/// The pause after a failure, which mostly means that the database is away.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The most events of a round. It takes a fraction of a second, so that no organisation waits long for the import of another
 /// one.
