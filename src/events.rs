@@ -11,9 +11,8 @@ pub use self::{
     event_json::EventJson,
     retention::remove_old_events,
     webhook::{
-        AddressPolicy, Backlog, DeliveryError, Endpoint, EndpointChange, EndpointId, EndpointUpdate, EndpointUrl,
-        InvalidEncryptionKey, InvalidEndpoint, InvalidEndpointUrl, LeaseId, RefusedAddress, SealFailed, SecretCipher,
-        SignedMessage, UnreadableSecret, WebhookClient, WebhookClientError, WebhookRepository, WebhookSecret,
-        WebhookSender, WebhookService, WebhookSettings, retry_delay,
+        AddressPolicy, Backlog, Endpoint, EndpointChange, EndpointId, EndpointUpdate, InvalidEncryptionKey,
+        InvalidEndpoint, SecretCipher, WebhookRepository, WebhookSecret, WebhookSender, WebhookService,
+        WebhookSettings,
     },
 };

@@ -19,15 +19,10 @@ mod sender;
 mod service;
 mod signature;
 
-pub use address::{AddressPolicy, RefusedAddress};
-pub use client::{WebhookClient, WebhookClientError};
-pub use delivery_error::DeliveryError;
-pub use endpoint::{Endpoint, EndpointId, LeaseId};
-pub use endpoint_url::{EndpointUrl, InvalidEndpointUrl};
+pub use address::AddressPolicy;
+pub use endpoint::{Endpoint, EndpointId};
 pub use repository::{Backlog, EndpointChange, WebhookRepository};
-pub use retry_schedule::retry_delay;
 pub use secret::WebhookSecret;
-pub use secret_cipher::{InvalidEncryptionKey, SealFailed, SecretCipher, UnreadableSecret};
+pub use secret_cipher::{InvalidEncryptionKey, SecretCipher};
 pub use sender::WebhookSender;
 pub use service::{EndpointUpdate, InvalidEndpoint, WebhookService, WebhookSettings};
-pub use signature::SignedMessage;

@@ -88,7 +88,7 @@ impl AddAssign for Removed {
 /// The positions that an organisation's feed has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedBounds {
-    /// The position of the oldest event that has not been removed; one more than `last` if there is none.
+    /// The position of the oldest event that has not been removed. In an empty feed: `last` + 1.
     pub first: i64,
     /// The position of the newest event; 0 if there has never been one.
     pub last: i64,

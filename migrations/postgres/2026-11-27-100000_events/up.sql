@@ -7,7 +7,7 @@
 -- One row per organisation. Servers lock it while they give out positions.
 CREATE TABLE event_feeds (
     org_id            BIGINT NOT NULL PRIMARY KEY,
-    -- The position of the oldest event that has not been removed; one more than last_position if there is none.
+    -- The position of the oldest event that has not been removed. In an empty feed: last_position + 1.
     first_position    BIGINT NOT NULL DEFAULT 1,
     last_position     BIGINT NOT NULL DEFAULT 0 CHECK (last_position >= first_position - 1),
     -- When the last event occurred: those that follow occur no earlier.

@@ -65,8 +65,8 @@ impl WebhookSender {
         let sender = Arc::new(self);
         let metrics = backlog_metrics::publish(Arc::clone(&sender.repository), Arc::clone(&sender.clock));
         let _metrics = AbortOnDropHandle::new(tokio::spawn(metrics));
-        let delivered = counter!("promolink_webhook_events_delivered_total");
-        delivered.increment(0);
+        // So that the metric exists before the first delivery.
+        counter!("promolink_webhook_events_delivered_total").increment(0);
         let mut tasks = JoinSet::new();
         let mut searches = interval(SEARCH_INTERVAL);
         searches.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -115,7 +115,7 @@ pub const INVARIANTS: [Invariant; 15] = [
         excuse: None,
         advice: "if a server of an earlier version made these changes after the migration, set recorded_since of the \
                  organisation's row in event_feeds, in milliseconds, to the time at which the last such server stopped, and \
-                 insert the row if there is none",
+                 insert that row if it is missing",
     },
     Invariant {
         name: "every event has its change",
