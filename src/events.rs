@@ -12,7 +12,7 @@ pub use self::{
     retention::remove_old_events,
     webhook::{
         AddressPolicy, Backlog, Endpoint, EndpointChange, EndpointId, EndpointUpdate, InvalidEncryptionKey,
-        InvalidEndpoint, SecretCipher, WebhookRepository, WebhookSecret, WebhookSender, WebhookService,
+        InvalidEndpoint, MAX_ENDPOINTS, SecretCipher, WebhookRepository, WebhookSecret, WebhookSender, WebhookService,
         WebhookSettings,
     },
 };

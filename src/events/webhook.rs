@@ -25,4 +25,4 @@ pub use repository::{Backlog, EndpointChange, WebhookRepository};
 pub use secret::WebhookSecret;
 pub use secret_cipher::{InvalidEncryptionKey, SecretCipher};
 pub use sender::WebhookSender;
-pub use service::{EndpointUpdate, InvalidEndpoint, WebhookService, WebhookSettings};
+pub use service::{EndpointUpdate, InvalidEndpoint, MAX_ENDPOINTS, WebhookService, WebhookSettings};

@@ -18,8 +18,8 @@ use self::{
     amount::SetAmount,
     arguments::{Arguments, as_number, sum},
     field_weights::{
-        FILTERS, LOOKUPS_PER_FILTERED_LIST, TextWeight, introspection_items, introspection_text_weight, is_filterable,
-        is_lookup, text_weight,
+        FILTERS, LOOKUPS_PER_FILTERED_LIST, TextWeight, introspection_text_weight, is_filterable, is_lookup,
+        list_items, text_weight,
     },
 };
 use super::{
@@ -70,7 +70,7 @@ impl CostMeter<'_> {
         let below = self.set(&field.selection_set.node, text_weight);
         // A field that takes a list, such as codes to look up, returns a list of the same length.
         let lists = field.arguments.iter().filter_map(|(_, value)| self.arguments.length(&value.node));
-        let times = lists.max().unwrap_or(1).max(introspection_items(name));
+        let times = lists.max().unwrap_or(1).max(list_items(name));
         let below = below.once.plus(below.each_row.times(self.rows(field))).times(times);
         let alias = field.response_key().node.len() / STRING_BYTES;
         let arguments = sum(field.arguments.iter().map(|(_, value)| self.arguments.weight(&value.node)));

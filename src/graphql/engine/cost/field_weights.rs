@@ -1,9 +1,12 @@
 //! The weights of the schema's fields: the lists whose length no argument states, long texts, and lookups.
 
 use super::STRING_BYTES;
+use crate::events::MAX_ENDPOINTS;
 
-/// The approximate number of items in the lists of introspection: types of the schema, and parts of each type.
-const INTROSPECTION_LISTS: [(&str, usize); 8] = [
+/// The number of items in the lists whose length no argument states. For introspection, it is approximate: the types of the
+/// schema, and the parts of each type.
+const LIST_ITEMS: [(&str, usize); 9] = [
+    ("webhookEndpoints", MAX_ENDPOINTS),
     ("types", 64),
     ("directives", 8),
     ("fields", 8),
@@ -15,7 +18,7 @@ const INTROSPECTION_LISTS: [(&str, usize); 8] = [
 ];
 
 /// The fields that look up an id or a page. Lookups of one kind share a statement.
-const LOOKUP_FIELDS: [&str; 10] = [
+const LOOKUP_FIELDS: [&str; 13] = [
     "promotion",
     "promotionCodes",
     "campaign",
@@ -25,6 +28,9 @@ const LOOKUP_FIELDS: [&str; 10] = [
     "promotions",
     "codes",
     "redemptions",
+    "webhookEndpoints",
+    "pending",
+    "oldestPendingOn",
     "_entities",
 ];
 
@@ -34,9 +40,9 @@ pub const FILTERS: [&str; 3] = ["active", "filter", "mode"];
 /// The lookups that a filtered list counts as.
 pub const LOOKUPS_PER_FILTERED_LIST: usize = 10;
 
-/// The number of items of a list of introspection. For other fields, 1.
-pub fn introspection_items(field: &str) -> usize {
-    INTROSPECTION_LISTS.iter().find(|(list, _)| *list == field).map_or(1, |(_, items)| *items)
+/// The number of items of a list whose length no argument states. For other fields, 1.
+pub fn list_items(field: &str) -> usize {
+    LIST_ITEMS.iter().find(|(list, _)| *list == field).map_or(1, |(_, items)| *items)
 }
 
 /// Whether a field looks up an id or a page.
@@ -59,6 +65,8 @@ pub fn text_weight(field: &str) -> usize {
         "sdl" => 40_000,
         "name" | "promotionName" => 200 * 4,
         "reason" => 500 * 4,
+        "url" => 2_048,
+        "lastError" => 256,
         "data" => 2_500,
         "transactionId" | "requestId" => 128,
         // A cursor contains a code, for example.

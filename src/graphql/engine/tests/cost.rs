@@ -85,6 +85,9 @@ fn long_texts_and_generated_codes_count() {
     };
     assert_eq!(excess_in(&schema, &names(2), json!({})), None);
     assert_eq!(excess_in(&schema, &names(4), json!({})), values);
+    let urls = |count| format!("{{ webhookEndpoints {{ {} }} }}", repeat(count, |n| format!("u{n}: url ")));
+    assert_eq!(excess_in(&schema, &urls(100), json!({})), None);
+    assert_eq!(excess_in(&schema, &urls(600), json!({})), values);
     let keys = |length: usize| {
         let fields = repeat(200, |n| format!("{}{n:03}: code ", "k".repeat(length - 3)));
         format!("{{ campaigns(first: 100) {{ nodes {{ codes(first: 10) {{ nodes {{ {fields} }} }} }} }} }}")
@@ -122,9 +125,11 @@ fn the_length_of_each_list_of_the_schema_is_known() {
             let is_given = |argument: &str| field.node.arguments.iter().any(|has| has.node.name.node == argument);
             let takes_list = field.node.arguments.iter().any(|has| matches!(has.node.ty.node.base, BaseType::List(_)));
             let text = ty.to_string();
-            let is_leaf = text.contains("String");
+            let is_leaf = ["String", "EventType"].iter().any(|leaf| text.contains(leaf));
             let known = match ty.base {
-                BaseType::List(_) => ["nodes", "edges"].contains(&name.as_str()) || takes_list || is_leaf,
+                BaseType::List(_) => {
+                    ["nodes", "edges", "webhookEndpoints"].contains(&name.as_str()) || takes_list || is_leaf
+                }
                 BaseType::Named(_) => is_given("first") || !text.contains("Connection"),
             };
             assert!(known, "{}.{name}: {text}", definition.node.name.node);
