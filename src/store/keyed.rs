@@ -157,7 +157,7 @@ pub fn due_endpoints(now: i64, limit: i64) -> _ {
         .filter(
             webhook_endpoints::test_requested.eq(true).or(webhook_endpoints::enabled
                 .eq(true)
-                .and(webhook_endpoints::next_attempt_on.le(now))
+                .and(webhook_endpoints::failed_attempts.eq(0_i32).or(webhook_endpoints::next_attempt_on.le(now)))
                 .and(webhook_endpoints::delivered_position.lt(event_feeds::last_position))),
         )
         .order(webhook_endpoints::next_attempt_on)

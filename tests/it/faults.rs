@@ -1,6 +1,7 @@
 //! The guarantees under load and faults: a killed server, a killed database, servers that are replaced, and a row that
 //! can't be written.
 
+mod delivery;
 mod errors;
 mod failover;
 mod load;
@@ -14,26 +15,31 @@ use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use self::load::{CODES, Load, assert_acknowledged, codes};
-use crate::support::{Cluster, Database, ORG, Server, on_both_databases, program};
+use self::{
+    delivery::Delivery,
+    load::{CODES, Load, assert_acknowledged, codes},
+};
+use crate::support::{Cluster, Database, LOCAL, ORG, Server, on_both_databases, program};
 
 on_both_databases! {
-    /// Kills the server twenty times while 64 clients link.
+    /// Kills the server twenty times while 64 clients link. A receiver of webhooks has all events nevertheless.
     async fn no_acknowledged_link_is_lost_or_duplicated_when_the_server_is_killed(database: Database) {
         database.seed(&[codes()]).await;
-        let key = database.key(ORG, "service");
-        let mut server = Server::serve(&database, &[]);
+        let key = database.key(ORG, "admin");
+        let mut server = Server::serve(&database, &LOCAL);
         let port = server.address.rsplit(':').next().unwrap().to_owned();
+        let delivery = Delivery::start(&server.caller(&key)).await;
         let load = Load::start(64, &key, &[&server.address]);
         for _ in 0..20 {
             load.wait_for_links(100).await;
             server.kill();
-            server = Server::serve_at(&database, &port, &[]);
+            server = Server::serve_at(&database, &port, &LOCAL);
         }
         load.wait_for_links(100).await;
         let acknowledged = load.stop().await;
         assert!(acknowledged.len() > 2000, "{}", acknowledged.len());
         assert_acknowledged(acknowledged, &server.caller(&key)).await;
+        delivery.assert_complete(&server.caller(&key)).await;
         server.stop();
         assert_sound(&database);
     }
@@ -64,9 +70,10 @@ async fn no_acknowledged_link_is_lost_or_duplicated_when_postgres_is_killed() {
     let mut cluster = Cluster::start("-c max_connections=100");
     let database = Database::at(cluster.url("postgres"));
     database.seed(&[codes()]).await;
-    let key = database.key(ORG, "service");
-    let server = Server::serve(&database, &[]);
-    let load = Load::start(64, &key, &[&server.address]);
+    let key = database.key(ORG, "admin");
+    let [server, other] = [(); 2].map(|()| Server::serve(&database, &LOCAL));
+    let delivery = Delivery::start(&server.caller(&key)).await;
+    let load = Load::start(64, &key, &[&server.address, &other.address]);
     let mut slowest = Duration::ZERO;
     for _ in 0..10 {
         load.wait_for_links(100).await;
@@ -88,7 +95,33 @@ async fn no_acknowledged_link_is_lost_or_duplicated_when_postgres_is_killed() {
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     let acknowledged = load.stop().await;
     assert_acknowledged(acknowledged, &server.caller(&key)).await;
+    delivery.assert_complete(&server.caller(&key)).await;
+    drop(other);
     server.stop();
+    assert_sound(&database);
+}
+
+/// Two servers on one database share its numbering of events and its webhooks. One is killed again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_event_is_lost_or_repeated_when_one_of_two_servers_is_killed() {
+    let database = Database::postgres();
+    database.seed(&[codes()]).await;
+    let key = database.key(ORG, "admin");
+    let [steady, mut other] = [(); 2].map(|()| Server::serve(&database, &LOCAL));
+    let port = other.address.rsplit(':').next().unwrap().to_owned();
+    let delivery = Delivery::start(&steady.caller(&key)).await;
+    let load = Load::start(64, &key, &[&steady.address, &other.address]);
+    for _ in 0..10 {
+        load.wait_for_links(200).await;
+        other.kill();
+        other = Server::serve_at(&database, &port, &LOCAL);
+    }
+    load.wait_for_links(200).await;
+    let acknowledged = load.stop().await;
+    assert_acknowledged(acknowledged, &steady.caller(&key)).await;
+    delivery.assert_complete(&steady.caller(&key)).await;
+    drop(other);
+    steady.stop();
     assert_sound(&database);
 }
 

@@ -5,11 +5,13 @@ mod database;
 mod fixtures;
 pub mod issuer;
 pub mod raw;
+mod receiver;
 mod server;
 
 pub use cluster::{Cluster, user_instead_of_root};
 pub use database::Database;
 pub use fixtures::{ORG, TestCampaign, campaign, in_days, org};
+pub use receiver::{Answer, LOCAL, Message, Receiver};
 pub use server::{Caller, Server, code_of, program};
 
 /// Runs each test on SQLite and on PostgreSQL.

@@ -1,24 +1,28 @@
 //! Webhooks: endpoints, and what receivers get.
 
-mod receiver;
 #[allow(dead_code, reason = "the test does not call its main function")]
 #[path = "../../examples/verify_webhook.rs"]
 mod verify_webhook;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use tokio::time::sleep;
 
-use self::receiver::{Answer, Message, Receiver};
-use crate::support::{Caller, Database, ORG, Server, campaign, code_of, on_both_databases, program};
+use crate::support::{
+    Answer, Caller, Database, LOCAL, Message, ORG, Receiver, Server, campaign, code_of, in_days, on_both_databases,
+    program,
+};
 
 const ENDPOINT: &str = "id url eventTypes batchSize state createdOn deliveredPosition pending oldestPendingOn lastError
     nextAttemptOn";
-
-/// Permits webhooks to the receivers of these tests.
-const LOCAL: [(&str, &str); 2] = [("PROMOLINK_WEBHOOK_ALLOW", "127.0.0.0/8"), ("PROMOLINK_WEBHOOK_ALLOW_HTTP", "on")];
 
 async fn create(admin: &Caller, input: Value) -> (Value, String) {
     let query = format!(
@@ -128,6 +132,74 @@ on_both_databases! {
         endpoint_once(&admin, |endpoint| endpoint["state"] == "ACTIVE" && endpoint["lastError"].is_null()).await;
     }
 
+    /// The times between the attempts are skipped, up to the last one.
+    async fn an_endpoint_is_disabled_after_its_last_attempt(database: Database) {
+        let (_server, admin) = start(&database, "ONE").await;
+        let is_up = Arc::new(AtomicBool::new(false));
+        let answers = Arc::clone(&is_up);
+        let receiver = Receiver::start(move |number| match number {
+            _ if answers.load(Ordering::Relaxed) => Answer::Status(200),
+            0 => Answer::RetryAfter(60),
+            _ => Answer::Status(500),
+        })
+        .await;
+        let (endpoint, _) = create(&admin, json!({ "url": receiver.url, "eventTypes": ["PROMOTION_LINKED"] })).await;
+        assert_eq!(code_of(&admin.link(1, "ONE").await), "OK");
+        // The receiver asks for a minute instead of the first 5 seconds.
+        for (attempts, seconds) in (1..).zip([60, 300, 1800, 7200, 18_000, 36_000, 36_000]) {
+            receiver.messages(attempts).await;
+            let now = in_days(0).millis();
+            let failing = endpoint_once(&admin, |endpoint| endpoint["nextAttemptOn"].as_i64() > Some(now)).await;
+            let delay = failing["nextAttemptOn"].as_i64().unwrap() - now;
+            let range = seconds * 1000 - 2000..seconds * 1100 + 2000;
+            assert!(range.contains(&delay), "{attempts}: {delay} ms");
+            database.run("UPDATE webhook_endpoints SET next_attempt_on = 0").await;
+        }
+        let disabled = endpoint_once(&admin, |endpoint| endpoint["state"] == "DISABLED").await;
+        assert_eq!((&disabled["lastError"], &disabled["pending"]), (&json!("status 500"), &json!(1)));
+        assert_eq!(disabled["nextAttemptOn"], Value::Null);
+        assert_eq!(receiver.received().await.len(), 8);
+        is_up.store(true, Ordering::Relaxed);
+        change(&admin, "updateWebhookEndpoint(input: { id: $id, enabled: true }) { id }", &endpoint["id"]).await;
+        let active = endpoint_once(&admin, |endpoint| endpoint["pending"] == 0).await;
+        assert_eq!((&active["state"], &active["lastError"]), (&json!("ACTIVE"), &Value::Null));
+    }
+
+    async fn a_failing_endpoint_is_tried_again_at_once_if_it_is_enabled_or_its_url_changes(database: Database) {
+        let (_server, admin) = start(&database, "ONE").await;
+        let failing = Receiver::start(|_| Answer::RetryAfter(3600)).await;
+        let healthy = Receiver::start(|_| Answer::Status(200)).await;
+        let (endpoint, _) = create(&admin, json!({ "url": failing.url })).await;
+        failing.messages(1).await;
+        endpoint_once(&admin, |endpoint| endpoint["state"] == "FAILING").await;
+        change(&admin, "updateWebhookEndpoint(input: { id: $id, enabled: true }) { id }", &endpoint["id"]).await;
+        failing.messages(2).await;
+        endpoint_once(&admin, |endpoint| endpoint["state"] == "FAILING").await;
+        let update = format!("updateWebhookEndpoint(input: {{ id: $id, url: \"{}\" }}) {{ id }}", healthy.url);
+        change(&admin, &update, &endpoint["id"]).await;
+        endpoint_once(&admin, |endpoint| endpoint["state"] == "ACTIVE" && endpoint["pending"] == 0).await;
+    }
+
+    /// The first receiver never responds in time. It has more endpoints than a process has database connections.
+    async fn slow_receivers_delay_nobody_else(database: Database) {
+        let (_server, admin) = start(&database, "ONE").await;
+        let slow = Receiver::start(|_| Answer::After(Duration::from_secs(20))).await;
+        for _ in 0..19 {
+            create(&admin, json!({ "url": slow.url, "eventTypes": ["PROMOTION_LINKED"] })).await;
+        }
+        assert_eq!(code_of(&admin.link(1, "ONE").await), "OK");
+        slow.messages(19).await;
+        let healthy = Receiver::start(|_| Answer::Status(200)).await;
+        create(&admin, json!({ "url": healthy.url, "eventTypes": ["PROMOTION_LINKED"] })).await;
+        for customer in 2..=5 {
+            assert_eq!(code_of(&admin.link(customer, "ONE").await), "OK");
+        }
+        healthy.messages(4).await;
+        assert!(endpoints(&admin).await.iter().all(|endpoint| endpoint["state"] == "ACTIVE"));
+        let failing = endpoint_once(&admin, |endpoint| endpoint["state"] == "FAILING").await;
+        assert_eq!(failing["lastError"], "timed out after 15 s");
+    }
+
     async fn a_redirect_a_closed_connection_and_a_private_address_are_failures(database: Database) {
         let (_server, admin) = start(&database, "ONE").await;
         let target = Receiver::start(|_| Answer::Status(200)).await;
@@ -135,6 +207,7 @@ on_both_databases! {
         for (answer, expected) in [
             (Answer::Redirect(location), "status 301"),
             (Answer::Close, "cannot reach 127.0.0.1"),
+            (Answer::CloseHalfway, "cannot reach 127.0.0.1"),
         ] {
             let receiver = Receiver::start(move |_| answer.clone()).await;
             let (endpoint, _) = create(&admin, json!({ "url": receiver.url })).await;
@@ -194,6 +267,9 @@ on_both_databases! {
         for (first, again) in messages[..3].iter().zip(&messages[3..]) {
             assert_eq!(first.headers["webhook-id"], again.headers["webhook-id"]);
         }
+        let beyond = "mutation($id: ID!) { replayEvents(endpointId: $id, afterPosition: 1000) { id } }";
+        let refused = admin.execute(beyond, json!({ "id": id })).await;
+        assert_eq!((code_of(&refused), &refused["errors"][0]["extensions"]["field"]), ("INVALID_INPUT", &json!("afterPosition")));
         change(&admin, "deleteWebhookEndpoint(id: $id) { id }", id).await;
         assert_eq!(endpoints(&admin).await.len(), 0);
         for mutation in ["deleteWebhookEndpoint(id: $id) { id }", "rotateWebhookSecret(id: $id) { secret }",
@@ -224,48 +300,4 @@ on_both_databases! {
         assert_eq!(refused.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&refused.stderr).contains("PROMOLINK_ENCRYPTION_KEY"), "{refused:?}");
     }
-}
-
-/// Two servers share the endpoints. One is killed again and again; the receiver that drops repeated events has all of them,
-/// in order.
-#[tokio::test(flavor = "multi_thread")]
-async fn no_event_is_lost_when_servers_are_killed() {
-    let database = Database::postgres();
-    database.seed(&[campaign("Spring").code("ONE", None)]).await;
-    let key = database.key(ORG, "admin");
-    let steady = Server::serve(&database, &LOCAL);
-    let admin = steady.caller(&key);
-    let receiver = Receiver::start(|_| Answer::Status(200)).await;
-    let (endpoint, _) = create(&admin, json!({ "url": receiver.url, "batchSize": 10 })).await;
-    let mut customer = 0;
-    for _ in 0..4 {
-        let other = Server::serve(&database, &LOCAL);
-        let caller = other.caller(&key);
-        for _ in 0..40 {
-            customer += 1;
-            let by = if customer % 2 == 0 { &caller } else { &admin };
-            assert_eq!(code_of(&by.link(customer, "ONE").await), "OK");
-        }
-        other.kill();
-    }
-    let first = endpoint["deliveredPosition"].as_i64().unwrap();
-    // A killed server keeps its lease for a minute.
-    for _ in 0..800 {
-        if endpoints(&admin).await[0]["pending"] == 0 {
-            break;
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-    let mut positions = Vec::new();
-    for message in receiver.received().await {
-        let body: Value = serde_json::from_slice(&message.body).unwrap();
-        for event in body["data"]["events"].as_array().unwrap() {
-            let position = event["position"].as_i64().unwrap();
-            if positions.last().is_none_or(|last| *last < position) {
-                positions.push(position);
-            }
-        }
-    }
-    assert_eq!(positions, (first + 1..=first + 1 + customer).collect::<Vec<_>>());
-    assert!(program().arg("check").env("DATABASE_URL", &database.url).output().unwrap().status.success());
 }

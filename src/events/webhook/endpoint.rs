@@ -45,7 +45,8 @@ pub struct Endpoint {
     pub delivered_position: i64,
     /// The attempts that failed since the last one that succeeded.
     pub failed_attempts: u32,
-    /// When the next attempt may be made.
+    /// When the next attempt may be made, after one that failed. After one that succeeded, when that was: endpoints that were
+    /// served longest ago come first.
     pub next_attempt_on: Timestamp,
     /// Why the last attempt failed. `None` if it succeeded.
     pub last_error: Option<String>,
@@ -84,19 +85,25 @@ impl Endpoint {
         }
     }
 
+    /// Whether events may be sent now.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.enabled && (self.failed_attempts == 0 || self.next_attempt_on <= now)
+    }
+
     /// The events after one position were delivered, up to another one. If the endpoint continues elsewhere by now, because
     /// of a replay, it does not matter.
-    pub fn delivered(&mut self, from: i64, to: i64) {
+    pub fn delivered(&mut self, from: i64, to: i64, now: Timestamp) {
         if self.delivered_position == from {
             self.delivered_position = to;
         }
+        self.next_attempt_on = now;
         self.recover();
     }
 
     /// The next attempt may be made now.
     fn recover(&mut self) {
         self.failed_attempts = 0;
-        self.next_attempt_on = Timestamp::from_millis(0);
         self.last_error = None;
     }
 
@@ -112,12 +119,18 @@ impl Endpoint {
         false
     }
 
-    /// Enables or disables the endpoint. It continues where it stopped.
+    /// Enables or disables the endpoint. It continues where it stopped, now.
     pub fn set_enabled(&mut self, enabled: bool) {
-        if enabled && !self.enabled {
+        self.enabled = enabled;
+        if enabled {
             self.recover();
         }
-        self.enabled = enabled;
+    }
+
+    /// Replaces the URL. What failed at the old one is tried again now.
+    pub fn set_url(&mut self, url: String) {
+        self.url = url;
+        self.recover();
     }
 
     /// Replaces the secret. The old one signs too for a day.

@@ -10,6 +10,12 @@ use crate::{
     promotions::{Event, Timestamp},
 };
 
+/// The largest body of a batch, in bytes, unless it has a single event. Servers of receivers often accept 1 MB.
+const MAX_BATCH_BYTES: usize = 512 * 1024;
+
+/// The largest size of an event without its data and texts, in bytes.
+const EVENT_BYTES: usize = 400;
+
 /// A message, before it is signed.
 pub struct Message {
     /// The same in all attempts to deliver the same events.
@@ -43,6 +49,17 @@ impl Message {
         Ok(Self { id: event.id.get().to_string(), body: body.into() })
     }
 
+    /// How many of these events, from the first one on, fit in one message: at least one of them.
+    #[must_use]
+    pub fn capacity(events: &[Event]) -> usize {
+        let mut bytes = 0;
+        let fits = |event: &&Event| {
+            bytes += EVENT_BYTES + event.data.len();
+            bytes <= MAX_BATCH_BYTES
+        };
+        events.iter().take_while(fits).count().max(1)
+    }
+
     /// Several events, of which there must be one. The id names the first and the last event: a later attempt may have more
     /// of them, and must not seem to be the same message.
     pub fn of_batch(events: &[Event]) -> Result<Self, serde_json::Error> {
@@ -59,5 +76,35 @@ impl Message {
         let data = Test { endpoint_id: endpoint.get() };
         let body = Body { message_type: "webhook.test", timestamp: rfc3339(now), data };
         Ok(Self { id: id.to_string(), body: serde_json::to_vec(&body)?.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::promotions::{Actor, Attribution, EventId, EventType};
+
+    fn events(count: usize, bytes: usize) -> Vec<Event> {
+        let event = Event {
+            id: EventId::new(Timestamp::from_millis(1)),
+            position: 1,
+            org: 1.try_into().unwrap(),
+            event_type: EventType::PromotionLinked,
+            occurred_on: Timestamp::from_millis(1),
+            attribution: Attribution::to(Actor::CommandLine),
+            actor_name: None,
+            data: format!("\"{}\"", "x".repeat(bytes)).into(),
+        };
+        vec![event; count]
+    }
+
+    #[test]
+    fn a_batch_has_a_limit_of_bytes_but_at_least_one_event() {
+        for (count, bytes, fit) in [(500, 600, 500), (500, 5_000, 97), (2, 600_000, 1), (1, 0, 1)] {
+            let events = events(count, bytes);
+            assert_eq!(Message::capacity(&events), fit, "{count} events of {bytes} bytes");
+            let body = Message::of_batch(&events[..fit]).unwrap().body;
+            assert!(body.len() <= MAX_BATCH_BYTES || fit == 1, "{}", body.len());
+        }
     }
 }

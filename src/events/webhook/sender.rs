@@ -1,7 +1,8 @@
 //! Sends events to endpoints: to each in the order of positions, one message at a time, at least once.
 //!
-//! A task takes the lease of an endpoint, sends until nothing waits or an attempt fails, and releases it. Any server takes
-//! any endpoint that is due. A slow endpoint only keeps its own task waiting.
+//! A task takes the lease of an endpoint, sends until nothing waits, an attempt fails or its turn ends, and releases it. Any
+//! server takes any endpoint that is due, first the one that was served longest ago. A slow endpoint only keeps its own task
+//! waiting.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -10,8 +11,9 @@ use std::{
 
 use metrics::counter;
 use tokio::{
+    sync::Semaphore,
     task::JoinSet,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -38,8 +40,14 @@ const SEARCH_INTERVAL: Duration = Duration::from_millis(200);
 /// The pause after a search that failed, which mostly means that the database is away.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
-/// The most endpoints that one process sends to concurrently.
-const MAX_TASKS: usize = 64;
+/// The most endpoints that one process sends to concurrently. Nearly all of them wait for their receivers.
+const MAX_TASKS: usize = 256;
+
+/// How long a task sends to one endpoint. The next turn of an endpoint comes after those of the others that are due.
+const TURN: Duration = Duration::from_secs(5);
+
+/// The most statements of one process at once, so that webhooks leave the connections of the database to requests.
+const MAX_STATEMENTS: usize = 4;
 
 /// Sends webhooks.
 pub struct WebhookSender {
@@ -47,6 +55,7 @@ pub struct WebhookSender {
     events: Arc<dyn EventReads>,
     attempts: Attempts,
     clock: Arc<dyn Clock>,
+    statements: Semaphore,
 }
 
 impl WebhookSender {
@@ -57,7 +66,8 @@ impl WebhookSender {
         settings: Arc<WebhookSettings>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { repository, events, attempts: Attempts::new(settings, Arc::clone(&clock)), clock }
+        let (attempts, statements) = (Attempts::new(settings, Arc::clone(&clock)), Semaphore::new(MAX_STATEMENTS));
+        Self { repository, events, attempts, clock, statements }
     }
 
     /// Sends until it is told to stop, and then completes the messages that are under way.
@@ -102,7 +112,7 @@ impl WebhookSender {
         }
     }
 
-    /// Sends to an endpoint until nothing waits, or an attempt fails.
+    /// Sends to an endpoint until nothing waits, an attempt fails or the turn ends.
     async fn send_all(
         &self,
         org: OrgId,
@@ -110,20 +120,18 @@ impl WebhookSender {
         lease: LeaseId,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        let now = self.clock.now();
+        let (now, started) = (self.clock.now(), Instant::now());
         let mut leased = self.change(org, id, move |endpoint| endpoint.lease_to(lease, now)).await?;
         while let Some(endpoint) = leased.filter(|endpoint| endpoint.is_leased_to(lease)) {
-            let goes_on = !stop.is_cancelled();
+            let goes_on = !stop.is_cancelled() && started.elapsed() < TURN;
             if goes_on && endpoint.test_requested {
                 leased = self.send_test(&endpoint, lease).await?;
                 continue;
             }
-            let may_send = goes_on && endpoint.enabled && endpoint.next_attempt_on <= self.clock.now();
-            // Before the events: what is recorded later is not skipped.
-            let bounds = self.events.feed_bounds(org).await?;
-            let events = if may_send { self.next_events(&endpoint).await? } else { Vec::new() };
+            let may_send = goes_on && endpoint.is_due(self.clock.now());
+            let (last, events) = if may_send { self.next_events(&endpoint).await? } else { (0, Vec::new()) };
             if events.is_empty() {
-                let (from, to) = (endpoint.delivered_position, bounds.last.max(endpoint.delivered_position));
+                let (from, to) = (endpoint.delivered_position, last.max(endpoint.delivered_position));
                 self.change(org, id, move |endpoint| {
                     if may_send && endpoint.delivered_position == from {
                         endpoint.delivered_position = to;
@@ -133,19 +141,24 @@ impl WebhookSender {
                 .await?;
                 break;
             }
-            leased = self.send_events(&endpoint, &events, lease).await?;
+            leased = self.send_events(&endpoint, events, lease).await?;
         }
         Ok(())
     }
 
-    async fn next_events(&self, endpoint: &Endpoint) -> Result<Vec<Event>, StoreError> {
+    /// The events of the next message. Before them, the last position of the feed: if there are none, nothing waits up to it.
+    async fn next_events(&self, endpoint: &Endpoint) -> Result<(i64, Vec<Event>), StoreError> {
         let page = EventPage {
             filter: EventFilter { types: endpoint.event_types.clone(), ..EventFilter::default() },
             order: EventOrder::OldestFirst,
             after: Some(endpoint.delivered_position),
             limit: endpoint.batch_size,
         };
-        self.events.events(endpoint.org, &page).await
+        let _statement = self.statements.acquire().await;
+        let last = self.events.feed_bounds(endpoint.org).await?.last;
+        let mut events = self.events.events(endpoint.org, &page).await?;
+        events.truncate(Message::capacity(&events));
+        Ok((last, events))
     }
 
     async fn send_test(&self, endpoint: &Endpoint, lease: LeaseId) -> Result<Option<Endpoint>, StoreError> {
@@ -166,22 +179,25 @@ impl WebhookSender {
     async fn send_events(
         &self,
         endpoint: &Endpoint,
-        events: &[Event],
+        events: Vec<Event>,
         lease: LeaseId,
     ) -> Result<Option<Endpoint>, StoreError> {
-        let message = match events {
+        let message = match &*events {
             [event] if endpoint.batch_size == 1 => Message::of_event(event),
             events => Message::of_batch(events),
         };
-        let sent = self.attempts.send(endpoint, message).await;
-        let (now, from) = (self.clock.now(), endpoint.delivered_position);
+        let (from, count) = (endpoint.delivered_position, events.len() as u64);
         let to = events.last().map_or(from, |event| event.position);
+        // While a slow receiver reads them, they are in memory only once.
+        drop(events);
+        let sent = self.attempts.send(endpoint, message).await;
+        let now = self.clock.now();
         match sent {
             Ok(()) => {
-                counter!("promolink_webhook_events_delivered_total").increment(events.len() as u64);
+                counter!("promolink_webhook_events_delivered_total").increment(count);
                 self.change(endpoint.org, endpoint.id, move |endpoint| {
                     if endpoint.is_leased_to(lease) {
-                        endpoint.delivered(from, to);
+                        endpoint.delivered(from, to, now);
                         endpoint.lease_to(lease, now);
                     }
                 })
@@ -216,6 +232,7 @@ impl WebhookSender {
             let by = Attribution::to(Actor::Server).because(Reason::parse(&reason).ok());
             endpoint.updated_event(&old, &by, now)
         });
+        let _statement = self.statements.acquire().await;
         self.repository.change_endpoint(endpoint.org, endpoint.id, change).await
     }
 
@@ -230,6 +247,7 @@ impl WebhookSender {
             change(endpoint);
             None
         });
+        let _statement = self.statements.acquire().await;
         self.repository.change_endpoint(org, id, change).await
     }
 }

@@ -125,13 +125,15 @@ impl WebhookService {
         };
         let changed = self.change(org, id, by, move |endpoint| {
             if let Some(url) = url {
-                endpoint.url = url;
+                endpoint.set_url(url);
             }
             if let Some(event_types) = event_types {
                 endpoint.event_types = sorted(event_types);
             }
             endpoint.batch_size = batch_size.unwrap_or(endpoint.batch_size);
-            endpoint.set_enabled(enabled.unwrap_or(endpoint.enabled));
+            if let Some(enabled) = enabled {
+                endpoint.set_enabled(enabled);
+            }
         });
         Ok(changed.await?.map(Ok))
     }

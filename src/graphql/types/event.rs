@@ -6,7 +6,7 @@ mod filter;
 use async_graphql::{Enum, ID, InputValueError, InputValueResult, Object, Scalar, ScalarType, Value};
 
 pub use self::{
-    feed::{FeedArguments, events},
+    feed::{FeedArguments, check_start, events},
     filter::EventFilter,
 };
 use super::{

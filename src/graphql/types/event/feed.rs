@@ -11,7 +11,7 @@ use crate::{
         error::{ApiError, invalid_input, log_store_error, position_expired},
         types::paging::{CursorKey, List, list, page},
     },
-    promotions::{self, EventPage, EventReads, MAX_SAFE_INTEGER, Page, StoreError},
+    promotions::{self, EventPage, EventReads, FeedBounds, MAX_SAFE_INTEGER, Page, StoreError},
 };
 
 /// The cursor of an event: its position.
@@ -65,22 +65,21 @@ pub async fn events(ctx: &Context<'_>, arguments: FeedArguments) -> Result<List<
         Ok::<_, StoreError>((events, bounds))
     };
     let (events, bounds) = read.await.inspect_err(log_store_error).map_err(ApiError::from)?;
-    // The position is of another database, or this one was restored from an older backup.
-    if let (Some(after), Some(bounds)) = (after, bounds)
-        && after > bounds.last
-    {
-        return Err(invalid_input(
-            start,
-            format_args!("must not be after the last event, at position {}", bounds.last),
-        )
-        .into());
-    }
-    // Zero is the beginning, wherever that is now.
-    if let (Some(after), Some(bounds)) = (after, bounds)
-        && after > 0
-        && after < bounds.first - 1
-    {
-        return Err(position_expired(start, bounds.first - 1).into());
+    if let (Some(after), Some(bounds)) = (after, bounds) {
+        check_start(bounds, after, start)?;
     }
     Ok(list(&page, events, |event| Position(event.position), Event))
+}
+
+/// Rejects a position that no reader can continue after. Zero is the beginning, wherever that is now.
+pub fn check_start(bounds: FeedBounds, after: i64, field: &'static str) -> Result<(), ApiError> {
+    // The position is of another database, or this one was restored from an older backup.
+    if after > bounds.last {
+        let last = bounds.last;
+        return Err(invalid_input(field, format_args!("must not be after the last event, at position {last}")));
+    }
+    if after > 0 && after < bounds.first - 1 {
+        return Err(position_expired(field, bounds.first - 1));
+    }
+    Ok(())
 }

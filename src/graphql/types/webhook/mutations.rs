@@ -10,9 +10,12 @@ use crate::{
     events::{Endpoint, EndpointUpdate, InvalidEndpoint, WebhookSecret, WebhookService},
     graphql::{
         error::{ApiError, invalid_input, log_store_error, refused},
-        types::scalars::{Long, at_least_one, parse_id},
+        types::{
+            event::check_start,
+            scalars::{Long, at_least_one, parse_id},
+        },
     },
-    promotions::{self, Attribution, OrgId, Refusal, StoreError},
+    promotions::{self, Attribution, EventReads, OrgId, Refusal, StoreError},
 };
 
 /// The endpoint to create.
@@ -41,7 +44,8 @@ pub struct UpdateWebhookEndpointInput {
     event_types: Option<Vec<EventType>>,
     /// The largest number of events in one message, 1 to 500.
     batch_size: Option<i32>,
-    /// Disables the endpoint, or enables it again. It then continues where it stopped.
+    /// Disables the endpoint, or enables it: it then continues where it stopped. A FAILING endpoint is tried again at once if
+    /// this is true or its URL changes.
     enabled: Option<bool>,
 }
 
@@ -107,6 +111,8 @@ pub async fn send_test_event(ctx: &Context<'_>, id: &ID) -> Result<WebhookEndpoi
 pub async fn replay_events(ctx: &Context<'_>, id: &ID, after: &Long) -> Result<WebhookEndpoint> {
     let Caller { webhooks, org, by } = Caller::of(ctx)?;
     let (id, after) = (parse_id(id, "endpointId")?, after.parse("afterPosition")?);
+    let bounds = ctx.data::<Arc<dyn EventReads>>()?.feed_bounds(org).await;
+    check_start(bounds.inspect_err(log_store_error).map_err(ApiError::from)?, after, "afterPosition")?;
     Ok(WebhookEndpoint(found(webhooks.replay(org, id, after, by).await)?))
 }
 

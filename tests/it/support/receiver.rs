@@ -10,6 +10,10 @@ use tokio::{
     time::sleep,
 };
 
+/// The settings of a server that permit webhooks to these receivers.
+pub const LOCAL: [(&str, &str); 2] =
+    [("PROMOLINK_WEBHOOK_ALLOW", "127.0.0.0/8"), ("PROMOLINK_WEBHOOK_ALLOW_HTTP", "on")];
+
 /// A message that was received.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -24,6 +28,12 @@ pub enum Answer {
     Redirect(String),
     /// Closes the connection without a response.
     Close,
+    /// Closes the connection in the middle of the response's head.
+    CloseHalfway,
+    /// Responds to the message after this time.
+    After(Duration),
+    /// Responds with a retry-after header of this many seconds.
+    RetryAfter(u32),
 }
 
 /// A receiver at a local URL.
@@ -46,16 +56,26 @@ impl Receiver {
                     let mut connection = BufReader::new(connection);
                     while let Some(message) = read(&mut connection).await {
                         let mut messages = messages.lock().await;
-                        let response = match answer(messages.len()) {
+                        let answered = answer(messages.len());
+                        let response = match &answered {
                             Answer::Status(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n"),
                             Answer::Redirect(to) => {
                                 format!("HTTP/1.1 301 X\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n")
                             }
-                            Answer::Close => return,
+                            Answer::RetryAfter(seconds) => {
+                                format!("HTTP/1.1 503 X\r\nretry-after: {seconds}\r\ncontent-length: 0\r\n\r\n")
+                            }
+                            Answer::CloseHalfway => "HTTP/1.1 200 OK\r\ncontent-le".to_owned(),
+                            Answer::After(_) => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned(),
+                            Answer::Close => String::new(),
                         };
                         messages.push(message);
                         drop(messages);
-                        if connection.write_all(response.as_bytes()).await.is_err() {
+                        if let Answer::After(delay) = answered {
+                            sleep(delay).await;
+                        }
+                        let is_written = connection.write_all(response.as_bytes()).await.is_ok();
+                        if !is_written || matches!(answered, Answer::Close | Answer::CloseHalfway) {
                             return;
                         }
                     }
