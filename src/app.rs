@@ -107,6 +107,8 @@ pub async fn run(
     let shutdown = async move {
         let signal = shutdown_signal.await;
         readiness.shut_down();
+        // The messages under way have until the end of the grace period.
+        stop_sending.cancel();
         tracing::info!(
             signal,
             delay_seconds = delay.as_secs_f64(),
@@ -128,15 +130,14 @@ pub async fn run(
         http::serve(listener, router, shutdown).await;
         // The last connection drops the service, which closes the workers' queue.
         workers.finished().await;
-        stop_sending.cancel();
-        // A panic of the sender has been logged.
-        let _ = sender.await;
         // If this fails, another server does it, or this one when it starts again.
         let _ = app.events.settle().await;
+        // A panic of the sender has been logged.
+        let _ = sender.await;
     };
     tokio::select! {
         biased;
         () = complete => tracing::info!("the server has ended"),
-        () = grace_period => tracing::warn!("the server has ended: requests in progress were aborted after {grace:?}"),
+        () = grace_period => tracing::warn!("the server has ended: work in progress was aborted after {grace:?}"),
     }
 }

@@ -11,8 +11,8 @@ pub use self::{
     event_json::EventJson,
     retention::remove_old_events,
     webhook::{
-        AddressPolicy, Backlog, Endpoint, EndpointChange, EndpointId, EndpointUpdate, InvalidEncryptionKey,
-        InvalidEndpoint, MAX_ENDPOINTS, SecretCipher, WebhookRepository, WebhookSecret, WebhookSender, WebhookService,
-        WebhookSettings,
+        AddressPolicy, Backlog, Endpoint, EndpointChange, EndpointId, EndpointStates, EndpointUpdate,
+        InvalidEncryptionKey, InvalidEndpoint, MAX_ENDPOINTS, SecretCipher, WebhookRepository, WebhookSecret,
+        WebhookSender, WebhookService, WebhookSettings,
     },
 };

@@ -11,7 +11,7 @@ use crate::promotions::{AgeLimit, Clock, EventRepository, Removed, Timestamp};
 const INTERVAL: Duration = Duration::from_mins(1);
 
 /// How much longer events are kept that an enabled webhook endpoint waits for, in milliseconds: 7 days. An endpoint that fails
-/// is disabled after 28 hours.
+/// is disabled after at most 4 days.
 const MAX_BACKLOG_AGE: i64 = 7 * 86_400_000;
 
 /// Events of an organisation that one transaction removes. Others wait for it: on SQLite all changes, on PostgreSQL new

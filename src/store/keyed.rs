@@ -104,7 +104,8 @@ pub fn events_between(org: i64, from: i64, until: i64) -> _ {
     events::table.filter(events::org_id.eq(org)).filter(events::position.ge(from)).filter(events::position.lt(until))
 }
 
-/// The enabled endpoints that are behind: their id, position and that of the feed, and when the next event occurred.
+/// The enabled endpoints that are behind, first those that have waited longest: their id, position and that of the feed, and
+/// when the next event occurred.
 #[auto_type]
 pub fn backlogs(limit: i64) -> _ {
     webhook_endpoints::table
@@ -116,7 +117,7 @@ pub fn backlogs(limit: i64) -> _ {
         )
         .filter(webhook_endpoints::enabled.eq(true))
         .filter(webhook_endpoints::delivered_position.lt(event_feeds::last_position))
-        .order(webhook_endpoints::id)
+        .order(events::occurred_on.nullable())
         .limit(limit)
         .select((
             webhook_endpoints::id,
@@ -124,6 +125,15 @@ pub fn backlogs(limit: i64) -> _ {
             event_feeds::last_position,
             events::occurred_on.nullable(),
         ))
+}
+
+/// The number of endpoints, enabled or not, with at least this many failed attempts.
+#[auto_type]
+pub fn count_endpoints(enabled: bool, failed_attempts: i32) -> _ {
+    webhook_endpoints::table
+        .filter(webhook_endpoints::enabled.eq(enabled))
+        .filter(webhook_endpoints::failed_attempts.ge(failed_attempts))
+        .select(count_star())
 }
 
 /// The number of events of these types after a position.
@@ -148,7 +158,12 @@ pub fn endpoints_of(org: i64) -> _ {
     webhook_endpoints::table.filter(webhook_endpoints::org_id.eq(org)).order(webhook_endpoints::id)
 }
 
-/// The endpoints to which a message may be sent.
+diesel::define_sql_function! {
+    /// A random number.
+    fn random() -> diesel::sql_types::Double;
+}
+
+/// Endpoints to which a message may be sent, in random order: all have the same chance to be among the first.
 #[auto_type]
 pub fn due_endpoints(now: i64, limit: i64) -> _ {
     webhook_endpoints::table
@@ -160,9 +175,8 @@ pub fn due_endpoints(now: i64, limit: i64) -> _ {
                 .and(webhook_endpoints::failed_attempts.eq(0_i32).or(webhook_endpoints::next_attempt_on.le(now)))
                 .and(webhook_endpoints::delivered_position.lt(event_feeds::last_position))),
         )
-        .order(webhook_endpoints::next_attempt_on)
+        .order(random())
         .limit(limit)
-        .select((webhook_endpoints::org_id, webhook_endpoints::id))
 }
 
 /// The position up to which all enabled webhook endpoints of an organisation have their events, by the first row.

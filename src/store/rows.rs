@@ -28,7 +28,7 @@ pub use self::{
     events::{EventRow, NewEventRow, actor_to_db, event_type_to_db},
     promotions::{HeldKey, HoldRow, NewPromotionRow, PromotionRow},
     redemptions::RedemptionRow,
-    webhooks::EndpointRow,
+    webhooks::{BacklogRow, EndpointRow, backlogs, endpoints_to_serve},
 };
 use super::schema::PublicId;
 use crate::promotions::{OutOfRange, PromotionMode, StoreError};

@@ -78,6 +78,7 @@ fn describe() {
         "Attempts to deliver a message to a webhook endpoint, by outcome."
     );
     describe_counter!("promolink_webhook_events_delivered_total", "Events delivered to webhook endpoints.");
+    describe_gauge!("promolink_webhook_endpoints", Unit::Count, "Webhook endpoints that get nothing, by state.");
     describe_gauge!("promolink_webhook_backlog", Unit::Count, "Positions that a webhook endpoint is behind.");
     describe_gauge!(
         "promolink_webhook_backlog_seconds",

@@ -23,8 +23,9 @@ Examples:
 
   A cron job that processes all new events. Before the first run, write 0 to the file `position`:
     promolink events tail --org 100458 --after \"$(cat position)\" > new.jsonl
-    if [ -s new.jsonl ]; then
-      process new.jsonl && tail -n 1 new.jsonl | jq .position > position.new && mv position.new position
+    if [ -s new.jsonl ] && process new.jsonl; then
+      tail -n 1 new.jsonl | jq .position > position.new
+      mv position.new position
     fi
   If the job is interrupted, the next run processes the same events again.
 
@@ -75,6 +76,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     // Whether an event was read before, or by the command before.
     let mut must_continue = after.is_some();
+    let mut has_noted = false;
     let mut stopped = tokio::spawn(shutdown_signal()?);
     while !stopped.is_finished() {
         let page = EventPage {
@@ -86,6 +88,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let events = store.events.events(org, &page).await.with_context(cannot_read)?;
         let bounds = store.events.feed_bounds(org).await.with_context(cannot_read)?;
         let (removed, last) = (bounds.first - 1, bounds.last);
+        if last == 0 && !has_noted {
+            has_noted = true;
+            output::note(format_args!("organisation {} has no events yet", org.get()));
+        }
         ensure!(position <= last, "there is no event at position {position}: the last one is at position {last}");
         // Zero is the beginning, wherever that is now.
         if must_continue && position > 0 && position < removed {

@@ -17,14 +17,9 @@ pub enum RefusedAddress {
     /// The URL contains the address.
     #[error("the address {0} is not permitted")]
     Literal(IpAddr),
-    /// The name of the host resolves to the address, and to no permitted one.
-    #[error("the address {address} of {host} is not permitted")]
-    Resolved {
-        /// The name.
-        host: String,
-        /// Its address.
-        address: IpAddr,
-    },
+    /// The name of a host resolves to no permitted address. Organisations must not learn the addresses of internal names.
+    #[error("{0} resolves to no permitted address")]
+    Resolved(String),
 }
 
 /// IPv4 networks that are not globally routable unicast, by the registry of special-purpose addresses

@@ -1,6 +1,6 @@
 //! One attempt to deliver a message: signs it, sends it, and says why that failed.
 
-use std::{sync::Arc, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
 use metrics::counter;
 use tokio::sync::OnceCell;
@@ -21,11 +21,13 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// Whether no further attempt can succeed.
     pub is_final: bool,
+    /// Whether nothing was sent, because of the settings of this server.
+    pub is_own: bool,
 }
 
-/// The failure of a message that can't be sent as things are.
+/// The failure of a message that can't be sent with the settings of this server.
 fn invalid(error: String) -> Failure {
-    Failure { kind: "invalid", error, retry_after: None, is_final: false }
+    Failure { kind: "invalid", error, retry_after: None, is_final: false, is_own: true }
 }
 
 /// Makes attempts.
@@ -63,14 +65,17 @@ impl Attempts {
         let url = url.map_err(|error| invalid(format!("the URL {error}")))?;
         let now = self.clock.now();
         let context = Endpoint::sealing_context(endpoint.org, endpoint.id);
-        let secrets = endpoint.signing_secrets(now).map(|sealed| cipher.open(&context, sealed));
-        let secrets = secrets.collect::<Result<Vec<_>, _>>().map_err(|error| invalid(error.to_string()))?;
-        let signed = SignedMessage::sign(&message.id, now, message.body, &secrets.iter().collect::<Vec<_>>());
+        let secret = cipher.open(&context, &endpoint.secret).map_err(|error| invalid(error.to_string()))?;
+        // If the key of the previous secret has been removed, receivers have had the new one for a while.
+        let previous = endpoint.previous_secret(now).and_then(|sealed| cipher.open(&context, sealed).ok());
+        let secrets: Vec<_> = iter::once(&secret).chain(&previous).collect();
+        let signed = SignedMessage::sign(&message.id, now, message.body, &secrets);
         self.client().await?.post(&url, signed).await.map_err(|error| Failure {
             kind: error.kind(),
             error: error.to_string(),
             retry_after: error.retry_after(),
             is_final: error.is_gone(),
+            is_own: false,
         })
     }
 }

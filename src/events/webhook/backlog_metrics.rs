@@ -1,18 +1,24 @@
-//! Metrics of how far endpoints are behind.
+//! Metrics of endpoints: how many fail, and how far they are behind.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use metrics::{Gauge, gauge};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{endpoint::EndpointId, repository::WebhookRepository};
+use super::{
+    endpoint::EndpointId,
+    repository::{EndpointStates, WebhookRepository},
+};
 use crate::promotions::Clock;
 
 /// Time between two samples.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The most endpoints with metrics, so that these stay few.
+/// The most endpoints of one sample: those that have waited longest.
 const MAX_ENDPOINTS: u32 = 200;
+
+/// The most endpoints with metrics of this process. They stay in memory, also those of endpoints that were deleted.
+const MAX_PUBLISHED: usize = 2_000;
 
 /// The gauges of an endpoint.
 fn gauges(endpoint: EndpointId) -> [Gauge; 2] {
@@ -22,14 +28,26 @@ fn gauges(endpoint: EndpointId) -> [Gauge; 2] {
 
 /// Publishes the backlogs of endpoints, until the task is aborted.
 pub async fn publish(repository: Arc<dyn WebhookRepository>, clock: Arc<dyn Clock>) {
-    let mut behind: HashSet<EndpointId> = HashSet::new();
+    let states = ["failing", "disabled"].map(|state| gauge!("promolink_webhook_endpoints", "state" => state));
+    let (mut behind, mut published) = (HashSet::new(), HashSet::new());
     let mut samples = interval(INTERVAL);
     samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         samples.tick().await;
         // The sender logs failures of the database.
-        let Ok(backlogs) = repository.backlogs(MAX_ENDPOINTS).await else { continue };
-        let before = std::mem::take(&mut behind);
+        if let Ok(EndpointStates { failing, disabled }) = repository.endpoint_states().await {
+            for (state, count) in states.iter().zip([failing, disabled]) {
+                state.set(u32::try_from(count).unwrap_or(u32::MAX));
+            }
+        }
+        let Ok(mut backlogs) = repository.backlogs(MAX_ENDPOINTS).await else { continue };
+        backlogs.retain(|backlog| {
+            if published.len() < MAX_PUBLISHED {
+                published.insert(backlog.endpoint);
+            }
+            published.contains(&backlog.endpoint)
+        });
+        let before: HashSet<EndpointId> = std::mem::take(&mut behind);
         behind.extend(backlogs.iter().map(|backlog| backlog.endpoint));
         for endpoint in before.difference(&behind) {
             for gauge in gauges(*endpoint) {

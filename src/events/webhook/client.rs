@@ -2,18 +2,24 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::{
-    Client, Response,
-    header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
-    redirect,
+use http_body_util::Full;
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
+};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
+use tokio::time::timeout;
 
 use super::{
     address::{AddressPolicy, RefusedAddress},
-    delivery_error::{DeliveryError, causes},
+    connector::Connector,
+    delivery_error::DeliveryError,
     endpoint_url::EndpointUrl,
-    resolver::PermittedResolver,
     signature::SignedMessage,
 };
 use crate::promotions::Clock;
@@ -36,12 +42,14 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The number of unused connections that are kept for a host.
 const MAX_IDLE_PER_HOST: usize = 2;
 
-/// The longest delay that a receiver can request.
-const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
+/// The longest delay that a receiver can request. So even one that always requests it is disabled before old events that its
+/// endpoint waits for are removed.
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(12);
 
-/// Sends messages over HTTP/1.1, to permitted addresses only. Bodies of responses are not read.
+/// Sends messages over HTTP/1.1, to permitted addresses only and directly, without a proxy: a proxy would resolve the name itself.
+/// Redirects are not followed, and bodies of responses are not read.
 pub struct WebhookClient {
-    client: Client,
+    client: Client<Connector, Full<Bytes>>,
     policy: Arc<AddressPolicy>,
     clock: Arc<dyn Clock>,
     timeouts: Timeouts,
@@ -49,8 +57,8 @@ pub struct WebhookClient {
 
 /// The HTTP client can't start, usually because the system has no certificates.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot create an HTTP client for webhooks: {}", causes(.0).map(ToString::to_string).collect::<Vec<_>>().join(": "))]
-pub struct WebhookClientError(reqwest::Error);
+#[error("cannot create an HTTP client for webhooks: {0}")]
+pub struct WebhookClientError(#[from] rustls::Error);
 
 impl WebhookClient {
     /// Sends to the addresses that the policy permits.
@@ -64,21 +72,11 @@ impl WebhookClient {
         timeouts: Timeouts,
     ) -> Result<Self, WebhookClientError> {
         let policy = Arc::new(policy);
-        let client = Client::builder()
-            .dns_resolver(PermittedResolver { policy: Arc::clone(&policy) })
-            // A proxy would resolve the name itself.
-            .no_proxy()
-            // It could lead to an address that is not permitted, or to plain HTTP.
-            .redirect(redirect::Policy::none())
-            // The limits on the headers of responses are those of HTTP/1: about 400 KB, and 100 headers.
-            .http1_only()
-            .connect_timeout(timeouts.connect)
-            .timeout(timeouts.total)
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
-            .user_agent(concat!("Promolink/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(WebhookClientError)?;
+            .build(Connector::new(Arc::clone(&policy), timeouts.connect)?);
         Ok(Self { client, policy, clock, timeouts })
     }
 
@@ -88,34 +86,29 @@ impl WebhookClient {
         if let Some(address) = url.address().filter(|address| !self.policy.permits(*address)) {
             return Err(RefusedAddress::Literal(address).into());
         }
-        let request = self
-            .client
-            .post(url.url().clone())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+        let request = Request::post(url.as_str())
+            .header(CONTENT_TYPE, "application/json")
+            .header(USER_AGENT, concat!("Promolink/", env!("CARGO_PKG_VERSION")))
             .header("webhook-id", message.id)
             .header("webhook-timestamp", message.timestamp)
             .header("webhook-signature", message.signature)
-            .body(message.body);
-        let response = request.send().await.map_err(|error| self.failure(url, &error))?;
+            .body(Full::new(message.body))
+            .map_err(|error| DeliveryError::invalid_request(url.host(), &error))?;
+        let response = timeout(self.timeouts.total, self.client.request(request))
+            .await
+            .map_err(|_| DeliveryError::Timeout(self.timeouts.total))?
+            .map_err(|error| DeliveryError::of_request(url.host(), &error, self.timeouts.connect))?;
         if response.status().is_success() {
             return Ok(());
         }
         Err(DeliveryError::Status { status: response.status().as_u16(), retry_after: self.retry_after(&response) })
     }
 
-    fn failure(&self, url: &EndpointUrl, error: &reqwest::Error) -> DeliveryError {
-        match (error.is_timeout(), error.is_connect()) {
-            (true, true) => DeliveryError::ConnectTimeout(self.timeouts.connect),
-            (true, false) => DeliveryError::Timeout(self.timeouts.total),
-            (false, _) => DeliveryError::of_request(url.host(), error),
-        }
-    }
-
     /// The delay of the header Retry-After: a number of seconds, or a date (RFC 9110, section 10.2.3).
-    fn retry_after(&self, response: &Response) -> Option<Duration> {
+    fn retry_after(&self, response: &Response<Incoming>) -> Option<Duration> {
         let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-        let delay = if let Ok(seconds) = value.parse() {
-            Duration::from_secs(seconds)
+        let delay = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            Duration::from_secs(value.parse().unwrap_or(u64::MAX))
         } else {
             let seconds = OffsetDateTime::parse(value, &Rfc2822).ok()?.unix_timestamp();
             let millis = seconds.saturating_mul(1000).saturating_sub(self.clock.now().millis());

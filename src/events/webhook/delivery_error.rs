@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io, iter::successors, time::Duration};
 
-use super::address::RefusedAddress;
+use super::{address::RefusedAddress, connector::ConnectTimeout};
 
 /// The longest description of a cause, in characters. A certificate that the receiver chose can be named in it.
 const MAX_CAUSE_CHARS: usize = 200;
@@ -75,23 +75,31 @@ impl DeliveryError {
         }
     }
 
-    /// Describes an error of a request that is no timeout.
-    pub(super) fn of_request(host: &str, error: &reqwest::Error) -> Self {
+    /// Describes an error of a request.
+    pub(super) fn of_request(host: &str, error: &(dyn Error + 'static), connect_timeout: Duration) -> Self {
         if let Some(refused) = causes(error).find_map(|cause| cause.downcast_ref::<RefusedAddress>()) {
             return Self::RefusedAddress(refused.clone());
+        }
+        if causes(error).any(<dyn Error>::is::<ConnectTimeout>) {
+            return Self::ConnectTimeout(connect_timeout);
         }
         let host = host.to_owned();
         if let Some(cause) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
             return Self::Tls { host, cause: shorten(cause) };
         }
-        // The outermost error may contain the URL, and those below it say only that a request failed.
-        let cause = causes(error).skip(1).last();
-        Self::Unreachable { host, cause: cause.map_or_else(|| "the request is invalid".to_owned(), shorten) }
+        // Those above it say only that a request failed.
+        let cause = causes(error).last().map(shorten).unwrap_or_default();
+        Self::Unreachable { host, cause }
+    }
+
+    /// Describes a request that HTTP does not permit.
+    pub(super) fn invalid_request(host: &str, error: &(dyn Error + 'static)) -> Self {
+        Self::Unreachable { host: host.to_owned(), cause: shorten(error) }
     }
 }
 
 /// An error and its causes, from the outside to the inside.
-pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     successors(Some(error), |&error| {
         // The source of an I/O error is that of the error which it wraps.
         match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {

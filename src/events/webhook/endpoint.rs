@@ -16,14 +16,21 @@ uuid_id! {
     LeaseId
 }
 
+/// The beginning of the error of a test message.
+const TEST_PREFIX: &str = "test: ";
+
 /// How long the previous secret still signs after a rotation.
 const ROTATION_DAYS: u32 = 1;
 
-/// How long a lease lasts, unless it is renewed: twice as long as an attempt.
-const LEASE: Duration = Duration::from_secs(30);
+/// How long a lease lasts, unless it is renewed: as long as an attempt, its recording and the permitted difference between the
+/// clocks of servers.
+const LEASE: Duration = Duration::from_secs(40);
+
+/// The part of a lease that must remain when an attempt begins. It takes up to 15 seconds, and its recording as long.
+const ATTEMPT: Duration = Duration::from_secs(30);
 
 /// An endpoint to which the events of an organisation are sent.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Endpoint {
     /// The tenant.
     pub org: OrgId,
@@ -45,8 +52,7 @@ pub struct Endpoint {
     pub delivered_position: i64,
     /// The attempts that failed since the last one that succeeded.
     pub failed_attempts: u32,
-    /// When the next attempt may be made, after one that failed. After one that succeeded, when that was: endpoints that were
-    /// served longest ago come first.
+    /// When the next attempt may be made, if the last one failed.
     pub next_attempt_on: Timestamp,
     /// Why the last attempt failed. `None` if it succeeded.
     pub last_error: Option<String>,
@@ -72,6 +78,12 @@ impl Endpoint {
         }
     }
 
+    /// Whether a task may begin an attempt: its lease lasts long enough.
+    #[must_use]
+    pub fn permits_attempt(&self, lease: LeaseId, now: Timestamp) -> bool {
+        self.lease.is_some_and(|(holder, until)| holder == lease && plus(now, ATTEMPT) <= until)
+    }
+
     /// Whether a task has the lease.
     #[must_use]
     pub fn is_leased_to(&self, lease: LeaseId) -> bool {
@@ -91,14 +103,49 @@ impl Endpoint {
         self.enabled && (self.failed_attempts == 0 || self.next_attempt_on <= now)
     }
 
-    /// The events after one position were delivered, up to another one. If the endpoint continues elsewhere by now, because
-    /// of a replay, it does not matter.
-    pub fn delivered(&mut self, from: i64, to: i64, now: Timestamp) {
-        if self.delivered_position == from {
-            self.delivered_position = to;
-        }
-        self.next_attempt_on = now;
+    /// Events were delivered up to a position, to the endpoint as it was.
+    pub fn delivered(&mut self, before: &Self, to: i64) {
+        self.advance(before, to);
         self.recover();
+    }
+
+    /// No events of its types wait up to a position, for the endpoint as it was.
+    pub fn skip(&mut self, before: &Self, to: i64) {
+        if self.lease.is_none() {
+            self.advance(before, to);
+        }
+    }
+
+    /// Moves the position, unless the endpoint was told meanwhile to continue elsewhere or with other types.
+    fn advance(&mut self, before: &Self, to: i64) {
+        if self.delivered_position == before.delivered_position && self.event_types == before.event_types {
+            self.delivered_position = to.max(self.delivered_position);
+        }
+    }
+
+    /// Whether an attempt to deliver to the endpoint as it was says something about what it is now.
+    #[must_use]
+    pub fn is_as(&self, before: &Self) -> bool {
+        (&self.url, self.enabled, self.delivered_position, self.failed_attempts)
+            == (&before.url, before.enabled, before.delivered_position, before.failed_attempts)
+    }
+
+    /// A test message was sent, with this error. It does not change when events are sent.
+    pub fn tested(&mut self, error: Option<String>) {
+        self.test_requested = false;
+        let is_of_test = self.last_error.as_ref().is_some_and(|error| error.starts_with(TEST_PREFIX));
+        if let Some(error) = error {
+            self.last_error = Some(format!("{TEST_PREFIX}{error}"));
+        } else if is_of_test || self.failed_attempts == 0 {
+            self.last_error = None;
+        }
+    }
+
+    /// Nothing could be sent, for a reason that has nothing to do with the receiver. That does not count as an attempt.
+    pub fn postponed(&mut self, error: String, now: Timestamp, delay: Duration) {
+        self.failed_attempts = self.failed_attempts.max(1);
+        self.last_error = Some(error);
+        self.next_attempt_on = plus(now, delay);
     }
 
     /// The next attempt may be made now.
@@ -139,10 +186,10 @@ impl Endpoint {
         self.previous_secret = Some((old, now.plus_days(ROTATION_DAYS)));
     }
 
-    /// The sealed secrets that sign now, the newest first.
-    pub fn signing_secrets(&self, now: Timestamp) -> impl Iterator<Item = &[u8]> {
-        let previous = self.previous_secret.iter().filter(move |(_, until)| now < *until);
-        std::iter::once(&*self.secret).chain(previous.map(|(secret, _)| &**secret))
+    /// The sealed secret before the current one, while it still signs.
+    #[must_use]
+    pub fn previous_secret(&self, now: Timestamp) -> Option<&[u8]> {
+        self.previous_secret.as_ref().filter(|(_, until)| now < *until).map(|(secret, _)| &**secret)
     }
 
     /// Delivers again what comes after a position.

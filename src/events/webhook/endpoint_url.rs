@@ -20,7 +20,7 @@ pub struct EndpointUrl(Url);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEndpointUrl {
     /// It has another scheme than HTTPS, or no scheme.
-    #[error("must begin with https://")]
+    #[error("must begin with https://, unless the server permits http:// (--webhook-allow-http)")]
     NotHttps,
     /// It has another scheme than HTTPS and HTTP, or no scheme.
     #[error("must begin with https:// or http://")]
@@ -41,10 +41,14 @@ pub enum InvalidEndpointUrl {
     #[error("must not contain a fragment (#)")]
     Fragment,
     /// Its host is an address that webhooks may not be sent to.
-    #[error("must have a host on the public internet, which {0} is not")]
+    #[error(
+        "must have a host on the public internet, which {0} is not, unless the server permits it (--webhook-allow)"
+    )]
     RefusedAddress(IpAddr),
     /// Its host is this machine.
-    #[error("must have a host on the public internet, which localhost is not")]
+    #[error(
+        "must have a host on the public internet, which localhost is not, unless the server permits it (--webhook-allow)"
+    )]
     Localhost,
 }
 
@@ -103,10 +107,6 @@ impl EndpointUrl {
             Host::Ipv4(address) => Some(address.into()),
             Host::Ipv6(address) => Some(address.into()),
         }
-    }
-
-    pub(super) const fn url(&self) -> &Url {
-        &self.0
     }
 }
 

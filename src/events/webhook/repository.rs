@@ -19,6 +19,15 @@ pub struct Backlog {
     pub since: Option<Timestamp>,
 }
 
+/// The endpoints to which nothing is delivered at the moment.
+#[derive(Debug, Clone, Copy)]
+pub struct EndpointStates {
+    /// Enabled ones whose last attempt failed.
+    pub failing: i64,
+    /// Disabled ones.
+    pub disabled: i64,
+}
+
 /// The store of webhook endpoints. Changes record their events in the same transaction.
 #[async_trait]
 pub trait WebhookRepository: Send + Sync + 'static {
@@ -50,10 +59,14 @@ pub trait WebhookRepository: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Endpoint>, StoreError>;
 
-    /// The endpoints of any organisations, at most `limit`, to which a message may be sent now: no task has their lease, and
-    /// events have been recorded since their position, or a test was requested.
-    async fn due_endpoints(&self, now: Timestamp, limit: u32) -> Result<Vec<(OrgId, EndpointId)>, StoreError>;
+    /// Endpoints of any organisations, at most `limit`, to which a message may be sent now: no task has their lease, and
+    /// events have been recorded since their position, or a test was requested. If there are more, the choice is random.
+    async fn due_endpoints(&self, now: Timestamp, limit: u32) -> Result<Vec<Endpoint>, StoreError>;
 
-    /// The enabled endpoints of any organisations, at most `limit`, that are behind the feed.
+    /// The enabled endpoints of any organisations, at most `limit`, that are behind the feed, first those that have waited
+    /// longest.
     async fn backlogs(&self, limit: u32) -> Result<Vec<Backlog>, StoreError>;
+
+    /// How many endpoints of all organisations get nothing.
+    async fn endpoint_states(&self) -> Result<EndpointStates, StoreError>;
 }

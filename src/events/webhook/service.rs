@@ -38,7 +38,7 @@ pub enum InvalidEndpoint {
     #[error("must be 1 to {MAX_BATCH_SIZE}")]
     BatchSize,
     /// The organisation has too many endpoints.
-    #[error("can't be added: the organisation has {MAX_ENDPOINTS} endpoints already")]
+    #[error("can't be added: the organisation already has {MAX_ENDPOINTS} endpoints, the maximum")]
     TooMany,
 }
 

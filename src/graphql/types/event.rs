@@ -166,7 +166,8 @@ impl Event {
         self.0.attribution.request_id.as_deref()
     }
 
-    /// The argument `reason` of the mutation. Null if it was omitted or if the mutation has no such argument. Access: admin.
+    /// The argument `reason` of the mutation, or the server's own reason. Null if it was omitted or if the mutation has no such
+    /// argument. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn reason(&self) -> Option<&str> {
         self.0.attribution.reason.as_ref().map(promotions::Reason::as_str)

@@ -206,8 +206,8 @@ impl Mutation {
         Some(delete_webhook_endpoint(ctx, &id).await)
     }
 
-    /// Sends a message of the type `webhook.test` to an endpoint, once and soon, also if the endpoint is DISABLED. If that
-    /// fails, `lastError` of the endpoint says why. Fails with INVALID_INPUT or NOT_FOUND. Access: admin.
+    /// Sends a message of the type `webhook.test` to an endpoint, once, within a second, also if the endpoint is DISABLED. If
+    /// that fails, `lastError` of the endpoint says why, after `test:`. Fails with INVALID_INPUT or NOT_FOUND. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn send_test_event(
         &self,
@@ -217,8 +217,8 @@ impl Mutation {
         Some(send_test_event(ctx, &endpoint_id).await)
     }
 
-    /// Delivers the events after a position again, or skips those before it. Safe to retry. Fails with INVALID_INPUT or
-    /// NOT_FOUND. Access: admin.
+    /// Delivers all events after a position, whether they were delivered before or not. A position after
+    /// `deliveredPosition` skips the events in between. Fails with INVALID_INPUT, NOT_FOUND or POSITION_EXPIRED. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
     async fn replay_events(
         &self,

@@ -25,12 +25,14 @@ use crate::{
 /// The state of a webhook endpoint.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebhookState {
-    /// Events are delivered.
+    /// The last attempt succeeded, or none was made.
     Active,
     /// The last attempt failed. It is repeated after 5 seconds, 5 minutes, 30 minutes, 2, 5, 10 and 10 hours; after that,
-    /// the endpoint is disabled. The time between attempts is up to 10 % longer, or as long as the receiver requests.
+    /// the endpoint is disabled. The time between attempts is up to 10 % longer, or as long as the receiver requests, up to
+    /// 12 hours.
     Failing,
-    /// Nothing is sent. Events wait, and are sent once the endpoint is enabled again.
+    /// Nothing is sent. Events wait, and are sent once the endpoint is enabled again, unless they have been removed
+    /// because of their age.
     Disabled,
 }
 
@@ -111,7 +113,8 @@ impl WebhookEndpoint {
         Ok(oldest.first().map(|event| event.occurred_on.into()))
     }
 
-    /// Why the last attempt failed, such as `status 500`. Null: it succeeded, or none was made. Access: admin.
+    /// Why the last attempt failed, such as `status 500`. Of a test message, such as `test: status 500`. Null: it succeeded,
+    /// or none was made. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn last_error(&self) -> Option<&str> {
         self.0.last_error.as_deref()

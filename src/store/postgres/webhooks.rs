@@ -4,14 +4,14 @@ use async_trait::async_trait;
 use diesel::{dsl::count_star, prelude::*};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{PostgresStore, events, statements};
+use super::{PostgresStore, events, statements, transaction};
 use crate::{
-    events::{Backlog, Endpoint, EndpointChange, EndpointId, WebhookRepository},
+    events::{Backlog, Endpoint, EndpointChange, EndpointId, EndpointStates, WebhookRepository},
     promotions::{Attribution, OrgId, Timestamp},
     store::{
         error::StoreResult,
         keyed,
-        rows::{EndpointRow, Id, into_domain},
+        rows::{BacklogRow, EndpointRow, Id, backlogs, endpoints_to_serve, into_domain},
         schema::{event_feeds, webhook_endpoints},
     },
 };
@@ -55,17 +55,22 @@ impl WebhookRepository for PostgresStore {
         change: EndpointChange,
     ) -> StoreResult<Option<Endpoint>> {
         let id = Id(id.get());
-        self.change(org, async |connection| {
+        let work = async |connection: &mut AsyncPgConnection| {
             let Some(mut endpoint) = lock(connection, org, id).await? else { return Ok(None) };
             let event = change(&mut endpoint);
             let row = EndpointRow::from(&endpoint);
             diesel::update(keyed::endpoint(org.get(), id)).set(row).execute(connection).await?;
-            if let Some(event) = event {
-                events::record(connection, &[event]).await?;
+            events::record(connection, event.as_slice()).await?;
+            Ok(Some((endpoint, event.is_some())))
+        };
+        let changed = self.run(async |connection| transaction::run(connection, work).await).await?;
+        Ok(changed.map(|(endpoint, has_event)| {
+            // Most changes are those of deliveries, which have none.
+            if has_event {
+                self.outbox.wake([org]);
             }
-            Ok(Some(endpoint))
-        })
-        .await
+            endpoint
+        }))
     }
 
     async fn delete_endpoint(
@@ -85,22 +90,22 @@ impl WebhookRepository for PostgresStore {
         .await
     }
 
-    async fn due_endpoints(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<(OrgId, EndpointId)>> {
-        let query = keyed::due_endpoints(now.millis(), limit.into());
-        let due: Vec<(i64, Id)> = self.run(async |connection| Ok(query.load(connection).await?)).await?;
-        due.into_iter().map(|(org, id)| Ok((org.try_into()?, id.0.into()))).collect()
+    async fn due_endpoints(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Endpoint>> {
+        let query = keyed::due_endpoints(now.millis(), limit.into()).select(EndpointRow::as_select());
+        self.run(async |connection| Ok(endpoints_to_serve(query.load(connection).await?))).await
     }
 
     async fn backlogs(&self, limit: u32) -> StoreResult<Vec<Backlog>> {
         let query = keyed::backlogs(limit.into());
-        let found: Vec<(Id, i64, i64, Option<i64>)> =
-            self.run(async |connection| Ok(query.load(connection).await?)).await?;
-        let backlog = |(id, delivered, last, since): (Id, i64, i64, Option<i64>)| Backlog {
-            endpoint: id.0.into(),
-            positions: last - delivered,
-            since: since.map(Timestamp::from_millis),
-        };
-        Ok(found.into_iter().map(backlog).collect())
+        self.run(async |connection| Ok(backlogs(query.load::<BacklogRow>(connection).await?))).await
+    }
+
+    async fn endpoint_states(&self) -> StoreResult<EndpointStates> {
+        self.run(async |connection| {
+            let failing = keyed::count_endpoints(true, 1).first(connection).await?;
+            Ok(EndpointStates { failing, disabled: keyed::count_endpoints(false, 0).first(connection).await? })
+        })
+        .await
     }
 }
 

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::{Id, corrupt, count_to_db};
 use crate::{
-    events::Endpoint,
+    events::{Backlog, Endpoint},
     promotions::{EventType, StoreError, Timestamp},
     store::schema::webhook_endpoints,
 };
@@ -80,4 +80,22 @@ impl TryFrom<EndpointRow> for Endpoint {
             lease: row.lease_id.map(|lease| (lease.0.into(), time(row.leased_until))),
         })
     }
+}
+
+/// A row of `keyed::backlogs`.
+pub type BacklogRow = (Id, i64, i64, Option<i64>);
+
+/// The backlogs of endpoints.
+pub fn backlogs(rows: Vec<BacklogRow>) -> Vec<Backlog> {
+    let backlog = |(id, delivered, last, since): BacklogRow| Backlog {
+        endpoint: id.0.into(),
+        positions: last - delivered,
+        since: since.map(Timestamp::from_millis),
+    };
+    rows.into_iter().map(backlog).collect()
+}
+
+/// The endpoints that this version of the program can serve. A later version may know more types of events.
+pub fn endpoints_to_serve(rows: Vec<EndpointRow>) -> Vec<Endpoint> {
+    rows.into_iter().filter_map(|row| row.try_into().ok()).collect()
 }

@@ -5,12 +5,12 @@ use diesel::{dsl::count_star, prelude::*};
 
 use super::{SqliteStore, events};
 use crate::{
-    events::{Backlog, Endpoint, EndpointChange, EndpointId, WebhookRepository},
+    events::{Backlog, Endpoint, EndpointChange, EndpointId, EndpointStates, WebhookRepository},
     promotions::{Attribution, OrgId, Timestamp},
     store::{
         error::StoreResult,
         keyed,
-        rows::{EndpointRow, Id, into_domain},
+        rows::{BacklogRow, EndpointRow, Id, backlogs, endpoints_to_serve, into_domain},
         schema::{event_feeds, webhook_endpoints},
     },
 };
@@ -85,20 +85,21 @@ impl WebhookRepository for SqliteStore {
         .await
     }
 
-    async fn due_endpoints(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<(OrgId, EndpointId)>> {
-        let query = keyed::due_endpoints(now.millis(), limit.into());
-        let due: Vec<(i64, Id)> = self.read(move |connection| Ok(query.load(connection)?)).await?;
-        due.into_iter().map(|(org, id)| Ok((org.try_into()?, id.0.into()))).collect()
+    async fn due_endpoints(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Endpoint>> {
+        let query = keyed::due_endpoints(now.millis(), limit.into()).select(EndpointRow::as_select());
+        self.read(move |connection| Ok(endpoints_to_serve(query.load(connection)?))).await
     }
 
     async fn backlogs(&self, limit: u32) -> StoreResult<Vec<Backlog>> {
         let query = keyed::backlogs(limit.into());
-        let found: Vec<(Id, i64, i64, Option<i64>)> = self.read(move |connection| Ok(query.load(connection)?)).await?;
-        let backlog = |(id, delivered, last, since): (Id, i64, i64, Option<i64>)| Backlog {
-            endpoint: id.0.into(),
-            positions: last - delivered,
-            since: since.map(Timestamp::from_millis),
-        };
-        Ok(found.into_iter().map(backlog).collect())
+        self.read(move |connection| Ok(backlogs(query.load::<BacklogRow>(connection)?))).await
+    }
+
+    async fn endpoint_states(&self) -> StoreResult<EndpointStates> {
+        self.read(|connection| {
+            let failing = keyed::count_endpoints(true, 1).first(connection)?;
+            Ok(EndpointStates { failing, disabled: keyed::count_endpoints(false, 0).first(connection)? })
+        })
+        .await
     }
 }

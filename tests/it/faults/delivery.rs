@@ -16,7 +16,7 @@ pub struct Delivery {
 impl Delivery {
     /// Creates an endpoint with batches of 100 events.
     pub async fn start(admin: &Caller) -> Self {
-        let receiver = Receiver::start(|_| Answer::Status(200)).await;
+        let receiver = Receiver::start(|_| Answer::After(Duration::from_millis(5))).await;
         let query = "mutation($url: String!) { createWebhookEndpoint(input: { url: $url, batchSize: 100 })
             { endpoint { deliveredPosition } } }";
         let created = admin.data(query, json!({ "url": receiver.url })).await;
@@ -47,5 +47,6 @@ impl Delivery {
         let last = admin.data(newest, json!({})).await["events"]["nodes"][0]["position"].as_i64().unwrap();
         assert!(last > self.first, "{last}");
         assert_eq!(positions, (self.first..=last).collect::<Vec<_>>());
+        assert_eq!(self.receiver.most_concurrent(), 1);
     }
 }

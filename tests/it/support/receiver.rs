@@ -1,6 +1,12 @@
 //! A receiver of webhooks.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::{
@@ -32,6 +38,8 @@ pub enum Answer {
     CloseHalfway,
     /// Responds to the message after this time.
     After(Duration),
+    /// Responds with the status 410 after this time.
+    Gone(Duration),
     /// Responds with a retry-after header of this many seconds.
     RetryAfter(u32),
 }
@@ -40,6 +48,8 @@ pub enum Answer {
 pub struct Receiver {
     pub url: String,
     received: Arc<Mutex<Vec<Message>>>,
+    /// Messages without a response, and the most of them at a time.
+    open: Arc<(AtomicUsize, AtomicUsize)>,
 }
 
 impl Receiver {
@@ -49,12 +59,17 @@ impl Receiver {
         let url = format!("http://{}/hooks?token=secret", listener.local_addr().unwrap());
         let received: Arc<Mutex<Vec<Message>>> = Arc::default();
         let (messages, answer) = (Arc::clone(&received), Arc::new(answer));
+        let open: Arc<(AtomicUsize, AtomicUsize)> = Arc::default();
+        let counts = Arc::clone(&open);
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
                 let (messages, answer) = (Arc::clone(&messages), Arc::clone(&answer));
+                let counts = Arc::clone(&counts);
                 tokio::spawn(async move {
                     let mut connection = BufReader::new(connection);
                     while let Some(message) = read(&mut connection).await {
+                        let open = counts.0.fetch_add(1, Ordering::SeqCst) + 1;
+                        counts.1.fetch_max(open, Ordering::SeqCst);
                         let mut messages = messages.lock().await;
                         let answered = answer(messages.len());
                         let response = match &answered {
@@ -65,15 +80,17 @@ impl Receiver {
                             Answer::RetryAfter(seconds) => {
                                 format!("HTTP/1.1 503 X\r\nretry-after: {seconds}\r\ncontent-length: 0\r\n\r\n")
                             }
+                            Answer::Gone(_) => "HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n".to_owned(),
                             Answer::CloseHalfway => "HTTP/1.1 200 OK\r\ncontent-le".to_owned(),
                             Answer::After(_) => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned(),
                             Answer::Close => String::new(),
                         };
                         messages.push(message);
                         drop(messages);
-                        if let Answer::After(delay) = answered {
+                        if let Answer::After(delay) | Answer::Gone(delay) = answered {
                             sleep(delay).await;
                         }
+                        counts.0.fetch_sub(1, Ordering::SeqCst);
                         let is_written = connection.write_all(response.as_bytes()).await.is_ok();
                         if !is_written || matches!(answered, Answer::Close | Answer::CloseHalfway) {
                             return;
@@ -82,7 +99,12 @@ impl Receiver {
                 });
             }
         });
-        Self { url, received }
+        Self { url, received, open }
+    }
+
+    /// The most messages that were under way at a time.
+    pub fn most_concurrent(&self) -> usize {
+        self.open.1.load(Ordering::SeqCst)
     }
 
     /// The messages so far.

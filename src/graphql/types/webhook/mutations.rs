@@ -44,8 +44,8 @@ pub struct UpdateWebhookEndpointInput {
     event_types: Option<Vec<EventType>>,
     /// The largest number of events in one message, 1 to 500.
     batch_size: Option<i32>,
-    /// Disables the endpoint, or enables it: it then continues where it stopped. A FAILING endpoint is tried again at once if
-    /// this is true or its URL changes.
+    /// Disables the endpoint, or enables it: it then continues where it stopped. A FAILING endpoint is tried again
+    /// immediately if this is true or a URL is given.
     enabled: Option<bool>,
 }
 
@@ -131,8 +131,9 @@ fn into_domain(types: Vec<EventType>) -> Vec<promotions::EventType> {
 
 fn invalid_endpoint(invalid: InvalidEndpoint) -> ApiError {
     let field = match invalid {
-        InvalidEndpoint::Url(_) | InvalidEndpoint::TooMany => "url",
+        InvalidEndpoint::Url(_) => "url",
         InvalidEndpoint::BatchSize => "batchSize",
+        InvalidEndpoint::TooMany => "input",
     };
     invalid_input(field, invalid)
 }

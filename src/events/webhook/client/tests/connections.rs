@@ -65,22 +65,28 @@ async fn a_receiver_without_a_response_times_out() {
 
 #[tokio::test]
 async fn headers_of_a_response_are_limited() {
-    for header in ["a: b\r\n".to_owned(), format!("a: {}", "b".repeat(1 << 16))] {
+    // Headers, a header that doesn't end, and interim responses.
+    for (start, part) in [
+        ("HTTP/1.1 200 OK\r\n", "a: b\r\n".to_owned()),
+        ("HTTP/1.1 200 OK\r\n", format!("a: {}", "b".repeat(1 << 16))),
+        ("", "HTTP/1.1 103 E\r\n\r\n".repeat(1 << 10)),
+    ] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = url(&format!("http://{}/", listener.local_addr().unwrap()));
         let task = tokio::spawn(async move {
             let mut connection = listener.accept().await.unwrap().0;
             read_request(&mut connection).await;
-            connection.write_all(b"HTTP/1.1 200 OK\r\n").await.unwrap();
+            connection.write_all(start.as_bytes()).await.unwrap();
             let mut sent = 0;
-            while connection.write_all(header.as_bytes()).await.is_ok() {
-                sent += header.len();
+            while connection.write_all(part.as_bytes()).await.is_ok() {
+                sent += part.len();
             }
             sent
         });
         let client = WebhookClient::new(policy("127.0.0.1/32"), Arc::new(FixedClock)).unwrap();
         let error = client.post(&url, message()).await.unwrap_err();
-        assert_eq!(error.to_string(), "cannot reach 127.0.0.1: message head is too large");
+        let too_long = ["the head of the response has more than 65536 bytes", "message head is too large"];
+        assert!(too_long.iter().any(|text| error.to_string().ends_with(text)), "{error}");
         // Includes the buffers of the operating system.
         let sent = task.await.unwrap();
         assert!(sent < 16 << 20, "the client read up to {sent} bytes");
@@ -95,11 +101,11 @@ async fn refused_addresses_are_never_connected_to() {
         ("127.0.0.1", "the address 127.0.0.1 is not permitted"),
         ("0x7f000001", "the address 127.0.0.1 is not permitted"),
         ("10.0.0.1", "the address 10.0.0.1 is not permitted"),
-        ("localhost", " of localhost is not permitted"),
+        ("localhost", "localhost resolves to no permitted address"),
     ] {
         let url = url(&format!("http://{host}:{port}/"));
         let error = client(AddressPolicy::default()).post(&url, message()).await.unwrap_err();
-        assert!(error.to_string().starts_with("the address ") && error.to_string().ends_with(text), "{error}");
+        assert_eq!(error.to_string(), text);
         assert_eq!(error.kind(), "refused_address");
     }
     let accepted = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
@@ -109,7 +115,7 @@ async fn refused_addresses_are_never_connected_to() {
 #[tokio::test]
 async fn a_name_with_a_permitted_address_is_connected_to() {
     let (address, task) = receiver("HTTP/1.1 200 OK\r\n\r\n", 1).await;
-    let port = address.url().port().unwrap();
+    let port = url::Url::parse(address.as_str()).unwrap().port().unwrap();
     assert_eq!(post(&url(&format!("http://localhost:{port}/"))).await, Ok(()));
     assert!(task.await.unwrap().0[0].contains(&format!("host: localhost:{port}\r\n")));
 }
