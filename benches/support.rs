@@ -16,6 +16,7 @@ mod load;
 mod look;
 mod pgbench;
 mod process;
+mod receiver;
 mod sqlite;
 
 pub use data::{Codes, Databases, FIRST_CODE, STRIDE, Template};
@@ -24,6 +25,7 @@ pub use load::{Client, Load, Question, status};
 pub use look::{Look, link, link_unique, share};
 pub use pgbench::Pgbench;
 pub use process::{Server, create_key, migrate, run_program};
+pub use receiver::Receiver;
 pub use sqlite::Sqlite;
 
 use clap::Parser;

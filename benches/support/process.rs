@@ -28,7 +28,12 @@ impl Server {
     pub fn start(url: &str) -> Self {
         let limits = "service.operations=none,service.links=none,service.failed-links=none,admin.operations=none";
         // The log, with a line for each request, is still written.
-        Self::launch(url, &[("PROMOLINK_LIMITS", limits)], Stdio::null())
+        let variables = [
+            ("PROMOLINK_LIMITS", limits),
+            ("PROMOLINK_WEBHOOK_ALLOW", "127.0.0.0/8"),
+            ("PROMOLINK_WEBHOOK_ALLOW_HTTP", "on"),
+        ];
+        Self::launch(url, &variables, Stdio::null())
     }
 
     /// Starts a server with default limits and these environment variables, and counts the bytes of its log.

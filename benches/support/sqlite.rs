@@ -96,6 +96,12 @@ impl Sqlite {
         format!("sqlite:{}", run.display())
     }
 
+    /// Executes statements on the copy.
+    pub fn sql(&self, statements: &str) {
+        let mut connection = SqliteConnection::establish(&self.run().to_string_lossy()).unwrap();
+        connection.batch_execute(statements).unwrap();
+    }
+
     fn run(&self) -> PathBuf {
         self.directory.path().join("run.db")
     }

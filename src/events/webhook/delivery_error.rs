@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, io, iter::successors, time::Duration};
 
+use hyper_util::client;
+
 use super::{address::RefusedAddress, connector::ConnectTimeout};
 
 /// The longest description of a cause, in characters. A certificate that the receiver chose can be named in it.
@@ -14,9 +16,17 @@ pub enum DeliveryError {
     /// The host has no address that webhooks may be sent to.
     #[error(transparent)]
     RefusedAddress(#[from] RefusedAddress),
-    /// The host can't be resolved or connected to, or it did not send a valid response.
+    /// The host can't be resolved or connected to.
     #[error("cannot reach {host}: {cause}")]
     Unreachable {
+        /// The host.
+        host: String,
+        /// The cause.
+        cause: String,
+    },
+    /// The connection ended without a valid response.
+    #[error("no valid response from {host}: {cause}")]
+    InvalidResponse {
         /// The host.
         host: String,
         /// The cause.
@@ -53,6 +63,7 @@ impl DeliveryError {
         match self {
             Self::RefusedAddress(_) => "refused_address",
             Self::Unreachable { .. } => "unreachable",
+            Self::InvalidResponse { .. } => "invalid_response",
             Self::Tls { .. } => "tls",
             Self::ConnectTimeout(_) | Self::Timeout(_) => "timeout",
             Self::Status { .. } if self.is_gone() => "gone",
@@ -76,7 +87,7 @@ impl DeliveryError {
     }
 
     /// Describes an error of a request.
-    pub(super) fn of_request(host: &str, error: &(dyn Error + 'static), connect_timeout: Duration) -> Self {
+    pub(super) fn of_request(host: &str, error: &client::legacy::Error, connect_timeout: Duration) -> Self {
         if let Some(refused) = causes(error).find_map(|cause| cause.downcast_ref::<RefusedAddress>()) {
             return Self::RefusedAddress(refused.clone());
         }
@@ -89,7 +100,7 @@ impl DeliveryError {
         }
         // Those above it say only that a request failed.
         let cause = causes(error).last().map(shorten).unwrap_or_default();
-        Self::Unreachable { host, cause }
+        if error.is_connect() { Self::Unreachable { host, cause } } else { Self::InvalidResponse { host, cause } }
     }
 
     /// Describes a request that HTTP does not permit.

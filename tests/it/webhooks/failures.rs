@@ -110,8 +110,8 @@ on_both_databases! {
         let location = target.url.clone();
         for (answer, expected) in [
             (Answer::Redirect(location), "status 301"),
-            (Answer::Close, "cannot reach 127.0.0.1"),
-            (Answer::CloseHalfway, "cannot reach 127.0.0.1"),
+            (Answer::Close, "no valid response from 127.0.0.1: connection closed"),
+            (Answer::CloseHalfway, "no valid response from 127.0.0.1: connection closed"),
         ] {
             let receiver = Receiver::start(move |_| answer.clone()).await;
             let (endpoint, _) = create(&admin, json!({ "url": receiver.url })).await;

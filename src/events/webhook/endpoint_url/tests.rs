@@ -90,7 +90,10 @@ fn addresses_are_checked_in_every_form() {
         assert!(matches!(error, InvalidEndpointUrl::RefusedAddress(_)), "{host}: {error}");
     }
     let error = parse("https://0x7f.1/").unwrap_err().to_string();
-    assert_eq!(error, "must have a host on the public internet, which 127.0.0.1 is not");
+    assert_eq!(
+        error,
+        "must have a host on the public internet, which 127.0.0.1 is not, unless the server permits it (--webhook-allow)"
+    );
 }
 
 #[test]

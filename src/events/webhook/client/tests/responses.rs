@@ -69,7 +69,7 @@ async fn a_failed_response_can_request_a_delay() {
 }
 
 #[tokio::test]
-async fn broken_responses_leave_the_receiver_unreachable() {
+async fn broken_responses_are_failures() {
     for (response, cause) in [
         ("", "connection closed before message completed"),
         ("HTTP/1.1 200 OK\r\ncontent-le", "connection closed before message completed"),
@@ -77,7 +77,7 @@ async fn broken_responses_leave_the_receiver_unreachable() {
         ("HTTP/1.1 200 OK\r\nsecret\r\n\r\n", "invalid HTTP header parsed"),
     ] {
         let error = post_to(response).await.unwrap_err();
-        assert_eq!(error.to_string(), format!("cannot reach 127.0.0.1: {cause}"), "{response}");
-        assert_eq!(error.kind(), "unreachable");
+        assert_eq!(error.to_string(), format!("no valid response from 127.0.0.1: {cause}"), "{response}");
+        assert_eq!(error.kind(), "invalid_response");
     }
 }
