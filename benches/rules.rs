@@ -83,6 +83,7 @@ fn working_set(requests: &[LinkRequest]) -> WorkingSet {
         valid_for_days: None,
         max_links_per_customer: None,
         max_redemptions_per_link: 1,
+        version: 1,
     });
     let codes = requests.iter().map(|request| {
         let code = PromotionCode {

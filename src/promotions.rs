@@ -13,6 +13,8 @@ mod generate;
 mod ids;
 mod import;
 mod link;
+mod money;
+mod offer;
 mod page;
 mod promotion;
 mod redeem;
@@ -22,7 +24,10 @@ mod time;
 mod visibility;
 
 pub use attribution::{Actor, Attribution, InvalidReason, MAX_REASON_CHARS, Reason};
-pub use campaign::{Campaign, CampaignChange, InvalidCampaign, InvalidName, MAX_LIMIT, NewCampaign, PromotionMode};
+pub use campaign::{
+    Campaign, CampaignChange, CampaignRejection, CampaignWithContent, InvalidCampaign, InvalidName, MAX_LIMIT,
+    NewCampaign, PromotionMode,
+};
 pub use code::{Code, CodeKey, FoldedCode, InvalidCode, MAX_CODE_CHARS, PromotionCode};
 pub use event::{Changed, Event, EventId, EventType, LinkOrigin, NewEvent};
 pub use event_feed::{
@@ -32,7 +37,12 @@ pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall};
 pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId, RedemptionId};
 pub(crate) use ids::{uuid_id, uuid_v7};
 pub use import::{CODE_BATCH, CodeImport, Contradiction, NewCode, NewCodes, RowDetails, RowLink, RowOutcome};
-pub use link::{CodeState, Decisions, LinkOutcome, LinkRequest, WorkingSet, decide};
+pub use link::{CodeState, Decisions, LinkKey, LinkOutcome, LinkRequest, WorkingSet, check, decide};
+pub use money::{Money, NewMoney, Percent};
+pub use offer::{
+    Benefit, BenefitKind, CampaignContent, InvalidContent, MAX_METADATA, MetadataEntry, NewBenefit, NewOffer, Offer,
+    parse_metadata,
+};
 pub use page::{Page, Start, WalletFilter};
 pub use promotion::{Promotion, PromotionState};
 pub use redeem::{

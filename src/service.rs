@@ -17,10 +17,11 @@ pub use self::{
     retry::retry,
 };
 use crate::promotions::{
-    Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignId, Clock, Code, CodeKey, CustomerId, FoldedCode,
-    InvalidCampaign, LinkOrigin, LinkOutcome, LinkRepository, LinkRequest, NewCampaign, NewCodes, OrgId, Pattern,
-    Promotion, PromotionCode, PromotionId, PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome,
-    RedeemRequest, Redemption, RedemptionId, SpaceTooSmall, StoreError, Timestamp, TransactionId,
+    Actor, Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignId, CampaignRejection, Clock, Code, CodeKey,
+    CustomerId, FoldedCode, InvalidCampaign, LinkKey, LinkOrigin, LinkOutcome, LinkRepository, LinkRequest, Money,
+    NewCampaign, NewCodes, OrgId, Pattern, Promotion, PromotionCode, PromotionId, PromotionMode, PromotionReads,
+    PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, SpaceTooSmall, StoreError, Timestamp,
+    TransactionId,
 };
 
 /// The new codes, or why the pattern is too short.
@@ -88,6 +89,21 @@ impl PromotionService {
         join_all(links.into_iter().map(link)).await
     }
 
+    /// What linking would decide about codes and customers, each as if it were the only one. Promotions that do not exist
+    /// yet have the id [`PromotionId::NIL`]. Reads the primary database, as linking does.
+    pub async fn check_links(&self, org: OrgId, keys: &[LinkKey]) -> Result<Vec<LinkOutcome>, StoreError> {
+        let now = self.now();
+        let request = |(mode, folded, customer): &LinkKey| LinkRequest {
+            id: PromotionId::NIL,
+            key: CodeKey { org, mode: *mode, folded: folded.clone() },
+            customer_id: *customer,
+            origin: LinkOrigin::Link,
+            attribution: Attribution::to(Actor::Server),
+        };
+        let requests: Vec<_> = keys.iter().map(request).collect();
+        self.repository.check_links(&requests, now).await
+    }
+
     /// Unlinks a promotion. A retry is safe. `None` if there is no such promotion.
     pub async fn unlink(&self, org: OrgId, id: PromotionId, by: &Attribution) -> Result<Option<Promotion>, StoreError> {
         let now = self.now();
@@ -100,10 +116,12 @@ impl PromotionService {
         key: CodeKey,
         customer_id: CustomerId,
         transaction_id: TransactionId,
+        amount: Option<Money>,
         attribution: Attribution,
     ) -> Result<RedeemOutcome, StoreError> {
         let now = self.now();
-        let request = RedeemRequest { id: RedemptionId::new(now), key, customer_id, transaction_id, attribution };
+        let request =
+            RedeemRequest { id: RedemptionId::new(now), key, customer_id, transaction_id, amount, attribution };
         self.repository.redeem(&request, now).await
     }
 
@@ -132,7 +150,7 @@ impl PromotionService {
         by: &Attribution,
     ) -> Result<Result<Campaign, InvalidCampaign>, StoreError> {
         match new.create(org, self.now()) {
-            Ok(campaign) => self.repository.create_campaign(&campaign, by).await.map(|()| Ok(campaign)),
+            Ok(created) => self.repository.create_campaign(&created, by).await.map(|()| Ok(created.campaign)),
             Err(invalid) => Ok(Err(invalid)),
         }
     }
@@ -144,7 +162,7 @@ impl PromotionService {
         id: CampaignId,
         change: &CampaignChange,
         by: &Attribution,
-    ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError> {
+    ) -> Result<Option<Result<Campaign, CampaignRejection>>, StoreError> {
         let now = self.now();
         self.repository.update_campaign(org, id, change, by, now).await
     }

@@ -75,7 +75,8 @@ impl Sqlite {
         let last = FIRST_CODE + codes.count - 1;
         connection
             .batch_execute(&format!(
-                "INSERT INTO campaigns VALUES (1, {campaign}, 'Spring', 1, 1, 0, 0, 32503680000000, NULL, NULL, 1);
+                "INSERT INTO campaigns (org_id, id, name, mode, active, created_on, redeemable_from, valid_till, valid_for_days,
+                     max_links_per_customer, max_redemptions_per_link) VALUES (1, {campaign}, 'Spring', 1, 1, 0, 0, 32503680000000, NULL, NULL, 1);
                  INSERT INTO promotion_codes
                      WITH RECURSIVE codes(code) AS (SELECT {FIRST_CODE} UNION ALL SELECT code + 1 FROM codes WHERE code < {last})
                      SELECT 1, 1, code, code, {campaign}, 0, NULL, 1, 0 FROM codes;

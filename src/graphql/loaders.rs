@@ -20,14 +20,14 @@ use async_graphql::Error;
 pub use self::batch_loader::LoaderOptions;
 use self::{
     batch_loader::BatchLoader,
-    keyed::{Campaigns, Codes, Promotions},
+    keyed::{CampaignContents, Campaigns, Codes, HeldPromotions, LinkChecks, Promotions},
     pages::{PageKey, Pages},
     relations::{CampaignList, CodesOfCampaign, HoldsOfCode, RedemptionsOfPromotion, Wallet},
 };
 use crate::{
     promotions::{
-        Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Page, Promotion, PromotionCode, PromotionId,
-        PromotionMode, Redemption, RedemptionId, Timestamp, WalletFilter,
+        Campaign, CampaignContent, CampaignId, CustomerId, FoldedCode, LinkKey, LinkOutcome, OrgId, Page, Promotion,
+        PromotionCode, PromotionId, PromotionMode, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
     },
     service::PromotionService,
 };
@@ -36,8 +36,11 @@ use crate::{
 pub struct Loaders {
     now: Timestamp,
     campaigns: BatchLoader<Campaigns>,
+    campaign_contents: BatchLoader<CampaignContents>,
     promotions: BatchLoader<Promotions>,
     codes: BatchLoader<Codes>,
+    link_checks: BatchLoader<LinkChecks>,
+    held_promotions: BatchLoader<HeldPromotions>,
     campaign_pages: BatchLoader<Pages<CampaignList>>,
     codes_of_campaign: BatchLoader<Pages<CodesOfCampaign>>,
     holds_of_code: BatchLoader<Pages<HoldsOfCode>>,
@@ -50,8 +53,11 @@ impl Loaders {
         Self {
             now: service.now(),
             campaigns: BatchLoader::new(service, org, options),
+            campaign_contents: BatchLoader::new(service, org, options),
             promotions: BatchLoader::new(service, org, options),
             codes: BatchLoader::new(service, org, options),
+            link_checks: BatchLoader::new(service, org, options),
+            held_promotions: BatchLoader::new(service, org, options),
             campaign_pages: BatchLoader::new(service, org, options),
             codes_of_campaign: BatchLoader::new(service, org, options),
             holds_of_code: BatchLoader::new(service, org, options),
@@ -70,9 +76,26 @@ impl Loaders {
         self.campaigns.load(id).await
     }
 
+    /// What the campaign with this id says.
+    pub async fn campaign_content(&self, id: CampaignId) -> Result<Option<Arc<CampaignContent>>, Error> {
+        self.campaign_contents.load(id).await
+    }
+
     /// The promotion with this id.
     pub async fn promotion(&self, id: PromotionId) -> Result<Option<Promotion>, Error> {
         self.promotions.load(id).await
+    }
+
+    /// What linking would decide about codes and customers, in their order.
+    pub async fn link_checks(&self, keys: &[LinkKey]) -> Vec<Result<LinkOutcome, StoreError>> {
+        // The errors of the store are values. There is no other error, and every key has a value.
+        let checked = self.link_checks.load_many(keys).await.unwrap_or_else(|_| vec![None; keys.len()]);
+        checked.into_iter().map(|outcome| outcome.unwrap_or(Err(StoreError::Overloaded))).collect()
+    }
+
+    /// The promotion by which a customer holds a code.
+    pub async fn held_promotion(&self, key: LinkKey) -> Result<Option<Promotion>, Error> {
+        self.held_promotions.load(key).await
     }
 
     /// The codes of a mode with these folded texts, in the order of the texts.

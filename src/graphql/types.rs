@@ -9,6 +9,7 @@ mod federation;
 mod link;
 mod mutation;
 mod new_codes;
+mod offer;
 mod paging;
 mod promotion;
 mod promotion_code;

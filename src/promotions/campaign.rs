@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{
     ids::{CampaignId, OrgId},
+    offer::{CampaignContent, MetadataEntry, Offer},
     time::Timestamp,
     visibility::{Invisible, check_visible},
 };
@@ -52,6 +53,24 @@ pub struct Campaign {
     pub max_links_per_customer: Option<u32>,
     /// The number of times that one promotion may be redeemed.
     pub max_redemptions_per_link: u32,
+    /// 1 at first, and one more with each change.
+    pub version: u32,
+}
+
+/// A campaign and what it says. Linking reads only the campaign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CampaignWithContent {
+    /// Its terms.
+    pub campaign: Campaign,
+    /// What it says to shoppers and operators.
+    pub content: CampaignContent,
+}
+
+impl From<Campaign> for CampaignWithContent {
+    /// A campaign that says nothing.
+    fn from(campaign: Campaign) -> Self {
+        Self { campaign, content: CampaignContent::default() }
+    }
 }
 
 /// The definition of a campaign to create. [`NewCampaign::create`] checks it.
@@ -73,6 +92,8 @@ pub struct NewCampaign {
     pub max_links_per_customer: Option<u32>,
     /// The number of times that one promotion may be redeemed, from 1; once by default.
     pub max_redemptions_per_link: Option<u32>,
+    /// What it says to shoppers and operators.
+    pub content: CampaignContent,
 }
 
 /// The field of a campaign that is invalid. The messages follow the field's name: "name must have 1 to 200 characters".
@@ -108,7 +129,7 @@ pub enum InvalidName {
 
 impl NewCampaign {
     /// Checks the definition and applies the defaults.
-    pub fn create(self, org: OrgId, now: Timestamp) -> Result<Campaign, InvalidCampaign> {
+    pub fn create(self, org: OrgId, now: Timestamp) -> Result<CampaignWithContent, InvalidCampaign> {
         let campaign = Campaign {
             org,
             id: CampaignId::new(now),
@@ -121,9 +142,10 @@ impl NewCampaign {
             valid_for_days: self.valid_for_days,
             max_links_per_customer: self.max_links_per_customer,
             max_redemptions_per_link: self.max_redemptions_per_link.unwrap_or(1),
+            version: 1,
         };
         campaign.check_terms()?;
-        Ok(campaign)
+        Ok(CampaignWithContent { campaign, content: self.content })
     }
 }
 
@@ -166,22 +188,59 @@ pub struct CampaignChange {
     pub valid_till: Option<Timestamp>,
     /// The new earliest time of redemption.
     pub redeemable_from: Option<Timestamp>,
+    /// The new validity after linking, or `Some(None)` to remove it.
+    pub valid_for_days: Option<Option<u32>>,
     /// The new limit, or `Some(None)` to remove it. Customers keep the codes that they hold above it.
     pub max_links_per_customer: Option<Option<u32>>,
+    /// The new limit. Redemptions above it stay.
+    pub max_redemptions_per_link: Option<u32>,
+    /// The new offer, or `Some(None)` to remove it.
+    pub offer: Option<Option<Offer>>,
+    /// The new metadata.
+    pub metadata: Option<Vec<MetadataEntry>>,
+    /// The version that the campaign must have.
+    pub expected_version: Option<u32>,
+}
+
+/// Why a campaign was not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CampaignRejection {
+    /// A field is invalid.
+    #[error(transparent)]
+    Invalid(#[from] InvalidCampaign),
+    /// The campaign has another version than the expected one.
+    #[error("the campaign has another version")]
+    VersionConflict,
 }
 
 impl CampaignChange {
-    /// Returns the changed campaign.
-    pub fn apply(&self, mut campaign: Campaign) -> Result<Campaign, InvalidCampaign> {
+    /// Returns the changed campaign. Its version is the next one if anything is different.
+    pub fn apply(&self, old: &CampaignWithContent) -> Result<CampaignWithContent, CampaignRejection> {
+        if self.expected_version.is_some_and(|expected| expected != old.campaign.version) {
+            return Err(CampaignRejection::VersionConflict);
+        }
+        let CampaignWithContent { mut campaign, mut content } = old.clone();
         // An unchanged name is not checked: it may be older than today's rules for names.
         if let Some(name) = &self.name {
-            campaign.name = parse_name(name)?;
+            campaign.name = parse_name(name).map_err(InvalidCampaign::Name)?;
         }
         campaign.active = self.active.unwrap_or(campaign.active);
         campaign.valid_till = self.valid_till.unwrap_or(campaign.valid_till);
         campaign.redeemable_from = self.redeemable_from.unwrap_or(campaign.redeemable_from);
+        campaign.valid_for_days = self.valid_for_days.unwrap_or(campaign.valid_for_days);
         campaign.max_links_per_customer = self.max_links_per_customer.unwrap_or(campaign.max_links_per_customer);
+        campaign.max_redemptions_per_link = self.max_redemptions_per_link.unwrap_or(campaign.max_redemptions_per_link);
         campaign.check_terms()?;
-        Ok(campaign)
+        if let Some(offer) = &self.offer {
+            content.offer.clone_from(offer);
+        }
+        if let Some(metadata) = &self.metadata {
+            content.metadata.clone_from(metadata);
+        }
+        let mut new = CampaignWithContent { campaign, content };
+        if new != *old {
+            new.campaign.version = new.campaign.version.saturating_add(1);
+        }
+        Ok(new)
     }
 }

@@ -7,8 +7,8 @@ use std::{
 
 use super::{
     attribution::Attribution,
-    campaign::Campaign,
-    code::{CodeKey, PromotionCode},
+    campaign::{Campaign, PromotionMode},
+    code::{CodeKey, FoldedCode, PromotionCode},
     event::{LinkOrigin, NewEvent},
     ids::{CampaignId, CustomerId, OrgId, PromotionId},
     promotion::Promotion,
@@ -31,6 +31,9 @@ pub struct LinkRequest {
     pub attribution: Attribution,
 }
 
+/// The mode and text of a code, and a customer.
+pub type LinkKey = (PromotionMode, FoldedCode, CustomerId);
+
 /// The promotion, new or already held, or why it was refused.
 pub type LinkOutcome = Result<Promotion, Refusal>;
 
@@ -46,7 +49,7 @@ pub struct WorkingSet {
 }
 
 /// A requested code, with the data that decides about it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CodeState {
     /// The code.
     pub code: PromotionCode,
@@ -98,6 +101,16 @@ pub fn decide(mut set: WorkingSet, requests: &[LinkRequest], now: Timestamp) -> 
         decisions.outcomes.push(outcome);
     }
     decisions
+}
+
+/// What linking would decide about a single request. An unlocked code of the set can change at any time.
+pub fn check(set: &WorkingSet, request: &LinkRequest, now: Timestamp) -> LinkOutcome {
+    let Some(state) = set.codes.get(&request.key) else { return Err(Refusal::CodeNotFound) };
+    let mut state = state.clone();
+    match state.holds.get(&request.customer_id) {
+        Some(promotion) => Ok(promotion.clone()),
+        None => link_new(&mut state, &mut set.held.clone(), request, now),
+    }
 }
 
 /// Links a code that the customer does not hold, unless a rule forbids it. The order of the rules is part of the API.

@@ -4,6 +4,7 @@ use super::{
     attribution::Attribution,
     code::CodeKey,
     ids::{CustomerId, OrgId, PromotionId, RedemptionId},
+    money::Money,
     promotion::Promotion,
     refusal::Refusal,
     time::Timestamp,
@@ -57,6 +58,8 @@ pub struct Redemption {
     pub redeemed_on: Timestamp,
     /// When it was reversed, if it was.
     pub reversed_on: Option<Timestamp>,
+    /// What it took off the cart, if the caller said so.
+    pub amount: Option<Money>,
 }
 
 /// A request to redeem the promotion of one customer and code.
@@ -70,6 +73,8 @@ pub struct RedeemRequest {
     pub customer_id: CustomerId,
     /// The caller's id of the redemption.
     pub transaction_id: TransactionId,
+    /// What it takes off the cart, if the caller says so.
+    pub amount: Option<Money>,
     /// Who redeems it.
     pub attribution: Attribution,
 }
@@ -129,6 +134,7 @@ pub fn decide_redeem(state: RedeemState, request: &RedeemRequest, now: Timestamp
         transaction_id: request.transaction_id.clone(),
         redeemed_on: now,
         reversed_on: None,
+        amount: request.amount,
     };
     let promotion = Promotion { redemption_count: hold.redemption_count + 1, ..hold };
     Ok(RedeemDecision::New(redemption, promotion))

@@ -36,6 +36,9 @@ pub enum Refusal {
     /// The transaction id belongs to a redemption of another promotion.
     #[error("This transactionId was already used to redeem another promotion.")]
     TransactionIdReused,
+    /// The campaign has been changed since the version that the caller knows.
+    #[error("The campaign has been changed: it no longer has the expected version.")]
+    VersionConflict,
     /// The organisation has no object with this id.
     #[error("There is no object with this id.")]
     NotFound,

@@ -6,11 +6,12 @@ use async_trait::async_trait;
 
 use super::{
     attribution::Attribution,
-    campaign::{Campaign, CampaignChange, InvalidCampaign, PromotionMode},
+    campaign::{Campaign, CampaignChange, CampaignRejection, CampaignWithContent, PromotionMode},
     code::{CodeKey, FoldedCode, PromotionCode},
     ids::{CampaignId, CustomerId, OrgId, PromotionId, RedemptionId},
     import::{CodeImport, NewCodes},
-    link::{LinkOutcome, LinkRequest},
+    link::{LinkKey, LinkOutcome, LinkRequest},
+    offer::CampaignContent,
     page::{Start, WalletFilter},
     promotion::Promotion,
     redeem::{RedeemOutcome, RedeemRequest, Redemption},
@@ -92,6 +93,16 @@ pub trait PromotionReads: Send + Sync + 'static {
     /// The campaigns with these ids.
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<Campaign>, StoreError>;
 
+    /// What the campaigns with these ids say.
+    async fn campaign_contents(
+        &self,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> Result<Vec<(CampaignId, CampaignContent)>, StoreError>;
+
+    /// The promotions by which these customers hold these codes.
+    async fn held_promotions(&self, org: OrgId, keys: &[LinkKey]) -> Result<Vec<Promotion>, StoreError>;
+
     /// Counts the codes of a mode with this folded prefix, up to `at_most`.
     async fn count_codes(&self, org: OrgId, mode: PromotionMode, prefix: &str, at_most: u64)
     -> Result<u64, StoreError>;
@@ -145,6 +156,9 @@ pub trait PromotionReads: Send + Sync + 'static {
 /// Every method affects one organisation, except those whose requests name theirs.
 #[async_trait]
 pub trait PromotionRepository: LinkRepository + PromotionReads {
+    /// What linking would decide about each of these requests if it were the only one. Locks and changes nothing.
+    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> Result<Vec<LinkOutcome>, StoreError>;
+
     /// Redeems a promotion.
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> Result<RedeemOutcome, StoreError>;
 
@@ -175,7 +189,7 @@ pub trait PromotionRepository: LinkRepository + PromotionReads {
     ) -> Result<Option<PromotionCode>, StoreError>;
 
     /// Adds a campaign.
-    async fn create_campaign(&self, campaign: &Campaign, by: &Attribution) -> Result<(), StoreError>;
+    async fn create_campaign(&self, campaign: &CampaignWithContent, by: &Attribution) -> Result<(), StoreError>;
 
     /// Changes a campaign. `None` if there is no such campaign.
     async fn update_campaign(
@@ -185,7 +199,7 @@ pub trait PromotionRepository: LinkRepository + PromotionReads {
         change: &CampaignChange,
         by: &Attribution,
         now: Timestamp,
-    ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError>;
+    ) -> Result<Option<Result<Campaign, CampaignRejection>>, StoreError>;
 
     /// Adds codes and leaves existing ones unchanged. Returns those that were added.
     async fn add_codes(&self, codes: &NewCodes) -> Result<Vec<FoldedCode>, StoreError>;
@@ -198,7 +212,7 @@ pub trait PromotionRepository: LinkRepository + PromotionReads {
     async fn seed(
         &self,
         org: OrgId,
-        campaigns: &[Campaign],
+        campaigns: &[CampaignWithContent],
         codes: &[PromotionCode],
         now: Timestamp,
     ) -> Result<bool, StoreError>;

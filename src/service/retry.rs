@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use crate::promotions::{
-    Attribution, Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, CustomerId, FoldedCode, InvalidCampaign,
-    LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId,
-    PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start,
-    StoreError, Timestamp, WalletFilter,
+    Attribution, Campaign, CampaignChange, CampaignContent, CampaignId, CampaignRejection, CampaignWithContent,
+    CodeImport, CodeKey, CustomerId, FoldedCode, LinkKey, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked,
+    OrgId, Promotion, PromotionCode, PromotionId, PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome,
+    RedeemRequest, Redemption, RedemptionId, Start, StoreError, Timestamp, WalletFilter,
 };
 
 /// The pauses between attempts. A broken connection is replaced immediately. A database that restarts may take longer, but
@@ -71,6 +71,18 @@ impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
 
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<Campaign>, StoreError> {
         retry(|| self.0.campaigns(org, ids)).await
+    }
+
+    async fn campaign_contents(
+        &self,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> Result<Vec<(CampaignId, CampaignContent)>, StoreError> {
+        retry(|| self.0.campaign_contents(org, ids)).await
+    }
+
+    async fn held_promotions(&self, org: OrgId, keys: &[LinkKey]) -> Result<Vec<Promotion>, StoreError> {
+        retry(|| self.0.held_promotions(org, keys)).await
     }
 
     async fn count_codes(
@@ -154,6 +166,10 @@ impl<R: PromotionRepository + ?Sized> LinkRepository for Retrying<R> {
 
 #[async_trait]
 impl<R: PromotionRepository + ?Sized> PromotionRepository for Retrying<R> {
+    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> Result<Vec<LinkOutcome>, StoreError> {
+        retry(|| self.0.check_links(requests, now)).await
+    }
+
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> Result<RedeemOutcome, StoreError> {
         retry(|| self.0.redeem(request, now)).await
     }
@@ -187,7 +203,7 @@ impl<R: PromotionRepository + ?Sized> PromotionRepository for Retrying<R> {
         retry(|| self.0.revoke(key, by, now)).await
     }
 
-    async fn create_campaign(&self, campaign: &Campaign, by: &Attribution) -> Result<(), StoreError> {
+    async fn create_campaign(&self, campaign: &CampaignWithContent, by: &Attribution) -> Result<(), StoreError> {
         retry_if_undone(|| self.0.create_campaign(campaign, by)).await
     }
 
@@ -199,7 +215,7 @@ impl<R: PromotionRepository + ?Sized> PromotionRepository for Retrying<R> {
         change: &CampaignChange,
         by: &Attribution,
         now: Timestamp,
-    ) -> Result<Option<Result<Campaign, InvalidCampaign>>, StoreError> {
+    ) -> Result<Option<Result<Campaign, CampaignRejection>>, StoreError> {
         retry_if_undone(|| self.0.update_campaign(org, id, change, by, now)).await
     }
 
@@ -215,7 +231,7 @@ impl<R: PromotionRepository + ?Sized> PromotionRepository for Retrying<R> {
     async fn seed(
         &self,
         org: OrgId,
-        campaigns: &[Campaign],
+        campaigns: &[CampaignWithContent],
         codes: &[PromotionCode],
         now: Timestamp,
     ) -> Result<bool, StoreError> {

@@ -1,6 +1,7 @@
 //! PostgreSQL, the production store: any number of server processes on one database.
 
 mod api_keys;
+mod campaigns;
 mod connection;
 mod events;
 mod external_pooler;
@@ -50,9 +51,10 @@ use super::{
 use crate::{
     auth::Secret,
     promotions::{
-        Attribution, Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, FoldedCode, InvalidCampaign,
-        LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId,
-        PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
+        Attribution, Campaign, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, CodeImport, CodeKey,
+        FoldedCode, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode,
+        PromotionId, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError,
+        Timestamp,
     },
 };
 
@@ -173,6 +175,10 @@ impl LinkRepository for PostgresStore {
 
 #[async_trait]
 impl PromotionRepository for PostgresStore {
+    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
+        self.run(async |connection| link::check_links(connection, requests, now).await).await
+    }
+
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> StoreResult<RedeemOutcome> {
         for _ in 0..REDEEM_ATTEMPTS {
             let outcome =
@@ -208,8 +214,8 @@ impl PromotionRepository for PostgresStore {
         self.change(key.org, async |connection| writes::revoke(connection, key, by, now).await).await
     }
 
-    async fn create_campaign(&self, campaign: &Campaign, by: &Attribution) -> StoreResult<()> {
-        self.change(campaign.org, async |connection| writes::create_campaign(connection, campaign, by).await).await
+    async fn create_campaign(&self, campaign: &CampaignWithContent, by: &Attribution) -> StoreResult<()> {
+        self.change(campaign.campaign.org, async |connection| campaigns::create(connection, campaign, by).await).await
     }
 
     async fn update_campaign(
@@ -219,8 +225,8 @@ impl PromotionRepository for PostgresStore {
         change: &CampaignChange,
         by: &Attribution,
         now: Timestamp,
-    ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
-        self.change(org, async |connection| writes::update_campaign(connection, org, id, change, by, now).await).await
+    ) -> StoreResult<Option<Result<Campaign, CampaignRejection>>> {
+        self.change(org, async |connection| campaigns::update(connection, org, id, change, by, now).await).await
     }
 
     async fn add_codes(&self, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
@@ -234,7 +240,7 @@ impl PromotionRepository for PostgresStore {
     async fn seed(
         &self,
         org: OrgId,
-        campaigns: &[Campaign],
+        campaigns: &[CampaignWithContent],
         codes: &[PromotionCode],
         now: Timestamp,
     ) -> StoreResult<bool> {

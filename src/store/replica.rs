@@ -17,8 +17,8 @@ use super::{DatabaseUrl, OpenError, error::StoreResult, postgres, postgres::Post
 use crate::{
     auth::Secret,
     promotions::{
-        Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
-        PromotionReads, Redemption, RedemptionId, Start, StoreError, WalletFilter,
+        Campaign, CampaignContent, CampaignId, CustomerId, FoldedCode, LinkKey, OrgId, Promotion, PromotionCode,
+        PromotionId, PromotionMode, PromotionReads, Redemption, RedemptionId, Start, StoreError, WalletFilter,
     },
     telemetry::LogThrottle,
 };
@@ -137,6 +137,18 @@ impl PromotionReads for ReplicaReads {
 
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
         self.read(|reads| reads.campaigns(org, ids)).await
+    }
+
+    async fn campaign_contents(
+        &self,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> StoreResult<Vec<(CampaignId, CampaignContent)>> {
+        self.read(|reads| reads.campaign_contents(org, ids)).await
+    }
+
+    async fn held_promotions(&self, org: OrgId, keys: &[LinkKey]) -> StoreResult<Vec<Promotion>> {
+        self.read(|reads| reads.held_promotions(org, keys)).await
     }
 
     async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {

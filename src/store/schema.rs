@@ -23,6 +23,9 @@ diesel::table! {
         valid_for_days -> Nullable<Integer>,
         max_links_per_customer -> Nullable<Integer>,
         max_redemptions_per_link -> Integer,
+        offer -> Nullable<Text>,
+        metadata -> Nullable<Text>,
+        version -> Integer,
     }
 }
 
@@ -71,6 +74,8 @@ diesel::table! {
         transaction_id -> Text,
         redeemed_on -> BigInt,
         reversed_on -> Nullable<BigInt>,
+        amount_minor_units -> Nullable<BigInt>,
+        amount_currency -> Nullable<Text>,
     }
 }
 

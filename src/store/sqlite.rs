@@ -1,6 +1,7 @@
 //! SQLite, the embedded store: one connection that writes and a few that read, all on blocking threads.
 
 mod api_keys;
+mod campaigns;
 mod connection;
 mod events;
 mod file_error;
@@ -36,9 +37,9 @@ use super::{
     readiness::Space,
 };
 use crate::promotions::{
-    Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignId, CodeImport, CodeKey, FoldedCode, InvalidCampaign,
-    LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId,
-    PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
+    Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, CodeImport,
+    CodeKey, FoldedCode, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode,
+    PromotionId, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
 };
 
 /// Connections for reading. They wait for nothing but the disk, so a few serve many requests.
@@ -138,6 +139,11 @@ impl LinkRepository for SqliteStore {
 
 #[async_trait]
 impl PromotionRepository for SqliteStore {
+    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
+        let requests = requests.to_vec();
+        self.read(move |connection| link::check_links(connection, &requests, now)).await
+    }
+
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> StoreResult<RedeemOutcome> {
         let request = request.clone();
         self.write(move |connection| writes::redeem(connection, &request, now)).await
@@ -170,9 +176,9 @@ impl PromotionRepository for SqliteStore {
         self.write(move |connection| writes::revoke(connection, &key, &by, now)).await
     }
 
-    async fn create_campaign(&self, campaign: &Campaign, by: &Attribution) -> StoreResult<()> {
+    async fn create_campaign(&self, campaign: &CampaignWithContent, by: &Attribution) -> StoreResult<()> {
         let (campaign, by) = (campaign.clone(), by.clone());
-        self.write(move |connection| writes::create_campaign(connection, &campaign, &by)).await
+        self.write(move |connection| campaigns::create(connection, &campaign, &by)).await
     }
 
     async fn update_campaign(
@@ -182,9 +188,9 @@ impl PromotionRepository for SqliteStore {
         change: &CampaignChange,
         by: &Attribution,
         now: Timestamp,
-    ) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
+    ) -> StoreResult<Option<Result<Campaign, CampaignRejection>>> {
         let (change, by) = (change.clone(), by.clone());
-        self.write(move |connection| writes::update_campaign(connection, org, id, &change, &by, now)).await
+        self.write(move |connection| campaigns::update(connection, org, id, &change, &by, now)).await
     }
 
     async fn add_codes(&self, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
@@ -207,7 +213,7 @@ impl PromotionRepository for SqliteStore {
     async fn seed(
         &self,
         org: OrgId,
-        campaigns: &[Campaign],
+        campaigns: &[CampaignWithContent],
         codes: &[PromotionCode],
         now: Timestamp,
     ) -> StoreResult<bool> {

@@ -46,6 +46,7 @@ fn describe() {
     );
     describe_histogram!("promolink_request_seconds", Unit::Seconds, "Latency of GraphQL requests, by operation.");
     describe_counter!("promolink_links_total", "Requested links, by outcome: LINKED or an error code.");
+    describe_counter!("promolink_link_checks_total", "Checked codes, by outcome: LINKABLE or an error code.");
     describe_histogram!("promolink_link_batch_size", Unit::Count, "Links per batch: those that shared a transaction.");
     describe_histogram!(
         "promolink_link_batch_seconds",

@@ -47,6 +47,7 @@ on_both_databases! {
                 "2026-11-27-000000_fold_codes",
                 "2026-11-27-100000_events",
                 "2026-11-27-200000_webhooks",
+                "2026-11-28-100000_offers",
             ];
             names.map(|name| format!("{state} {name}\n")).concat()
         };

@@ -352,6 +352,9 @@ async fn the_documentation_and_the_dashboard_list_every_metric() {
     let caller = server.caller(&database.key(ORG, "service"));
     assert_eq!(code_of(&caller.link(1, "A").await), "OK");
     assert_eq!(code_of(&caller.link(2, "A").await), "RATE_LIMITED");
+    // A check counts as a link.
+    let check = "{ checkPromotionCode(input: { customerId: 1, code: \"A\", mode: DISCOUNT }) { linkable } }";
+    assert_eq!(code_of(&caller.execute(check, Value::Null).await), "RATE_LIMITED");
     // An endpoint that can't be reached has a backlog.
     let admin = server.caller(&database.key(ORG, "admin"));
     let create = "mutation { createWebhookEndpoint(input: { url: \"https://hooks.invalid\" }) { secret } }";

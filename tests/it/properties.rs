@@ -11,9 +11,9 @@ use std::{
 };
 
 use promolink::promotions::{
-    Actor, Attribution, Campaign, CampaignChange, CampaignId, Code, CodeKey, CustomerId, LinkOrigin, LinkRequest,
-    OnLocked, OrgId, PromotionCode, PromotionId, PromotionMode, PromotionRepository, RedeemRequest, RedemptionId,
-    Refusal, Timestamp, TransactionId, WalletFilter,
+    Actor, Attribution, Campaign, CampaignChange, CampaignId, CampaignWithContent, Code, CodeKey, CustomerId,
+    LinkOrigin, LinkRequest, OnLocked, OrgId, PromotionCode, PromotionId, PromotionMode, PromotionRepository,
+    RedeemRequest, RedemptionId, Refusal, Timestamp, TransactionId, WalletFilter,
 };
 use proptest::{
     prelude::*,
@@ -151,8 +151,9 @@ impl<'a> Case<'a> {
     async fn begin(stores: &'a [Arc<dyn PromotionRepository>; 2], plans: &[Plan]) -> Self {
         let org = next_org();
         let (campaigns, codes) = lay_out(org, plans);
+        let seeded: Vec<CampaignWithContent> = campaigns.iter().cloned().map(Into::into).collect();
         for store in stores {
-            assert!(store.seed(org, &campaigns, &codes, Timestamp::from_millis(START)).await.unwrap());
+            assert!(store.seed(org, &seeded, &codes, Timestamp::from_millis(START)).await.unwrap());
         }
         let mut model = Model::default();
         for (number, plan) in plans.iter().enumerate() {
@@ -183,7 +184,12 @@ impl<'a> Case<'a> {
             Operation::Link(wishes) => {
                 let requests: Vec<LinkRequest> =
                     wishes.iter().map(|(customer, code)| request(self.org, *customer, *code, now)).collect();
+                // Links in a batch see those before them, so only the first is comparable.
+                let checked = both!(self, store => store.check_links(&requests, now));
                 let outcomes = both!(self, store => store.link(&requests, OnLocked::Skip, now));
+                if let (Some(checked), Some(Some(linked))) = (checked.first(), outcomes.first()) {
+                    assert_eq!(checked, linked, "a check differs from the link after it");
+                }
                 for ((request, (customer, code)), outcome) in requests.iter().zip(wishes).zip(outcomes) {
                     let expected = self.model.link(request.id, *code, *customer, self.now);
                     assert_eq!(outcome.unwrap().map(|promotion| promotion.id), expected);
@@ -196,6 +202,7 @@ impl<'a> Case<'a> {
                     key: key(self.org, *code),
                     customer_id: (*customer).try_into().unwrap(),
                     transaction_id: TransactionId::parse(&transaction).unwrap(),
+                    amount: None,
                     attribution: by(),
                 };
                 let outcome = both!(self, store => store.redeem(&request, now));
@@ -305,6 +312,7 @@ fn lay_out(org: OrgId, plans: &[Plan]) -> (Vec<Campaign>, Vec<PromotionCode>) {
             valid_till: Timestamp::from_millis(terms.valid_till),
             valid_for_days: terms.valid_for_days,
             max_links_per_customer: terms.max_links_per_customer,
+            version: 1,
             max_redemptions_per_link: terms.max_redemptions,
         };
         for (max_links, revoked) in planned {
@@ -353,6 +361,7 @@ async fn one_organisation_never_sees_anothers_codes() {
         };
         let (ours, theirs) = (next_org(), next_org());
         let (campaigns, codes) = lay_out(ours, &[Plan { terms, codes: vec![(Some(1), false)] }]);
+        let campaigns: Vec<CampaignWithContent> = campaigns.into_iter().map(Into::into).collect();
         store.seed(ours, &campaigns, &codes, Timestamp::from_millis(START)).await.unwrap();
         let now = Timestamp::from_millis(START);
         let refused = store.link(&[request(theirs, 1, 0, now)], OnLocked::Skip, now).await.unwrap();

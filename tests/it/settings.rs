@@ -156,7 +156,14 @@ async fn settings_without_effect_are_logged_at_the_start() {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
         ],
     );
-    let log = server.log();
+    // The documents are checked after the greeting.
+    let mut log = server.log();
+    for _ in 0..100 {
+        if log.contains("persisted documents are invalid") {
+            break;
+        }
+        log = server.log();
+    }
     let warnings: Vec<Value> = log
         .lines()
         .map(|line| serde_json::from_str(line).expect(line))

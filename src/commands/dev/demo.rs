@@ -3,7 +3,8 @@
 use anyhow::Context;
 
 use crate::promotions::{
-    Campaign, CampaignId, Code, InvalidCode, OrgId, PromotionCode, PromotionMode, PromotionRepository, Timestamp,
+    BenefitKind, Campaign, CampaignContent, CampaignId, CampaignWithContent, Code, InvalidCode, InvalidContent,
+    NewBenefit, NewMoney, NewOffer, Offer, OrgId, PromotionCode, PromotionMode, PromotionRepository, Timestamp,
 };
 
 /// The id of the demo organisation.
@@ -22,6 +23,19 @@ struct DemoCampaign {
     max_links_per_customer: Option<u32>,
     max_links: Option<u32>,
     codes: &'static [&'static str],
+    title: &'static str,
+    description: &'static str,
+    benefit: DemoBenefit,
+}
+
+/// What a promotion of a campaign is worth.
+#[derive(Clone, Copy)]
+enum DemoBenefit {
+    PercentOff(f64),
+    /// In euro cents.
+    AmountOff(i64),
+    /// In euro cents.
+    Payment(i64),
 }
 
 const CAMPAIGNS: [DemoCampaign; 5] = [
@@ -34,6 +48,9 @@ const CAMPAIGNS: [DemoCampaign; 5] = [
         max_links_per_customer: None,
         max_links: Some(1),
         codes: &[FREE_CODE, "SUMMER-0002", "SUMMER-0003", "SUMMER-0004", "SUMMER-0005"],
+        title: "20 % off the summer collection",
+        description: "Valid for one order within 30 days after you add the code.",
+        benefit: DemoBenefit::PercentOff(20.0),
     },
     DemoCampaign {
         name: "Welcome: 10 % off the first order",
@@ -44,6 +61,9 @@ const CAMPAIGNS: [DemoCampaign; 5] = [
         max_links_per_customer: Some(1),
         max_links: None,
         codes: &["WELCOME", "HELLO"],
+        title: "10 % off your first order",
+        description: "For new customers. One code for each customer.",
+        benefit: DemoBenefit::PercentOff(10.0),
     },
     DemoCampaign {
         name: "Winter preview",
@@ -54,6 +74,9 @@ const CAMPAIGNS: [DemoCampaign; 5] = [
         max_links_per_customer: None,
         max_links: Some(100),
         codes: &["WINTER"],
+        title: "5 euros off the winter collection",
+        description: "Add the code today, and use it once the collection is here.",
+        benefit: DemoBenefit::AmountOff(500),
     },
     DemoCampaign {
         name: "Last year's clearance",
@@ -64,6 +87,9 @@ const CAMPAIGNS: [DemoCampaign; 5] = [
         max_links_per_customer: None,
         max_links: Some(1),
         codes: &["BYGONE-0001"],
+        title: "30 % off last year's collection",
+        description: "While stocks last.",
+        benefit: DemoBenefit::PercentOff(30.0),
     },
     DemoCampaign {
         name: "Gift voucher: 50 euros",
@@ -74,6 +100,9 @@ const CAMPAIGNS: [DemoCampaign; 5] = [
         max_links_per_customer: None,
         max_links: Some(1),
         codes: &["GIFT-0001", "GIFT-0002", "GIFT-0003"],
+        title: "Gift voucher: 50 euros",
+        description: "Pays for any order. Keep the voucher until the order has arrived.",
+        benefit: DemoBenefit::Payment(5_000),
     },
 ];
 
@@ -83,10 +112,12 @@ pub async fn seed(repository: &dyn PromotionRepository, org: OrgId, now: Timesta
     let mut codes = Vec::new();
     for demo in &CAMPAIGNS {
         let campaign = demo.campaign(org, now);
+        let offer = demo.offer().context("an offer of the demo data is invalid")?;
         for text in demo.codes {
             codes.push(demo.code(&campaign, text)?);
         }
-        campaigns.push(campaign);
+        let content = CampaignContent { offer: Some(offer), metadata: Vec::new() };
+        campaigns.push(CampaignWithContent { campaign, content });
     }
     repository.seed(org, &campaigns, &codes, now).await.context("cannot add the demo data")
 }
@@ -106,7 +137,25 @@ impl DemoCampaign {
             valid_for_days: self.valid_for_days,
             max_links_per_customer: self.max_links_per_customer,
             max_redemptions_per_link: 1,
+            version: 1,
         }
+    }
+
+    fn offer(&self) -> Result<Offer, InvalidContent> {
+        let euros = |minor_units| Some(NewMoney { minor_units, currency: "EUR".to_owned() });
+        let (kind, percent_off, amount) = match self.benefit {
+            DemoBenefit::PercentOff(percent) => (BenefitKind::PercentOff, Some(percent), None),
+            DemoBenefit::AmountOff(cents) => (BenefitKind::AmountOff, None, euros(cents)),
+            DemoBenefit::Payment(cents) => (BenefitKind::Payment, None, euros(cents)),
+        };
+        let offer = NewOffer {
+            title: Some(self.title.to_owned()),
+            description: Some(self.description.to_owned()),
+            benefit: Some(NewBenefit { kind, percent_off, amount }),
+            terms_url: Some("https://shop.example.com/terms".to_owned()),
+            ..NewOffer::default()
+        };
+        offer.parse()
     }
 
     fn code(&self, campaign: &Campaign, text: &str) -> Result<PromotionCode, InvalidCode> {

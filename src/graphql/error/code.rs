@@ -41,6 +41,8 @@ pub enum ErrorCode {
     NotFound,
     /// The object already exists. Reserved: no field currently returns this error.
     Duplicate,
+    /// The campaign no longer has the `expectedVersion`. Read it again before you change it.
+    Conflict,
     /// The code can't be linked. Storefronts and customers get this error instead of the reason.
     CodeNotUsable,
     /// The pattern has too few `#` for the number of codes, so codes could be guessed. The message states how many are
@@ -116,6 +118,7 @@ impl From<Refusal> for ErrorCode {
             Refusal::NotYetRedeemable => Self::NotYetRedeemable,
             Refusal::RedemptionLimitReached => Self::RedemptionLimitReached,
             Refusal::TransactionIdReused => Self::TransactionIdReused,
+            Refusal::VersionConflict => Self::Conflict,
             Refusal::NotFound => Self::NotFound,
         }
     }

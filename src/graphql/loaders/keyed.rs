@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use super::batch_loader::Source;
 use crate::{
     promotions::{
-        Campaign, CampaignId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode, StoreError,
+        Campaign, CampaignContent, CampaignId, FoldedCode, LinkKey, LinkOutcome, OrgId, Promotion, PromotionCode,
+        PromotionId, PromotionMode, StoreError,
     },
     service::PromotionService,
 };
@@ -24,6 +25,23 @@ impl Source for Campaigns {
     ) -> Result<HashMap<CampaignId, Arc<Campaign>>, StoreError> {
         let campaigns = service.reads().campaigns(org, ids).await?;
         Ok(campaigns.into_iter().map(|campaign| (campaign.id, Arc::new(campaign))).collect())
+    }
+}
+
+/// What campaigns say, by their ids.
+pub struct CampaignContents;
+
+impl Source for CampaignContents {
+    type Key = CampaignId;
+    type Value = Arc<CampaignContent>;
+
+    async fn read(
+        service: &PromotionService,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> Result<HashMap<CampaignId, Arc<CampaignContent>>, StoreError> {
+        let contents = service.reads().campaign_contents(org, ids).await?;
+        Ok(contents.into_iter().map(|(id, content)| (id, Arc::new(content))).collect())
     }
 }
 
@@ -67,5 +85,43 @@ impl Source for Codes {
             found.extend(codes.into_iter().map(|code| ((mode, code.code.folded().clone()), code)));
         }
         Ok(found)
+    }
+}
+
+/// What linking would decide about codes and customers. An error of the store is a value: each caller pays for it itself.
+pub struct LinkChecks;
+
+impl Source for LinkChecks {
+    type Key = LinkKey;
+    type Value = Result<LinkOutcome, StoreError>;
+
+    async fn read(
+        service: &PromotionService,
+        org: OrgId,
+        keys: &[LinkKey],
+    ) -> Result<HashMap<LinkKey, Self::Value>, StoreError> {
+        Ok(match service.check_links(org, keys).await {
+            Ok(outcomes) => keys.iter().cloned().zip(outcomes.into_iter().map(Ok)).collect(),
+            Err(error) => keys.iter().map(|key| (key.clone(), Err(error.clone()))).collect(),
+        })
+    }
+}
+
+/// The promotions by which customers hold codes.
+pub struct HeldPromotions;
+
+impl Source for HeldPromotions {
+    type Key = LinkKey;
+    type Value = Promotion;
+
+    async fn read(
+        service: &PromotionService,
+        org: OrgId,
+        keys: &[LinkKey],
+    ) -> Result<HashMap<LinkKey, Promotion>, StoreError> {
+        let held = service.reads().held_promotions(org, keys).await?;
+        let key =
+            |promotion: &Promotion| (promotion.campaign.mode, promotion.code.folded().clone(), promotion.customer_id);
+        Ok(held.into_iter().map(|promotion| (key(&promotion), promotion)).collect())
     }
 }

@@ -1,23 +1,22 @@
 //! `Campaign` and `PromotionMode`.
 
+mod mutations;
+
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Result};
+use async_graphql::{Context, Enum, ID, Object, Result};
 
+pub use self::mutations::{CreateCampaignInput, UpdateCampaignInput, create_campaign, update_campaign};
 use super::{
     access_directive::{Role, access},
+    offer::{MetadataEntry, Offer, metadata},
     paging::{List, list, page},
     promotion_code::PromotionCode,
-    scalars::{Long, Timestamp, parse_id, parse_limit},
+    scalars::{Long, Timestamp},
 };
 use crate::{
-    auth::Principal,
-    graphql::{
-        error::{ApiError, invalid_input, log_store_error, place, refused},
-        loaders::Loaders,
-    },
-    promotions::{self, CampaignChange, InvalidCampaign, NewCampaign, Refusal},
-    service::PromotionService,
+    graphql::{error::place, loaders::Loaders},
+    promotions,
 };
 
 /// The purpose of a promotion code. The same text can be a code in each mode; these are two different codes.
@@ -104,6 +103,26 @@ impl Campaign {
         self.0.max_redemptions_per_link
     }
 
+    /// What shoppers are told about the campaign's promotions. Null: nothing. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn offer(&self, ctx: &Context<'_>) -> Result<Option<Offer>> {
+        let content = ctx.data::<Loaders>()?.campaign_content(self.0.id).await.map_err(place(ctx))?;
+        Ok(content.and_then(|content| Offer::of(&content)))
+    }
+
+    /// Entries for operators, in the order in which they were given: at most 50. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn metadata(&self, ctx: &Context<'_>) -> Result<Vec<MetadataEntry>> {
+        let content = ctx.data::<Loaders>()?.campaign_content(self.0.id).await.map_err(place(ctx))?;
+        Ok(content.map(|content| metadata(&content.metadata)).unwrap_or_default())
+    }
+
+    /// 1 at first, and one more with each change. Access: admin.
+    #[graphql(directive = access::apply(Role::Admin))]
+    async fn version(&self) -> u32 {
+        self.0.version
+    }
+
     /// The campaign's codes, sorted by their text, without the differences that LinkPromotionCodeInput ignores. Fails
     /// with INVALID_INPUT if an argument is invalid. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
@@ -117,99 +136,4 @@ impl Campaign {
         let rows = ctx.data::<Loaders>()?.codes_of_campaign(self.0.id, &page).await.map_err(place(ctx))?;
         Ok(list(&page, rows, |code| code.code.folded().clone(), PromotionCode))
     }
-}
-
-/// The definition of a new campaign.
-#[derive(InputObject)]
-pub struct CreateCampaignInput {
-    /// The campaign's display name: 1 to 200 visible characters after trimming.
-    name: String,
-    /// The mode of the campaign's codes. It can't be changed later.
-    mode: PromotionMode,
-    /// The latest time at which the campaign's codes can be linked and its promotions redeemed. Must not be before
-    /// `redeemableFrom`.
-    valid_till: Timestamp,
-    /// The earliest time at which the campaign's promotions can be redeemed. Its codes can be linked earlier. Null:
-    /// now.
-    redeemable_from: Option<Timestamp>,
-    /// Whether the campaign's codes can be linked and redeemed. Null: true.
-    #[graphql(default_with = "Some(true)")]
-    active: Option<bool>,
-    /// For how many days (of 24 hours) after linking a promotion is valid, 1 to 36500, at most until `validTill`. Null:
-    /// until `validTill`. It can't be changed later.
-    valid_for_days: Option<i32>,
-    /// How many codes of this campaign one customer may hold, at least 1. Null: any number.
-    max_links_per_customer: Option<i32>,
-    /// How many times each promotion may be redeemed, at least 1. Null: 1. It can't be changed later.
-    #[graphql(default_with = "Some(1)")]
-    max_redemptions_per_link: Option<i32>,
-}
-
-/// Creates a campaign.
-pub async fn create_campaign(ctx: &Context<'_>, input: CreateCampaignInput) -> Result<Campaign> {
-    let new = NewCampaign {
-        name: input.name,
-        mode: input.mode.into(),
-        active: input.active,
-        redeemable_from: input.redeemable_from.map(|moment| moment.parse("redeemableFrom")).transpose()?,
-        valid_till: input.valid_till.parse("validTill")?,
-        valid_for_days: parse_limit(input.valid_for_days, "validForDays")?,
-        max_links_per_customer: parse_limit(input.max_links_per_customer, "maxLinksPerCustomer")?,
-        max_redemptions_per_link: parse_limit(input.max_redemptions_per_link, "maxRedemptionsPerLink")?,
-    };
-    let org = ctx.data::<Principal>()?.org;
-    let created = ctx.data::<Arc<PromotionService>>()?.create_campaign(org, new, ctx.data()?).await;
-    let created = created.inspect_err(log_store_error).map_err(ApiError::from)?;
-    created.map(|campaign| Campaign(Arc::new(campaign))).map_err(|invalid| invalid_campaign(invalid).into())
-}
-
-/// The changes to a campaign. Omitted fields keep their values. Changes also apply to existing promotions.
-#[derive(InputObject)]
-pub struct UpdateCampaignInput {
-    /// The campaign's id.
-    id: ID,
-    /// The new name: 1 to 200 visible characters after trimming. Null: no change.
-    name: Option<String>,
-    /// Whether the campaign's codes can be linked and redeemed. Null: no change.
-    active: Option<bool>,
-    /// The new latest time at which the campaign's codes can be linked and its promotions redeemed. Must not be before
-    /// `redeemableFrom`. Null: no change.
-    valid_till: Option<Timestamp>,
-    /// The new earliest time at which the campaign's promotions can be redeemed. Null: no change.
-    redeemable_from: Option<Timestamp>,
-    /// How many codes of this campaign one customer may hold, at least 1. Null removes the limit. Customers who hold
-    /// more codes than a new limit permits keep them.
-    max_links_per_customer: MaybeUndefined<i32>,
-}
-
-/// Changes a campaign.
-pub async fn update_campaign(ctx: &Context<'_>, input: UpdateCampaignInput) -> Result<Campaign> {
-    let id = parse_id(&input.id, "id")?;
-    let change = CampaignChange {
-        name: input.name,
-        active: input.active,
-        valid_till: input.valid_till.map(|moment| moment.parse("validTill")).transpose()?,
-        redeemable_from: input.redeemable_from.map(|moment| moment.parse("redeemableFrom")).transpose()?,
-        max_links_per_customer: match input.max_links_per_customer {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(limit) => Some(parse_limit(Some(limit), "maxLinksPerCustomer")?),
-        },
-    };
-    let org = ctx.data::<Principal>()?.org;
-    let changed = ctx.data::<Arc<PromotionService>>()?.update_campaign(org, id, &change, ctx.data()?).await;
-    let changed =
-        changed.inspect_err(log_store_error).map_err(ApiError::from)?.ok_or_else(|| refused(Refusal::NotFound))?;
-    Ok(changed.map(|campaign| Campaign(Arc::new(campaign))).map_err(invalid_campaign)?)
-}
-
-fn invalid_campaign(invalid: InvalidCampaign) -> ApiError {
-    let field = match invalid {
-        InvalidCampaign::Name(_) => "name",
-        InvalidCampaign::ValidTill => "validTill",
-        InvalidCampaign::ValidForDays => "validForDays",
-        InvalidCampaign::MaxLinksPerCustomer => "maxLinksPerCustomer",
-        InvalidCampaign::MaxRedemptionsPerLink => "maxRedemptionsPerLink",
-    };
-    invalid_input(field, invalid)
 }

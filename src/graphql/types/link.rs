@@ -1,12 +1,14 @@
 //! `linkPromotionCode` and `linkPromotionCodes`.
 
 mod attempts;
+mod check;
 mod failure;
 mod timing_concealment;
 
 use async_graphql::{Context, InputObject, Result, SimpleObject};
 
 use self::attempts::LinkAttempts;
+pub use self::check::{PromotionCodeCheck, check_promotion_code};
 use super::{
     access_directive::{Role, access},
     campaign::PromotionMode,
@@ -102,11 +104,14 @@ impl From<Result<Promotion, ApiError>> for LinkPromotionCodeResult {
     fn from(result: Result<Promotion, ApiError>) -> Self {
         match result {
             Ok(promotion) => Self { promotion: Some(promotion), error: None },
-            Err(ApiError { code, message, field, retry_after }) => {
-                let retryable = code.is_retryable();
-                let error = LinkPromotionCodeError { code, message, retryable, field, retry_after };
-                Self { promotion: None, error: Some(error) }
-            }
+            Err(error) => Self { promotion: None, error: Some(error.into()) },
         }
+    }
+}
+
+impl From<ApiError> for LinkPromotionCodeError {
+    fn from(error: ApiError) -> Self {
+        let ApiError { code, message, field, retry_after } = error;
+        Self { code, message, retryable: code.is_retryable(), field, retry_after }
     }
 }

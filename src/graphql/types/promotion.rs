@@ -8,6 +8,7 @@ use super::{
     access_directive::{Role, access},
     campaign::{Campaign, PromotionMode},
     customer::Customer,
+    offer::Offer,
     paging::{List, list, page},
     redemption::Redemption,
     scalars::{Long, Timestamp, attribution, parse_id},
@@ -121,6 +122,13 @@ impl Promotion {
     #[graphql(directive = access::apply(Role::Storefront))]
     async fn state(&self, ctx: &Context<'_>) -> Result<PromotionState> {
         Ok(self.0.state(ctx.data::<Arc<PromotionService>>()?.now()).into())
+    }
+
+    /// What shoppers are told about the promotion: the offer of its campaign. Null: nothing. Access: storefront and above.
+    #[graphql(directive = access::apply(Role::Storefront))]
+    async fn offer(&self, ctx: &Context<'_>) -> Result<Option<Offer>> {
+        let content = ctx.data::<Loaders>()?.campaign_content(self.0.campaign.id).await.map_err(place(ctx))?;
+        Ok(content.and_then(|content| Offer::of(&content)))
     }
 
     /// The code's campaign. Access: admin.

@@ -7,10 +7,11 @@ use super::{
     campaign::{Campaign, PromotionMode},
     customer::{WalletArguments, wallet},
     event::{Event, EventFilter, EventOrder, FeedArguments, events},
+    link::{LinkPromotionCodeInput, PromotionCodeCheck, check_promotion_code},
     paging::{List, list, page},
     promotion::Promotion,
     promotion_code::PromotionCode,
-    scalars::{Long, parse_codes, parse_id},
+    scalars::{Long, parse_code, parse_codes, parse_id},
     webhook::{WebhookEndpoint, webhook_endpoints},
 };
 use crate::{
@@ -82,6 +83,32 @@ impl Reads {
         wallet(ctx, customer, WalletArguments { first, after, mode, active }).await
     }
 
+    /// The promotion by which a customer holds a code. Null: the customer does not hold it. Fails with INVALID_INPUT if an
+    /// argument is malformed, and with FORBIDDEN if a customer token is for another customer. Access: customer and above.
+    #[graphql(directive = access::apply(Role::Customer))]
+    async fn customer_promotion(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The customer's number.")] customer_id: Long,
+        #[graphql(desc = "The code, in any spelling, as in LinkPromotionCodeInput.")] code: String,
+        #[graphql(desc = "The mode of the code.")] mode: PromotionMode,
+    ) -> Nullable<Promotion> {
+        customer_promotion(ctx, &customer_id, &code, mode).await.transpose()
+    }
+
+    /// Whether a customer can link a code now, by the same rules and in the same order as `linkPromotionCode`. Nothing is
+    /// changed or reserved. A check that says no counts against the same limits as a failed link. To a customer, every reason
+    /// is CODE_NOT_USABLE. Fails with INVALID_INPUT if an argument is malformed, with FORBIDDEN if a customer token is for
+    /// another customer, and with RATE_LIMITED. Access: customer and above.
+    #[graphql(directive = access::apply(Role::Customer))]
+    async fn check_promotion_code(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code and the customer.")] input: LinkPromotionCodeInput,
+    ) -> Nullable<PromotionCodeCheck> {
+        Some(check_promotion_code(ctx, input).await)
+    }
+
     /// The campaign with this id. Null if the organisation has no such campaign. Fails with INVALID_INPUT if the id is
     /// not a UUID. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
@@ -148,4 +175,17 @@ pub async fn promotion(ctx: &Context<'_>, id: &ID) -> Result<Option<Promotion>> 
 
 async fn campaign(ctx: &Context<'_>, id: &ID) -> Result<Option<Campaign>> {
     Ok(ctx.data::<Loaders>()?.campaign(parse_id(id, "id")?).await?.map(Campaign))
+}
+
+/// Finds the promotion by which a customer holds a code.
+async fn customer_promotion(
+    ctx: &Context<'_>,
+    customer: &Long,
+    code: &str,
+    mode: PromotionMode,
+) -> Result<Option<Promotion>> {
+    let customer = customer.parse_as("customerId")?;
+    own_customer(ctx.data::<Principal>()?, customer)?;
+    let key = (mode.into(), parse_code(code, "code")?.into_folded(), customer);
+    Ok(ctx.data::<Loaders>()?.held_promotion(key).await?.map(Promotion))
 }

@@ -7,6 +7,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result};
 use super::{
     access_directive::{Role, access},
     campaign::PromotionMode,
+    offer::{Money, MoneyInput},
     promotion::Promotion,
     scalars::{Long, Timestamp, attribution, parse_code, parse_id},
 };
@@ -60,6 +61,12 @@ impl Redemption {
     async fn reversed_on(&self) -> Option<Timestamp> {
         self.0.reversed_on.map(Into::into)
     }
+
+    /// What the redemption took off the cart, as its caller said. Null: not stated. Access: customer and above.
+    #[graphql(directive = access::apply(Role::Customer))]
+    async fn amount(&self) -> Option<Money> {
+        self.0.amount.map(Money)
+    }
 }
 
 /// The promotion to redeem, identified by its customer and code, and an identifier of the redemption.
@@ -74,6 +81,9 @@ pub struct RedeemPromotionInput {
     /// The caller's own identifier of the redemption, such as an order number: 1 to 128 characters, no control
     /// characters, unique in the organisation. A retry with the same identifier does not redeem the promotion again.
     transaction_id: String,
+    /// What the redemption takes off the cart. Promolink stores it and calculates nothing. A retry does not change it. Null: not
+    /// stated.
+    amount: Option<MoneyInput>,
 }
 
 /// Redeems a promotion.
@@ -83,9 +93,10 @@ pub async fn redeem_promotion(ctx: &Context<'_>, input: RedeemPromotionInput) ->
     let folded = parse_code(&input.code, "code")?.into_folded();
     let transaction_id =
         TransactionId::parse(&input.transaction_id).map_err(|reason| invalid_input("transactionId", reason))?;
+    let amount = input.amount.map(|amount| amount.parse("amount")).transpose()?;
     let by = ctx.data::<Attribution>()?.clone();
     let key = CodeKey { org, mode: input.mode.into(), folded };
-    let outcome = ctx.data::<Arc<PromotionService>>()?.redeem(key, customer_id, transaction_id, by).await;
+    let outcome = ctx.data::<Arc<PromotionService>>()?.redeem(key, customer_id, transaction_id, amount, by).await;
     let outcome = outcome.inspect_err(log_store_error).map_err(ApiError::from)?;
     Ok(outcome.map(Redemption).map_err(refused)?)
 }

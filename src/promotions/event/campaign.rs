@@ -6,7 +6,8 @@ use uuid::Uuid;
 use super::{Changed, EventType, NewEvent};
 use crate::promotions::{
     attribution::Attribution,
-    campaign::{Campaign, PromotionMode},
+    campaign::{CampaignWithContent, PromotionMode},
+    offer::{MetadataEntry, Offer},
     time::Timestamp,
 };
 
@@ -24,6 +25,9 @@ struct CreatedData<'a> {
     valid_for_days: Option<u32>,
     max_links_per_customer: Option<u32>,
     max_redemptions_per_link: u32,
+    version: u32,
+    offer: Option<&'a Offer>,
+    metadata: &'a [MetadataEntry],
 }
 
 #[derive(Serialize)]
@@ -34,6 +38,7 @@ struct UpdatedData<'a> {
     /// As it was after the change.
     name: &'a str,
     mode: PromotionMode,
+    version: u32,
     changes: Changes<'a>,
 }
 
@@ -51,12 +56,21 @@ struct Changes<'a> {
     valid_till: Option<Changed<i64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_links_per_customer: Option<Changed<Option<u32>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_for_days: Option<Changed<Option<u32>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_redemptions_per_link: Option<Changed<u32>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offer: Option<Changed<Option<&'a Offer>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Changed<&'a [MetadataEntry]>>,
 }
 
 impl NewEvent {
     /// A campaign was created.
     #[must_use]
-    pub fn campaign_created(campaign: &Campaign, by: &Attribution) -> Self {
+    pub fn campaign_created(created: &CampaignWithContent, by: &Attribution) -> Self {
+        let CampaignWithContent { campaign, content } = created;
         let data = CreatedData {
             id: campaign.id.get(),
             org_id: campaign.org.get(),
@@ -69,34 +83,58 @@ impl NewEvent {
             valid_for_days: campaign.valid_for_days,
             max_links_per_customer: campaign.max_links_per_customer,
             max_redemptions_per_link: campaign.max_redemptions_per_link,
+            version: campaign.version,
+            offer: content.offer.as_ref(),
+            metadata: &content.metadata,
         };
-        Self::of_campaign(EventType::CampaignCreated, campaign, &data, by, campaign.created_on)
+        Self::of_campaign(EventType::CampaignCreated, created, &data, by, campaign.created_on)
     }
 
     /// A campaign was changed. `None` if nothing is different.
     #[must_use]
-    pub fn campaign_updated(old: &Campaign, new: &Campaign, by: &Attribution, now: Timestamp) -> Option<Self> {
-        if old == new {
+    pub fn campaign_updated(
+        before: &CampaignWithContent,
+        after: &CampaignWithContent,
+        by: &Attribution,
+        now: Timestamp,
+    ) -> Option<Self> {
+        if before == after {
             return None;
         }
+        let (
+            CampaignWithContent { campaign: old, content: old_content },
+            CampaignWithContent { campaign: new, content },
+        ) = (before, after);
         let changes = Changes {
             name: Changed::between(&*old.name, &*new.name),
             active: Changed::between(old.active, new.active),
             redeemable_from: Changed::between(old.redeemable_from.millis(), new.redeemable_from.millis()),
             valid_till: Changed::between(old.valid_till.millis(), new.valid_till.millis()),
             max_links_per_customer: Changed::between(old.max_links_per_customer, new.max_links_per_customer),
+            valid_for_days: Changed::between(old.valid_for_days, new.valid_for_days),
+            max_redemptions_per_link: Changed::between(old.max_redemptions_per_link, new.max_redemptions_per_link),
+            offer: Changed::between(old_content.offer.as_ref(), content.offer.as_ref()),
+            metadata: Changed::between(&*old_content.metadata, &*content.metadata),
         };
-        let data = UpdatedData { id: new.id.get(), org_id: new.org.get(), name: &new.name, mode: new.mode, changes };
-        Some(Self::of_campaign(EventType::CampaignUpdated, new, &data, by, now))
+        let data = UpdatedData {
+            id: new.id.get(),
+            org_id: new.org.get(),
+            name: &new.name,
+            mode: new.mode,
+            version: new.version,
+            changes,
+        };
+        Some(Self::of_campaign(EventType::CampaignUpdated, after, &data, by, now))
     }
 
     fn of_campaign(
         event_type: EventType,
-        campaign: &Campaign,
+        of: &CampaignWithContent,
         data: &impl Serialize,
         by: &Attribution,
         now: Timestamp,
     ) -> Self {
+        let campaign = &of.campaign;
         let event = Self::new(event_type, campaign.org, campaign.id.get(), data, by, now);
         Self { campaign_id: Some(campaign.id), ..event }
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{EventType, NewEvent};
 use crate::promotions::{
     attribution::{Actor, Attribution},
-    campaign::{Campaign, PromotionMode},
+    campaign::{CampaignWithContent, PromotionMode},
     code::PromotionCode,
     ids::{CampaignId, OrgId},
     import::NewCodes,
@@ -55,12 +55,13 @@ impl NewEvent {
 
     /// Campaigns with codes were added to an organisation that had none.
     #[must_use]
-    pub fn seeded(campaigns: &[Campaign], codes: &[PromotionCode], now: Timestamp) -> Vec<Self> {
+    pub fn seeded(campaigns: &[CampaignWithContent], codes: &[PromotionCode], now: Timestamp) -> Vec<Self> {
         let by = Attribution::to(Actor::Server);
-        let events_of = |campaign: &Campaign| {
+        let events_of = |seeded: &CampaignWithContent| {
+            let campaign = &seeded.campaign;
             let added = codes.iter().filter(|code| code.campaign_id == campaign.id).count();
             let codes = || Self::codes_added_to(campaign.org, campaign.id, campaign.mode, added, &by, now);
-            let created = Self { occurred_on: now, ..Self::campaign_created(campaign, &by) };
+            let created = Self { occurred_on: now, ..Self::campaign_created(seeded, &by) };
             [Some(created), (added > 0).then(codes)].into_iter().flatten()
         };
         campaigns.iter().flat_map(events_of).collect()

@@ -8,6 +8,7 @@ use super::{EventType, NewEvent};
 use crate::promotions::{
     attribution::Attribution,
     campaign::PromotionMode,
+    money::Money,
     promotion::{Promotion, PromotionState},
     redeem::Redemption,
     time::Timestamp,
@@ -51,6 +52,7 @@ struct RedemptionData<'a> {
     transaction_id: &'a str,
     redeemed_on: i64,
     reversed_on: Option<i64>,
+    amount: Option<Money>,
 }
 
 impl NewEvent {
@@ -92,6 +94,7 @@ impl NewEvent {
             transaction_id: redemption.transaction_id.as_str(),
             redeemed_on: redemption.redeemed_on.millis(),
             reversed_on: redemption.reversed_on.map(Timestamp::millis),
+            amount: redemption.amount,
         };
         let data = Data { redemption: Some(of_redemption), ..data_of(promotion, now) };
         Self::of_promotion(event_type, redemption.id.get(), promotion, &data, by, now)

@@ -105,8 +105,8 @@ pub const INVARIANTS: [Invariant; 15] = [
         name: "no promotion has more redemptions than its campaign's maxRedemptionsPerLink",
         id_of: "redemption",
         broken: include_str!("../sql/check/redemptions_within_max_per_link.sql"),
-        excuse: None,
-        advice: "reverse these redemptions, or raise the campaign's max_redemptions_per_link",
+        excuse: Some("no error if the limit was lowered after they were redeemed"),
+        advice: "otherwise reverse these redemptions, or raise the campaign's max_redemptions_per_link",
     },
     Invariant {
         name: "every change has exactly one event",

@@ -17,7 +17,7 @@ use diesel::{
 
 use crate::store::{
     paged::Starts,
-    rows::{CampaignRow, CodeRow, Id, PromotionRow, RedemptionRow},
+    rows::{CampaignRow, CodeRow, ContentOfCampaignRow, Id, PromotionRow, RedemptionRow},
     schema::PublicId,
 };
 
@@ -36,6 +36,10 @@ pub trait JoinedRow: Selectable<Pg> {
 }
 
 impl JoinedRow for CampaignRow {
+    const TABLES: &'static str = "campaigns";
+}
+
+impl JoinedRow for ContentOfCampaignRow {
     const TABLES: &'static str = "campaigns";
 }
 

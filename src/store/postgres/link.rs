@@ -19,7 +19,7 @@ use super::statements;
 use crate::{
     promotions::{
         CodeState, LinkOutcome, LinkRequest, NewEvent, OnLocked, OrgId, Promotion, PromotionCode, Timestamp,
-        WorkingSet, decide,
+        WorkingSet, check, decide,
     },
     store::{
         error::StoreResult,
@@ -37,7 +37,7 @@ pub async fn link(
     on_locked: OnLocked,
     now: Timestamp,
 ) -> StoreResult<Vec<Option<LinkOutcome>>> {
-    let working_set = read_working_set(connection, requests, on_locked);
+    let working_set = read_working_set(connection, requests, Some(on_locked));
     let (begun, set) = join(statements::Begin.execute(&mut &*connection), working_set).await;
     begun?;
     let decisions = decide(set?, requests, now);
@@ -61,13 +61,23 @@ pub async fn link_in_transaction(
     requests: &[LinkRequest],
     now: Timestamp,
 ) -> StoreResult<Vec<Option<LinkOutcome>>> {
-    let set = read_working_set(connection, requests, OnLocked::Wait).await?;
+    let set = read_working_set(connection, requests, Some(OnLocked::Wait)).await?;
     let decisions = decide(set, requests, now);
     let new: Vec<&Promotion> = decisions.new_promotions().collect();
     if !new.is_empty() {
         write(connection, &new, &decisions.events(requests, now)).await?;
     }
     Ok(decisions.outcomes)
+}
+
+/// What linking would decide about each request. Locks nothing.
+pub async fn check_links(
+    connection: &AsyncPgConnection,
+    requests: &[LinkRequest],
+    now: Timestamp,
+) -> StoreResult<Vec<LinkOutcome>> {
+    let set = read_working_set(connection, requests, None).await?;
+    Ok(requests.iter().map(|request| check(&set, request, now)).collect())
 }
 
 async fn write(connection: &AsyncPgConnection, new: &[&Promotion], events: &[NewEvent]) -> QueryResult<()> {
@@ -80,21 +90,21 @@ async fn write(connection: &AsyncPgConnection, new: &[&Promotion], events: &[New
     inserted.and(counted).and(recorded).map(drop)
 }
 
-/// Locks the codes of a batch and reads what the rules look at. Each statement sees what was committed before it began, so
+/// Locks the codes of a batch, if they are to be linked, and reads what the rules look at. Each statement sees what was committed before it began, so
 /// the holds are read by a statement of their own after the locks are taken: no other transaction can add one then.
 async fn read_working_set(
     connection: &AsyncPgConnection,
     requests: &[LinkRequest],
-    on_locked: OnLocked,
+    lock: Option<OnLocked>,
 ) -> StoreResult<WorkingSet> {
-    let (locked, holds) = join(
-        lock_codes(connection, requests, on_locked),
+    let (codes, holds) = join(
+        read_codes(connection, requests, lock),
         statements::ReadHolds::new(requests).load::<HoldRow>(&mut &*connection),
     )
     .await;
     let mut set = WorkingSet::default();
     let mut campaigns = HashMap::new();
-    for (org, mode, folded, code, campaign) in locked? {
+    for (org, mode, folded, code, campaign) in codes? {
         let (Some(code), Some(campaign)) = (code, campaign) else {
             set.locked.insert(code_key(org, mode, folded)?);
             continue;
@@ -113,28 +123,35 @@ async fn read_working_set(
             state.holds.insert(promotion.customer_id, promotion);
         }
     }
-    count_held(connection, requests, &mut set).await?;
+    count_held(connection, requests, lock.is_some(), &mut set).await?;
     Ok(set)
 }
 
-/// The key of an existing code, and the code and its campaign if they could be locked.
-type LockedRow = (i64, i16, String, Option<CodeRow>, Option<CampaignRow>);
+/// The key of an existing code, and the code and its campaign unless they were skipped.
+type CodeAndCampaign = (i64, i16, String, Option<CodeRow>, Option<CampaignRow>);
 
-async fn lock_codes(
+async fn read_codes(
     connection: &AsyncPgConnection,
     requests: &[LinkRequest],
-    on_locked: OnLocked,
-) -> QueryResult<Vec<LockedRow>> {
+    lock: Option<OnLocked>,
+) -> QueryResult<Vec<CodeAndCampaign>> {
+    use statements::{LOCKED, LOCKED_OR_SKIPPED, ReadCodes, UNLOCKED};
     let keys = requests.iter().map(|request| &request.key).collect();
-    match on_locked {
-        OnLocked::Skip => statements::LockCodes::<true>::new(keys).load(&mut &*connection).await,
-        OnLocked::Wait => statements::LockCodes::<false>::new(keys).load(&mut &*connection).await,
+    match lock {
+        Some(OnLocked::Skip) => ReadCodes::<LOCKED_OR_SKIPPED>::new(keys).load(&mut &*connection).await,
+        Some(OnLocked::Wait) => ReadCodes::<LOCKED>::new(keys).load(&mut &*connection).await,
+        None => ReadCodes::<UNLOCKED>::new(keys).load(&mut &*connection).await,
     }
 }
 
-/// Locks the customers whose holds are limited, and counts these. All processes lock them after the codes, so that there
-/// are no deadlocks.
-async fn count_held(connection: &AsyncPgConnection, requests: &[LinkRequest], set: &mut WorkingSet) -> StoreResult<()> {
+/// Counts the holds of customers whose number is limited, and locks these customers if their codes are to be linked. All processes
+/// lock them after the codes, so that there are no deadlocks.
+async fn count_held(
+    connection: &AsyncPgConnection,
+    requests: &[LinkRequest],
+    locks: bool,
+    set: &mut WorkingSet,
+) -> StoreResult<()> {
     let limited: BTreeSet<HeldKey> = requests
         .iter()
         .filter_map(|request| {
@@ -145,12 +162,15 @@ async fn count_held(connection: &AsyncPgConnection, requests: &[LinkRequest], se
     if limited.is_empty() {
         return Ok(());
     }
-    let (locked, counts) = join(
-        statements::AdvisoryLocks::customers(&limited).execute(&mut &*connection),
-        statements::CountHeld::new(&limited).load::<(i64, Id, i64, i64)>(&mut &*connection),
-    )
-    .await;
-    locked?;
+    let count = statements::CountHeld::new(&limited).load::<(i64, Id, i64, i64)>(&mut &*connection);
+    let counts = if locks {
+        let lock = statements::AdvisoryLocks::customers(&limited);
+        let (locked, counts) = join(lock.execute(&mut &*connection), count).await;
+        locked?;
+        counts
+    } else {
+        count.await
+    };
     for (org, campaign, customer, held) in counts? {
         set.held.insert((org.try_into()?, campaign.0.into(), customer.try_into()?), u32::try_from(held)?);
     }

@@ -3,17 +3,17 @@
 use async_trait::async_trait;
 use diesel_async::RunQueryDsl;
 
-use super::{PostgresStore, keyed, paged};
+use super::{PostgresStore, keyed, paged, statements::ReadHolds};
 use crate::{
     promotions::{
-        Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
-        PromotionReads, Redemption, RedemptionId, Start, WalletFilter,
+        Campaign, CampaignContent, CampaignId, CustomerId, FoldedCode, LinkKey, OrgId, Promotion, PromotionCode,
+        PromotionId, PromotionMode, PromotionReads, Redemption, RedemptionId, Start, WalletFilter,
     },
     store::{
         error::StoreResult,
         keyed::count_codes,
         ordering,
-        rows::{CampaignRow, CodeRow, PromotionRow, RedemptionRow, into_domain},
+        rows::{CampaignRow, CodeRow, ContentOfCampaignRow, HoldRow, PromotionRow, RedemptionRow, into_domain},
     },
 };
 
@@ -32,6 +32,24 @@ impl PromotionReads for PostgresStore {
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
         let query = keyed::campaigns_by_id(org, ids);
         self.run(async |connection| into_domain::<CampaignRow, _>(query.load(connection).await?)).await
+    }
+
+    async fn campaign_contents(
+        &self,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> StoreResult<Vec<(CampaignId, CampaignContent)>> {
+        let query = keyed::campaign_contents_by_id(org, ids);
+        self.run(async |connection| into_domain::<ContentOfCampaignRow, _>(query.load(connection).await?)).await
+    }
+
+    async fn held_promotions(&self, org: OrgId, keys: &[LinkKey]) -> StoreResult<Vec<Promotion>> {
+        self.run(async |connection| {
+            let holds: Vec<HoldRow> = ReadHolds::of(org, keys).load(connection).await?;
+            let ids: Vec<PromotionId> = holds.into_iter().map(|hold| hold.id.0.into()).collect();
+            into_domain::<PromotionRow, _>(keyed::promotions_by_id(org, &ids).load(connection).await?)
+        })
+        .await
     }
 
     async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {

@@ -19,7 +19,7 @@ use diesel::{
 pub use self::{
     events::InsertEvents,
     numbering::{InsertFeeds, LockFeeds, NumberEvents, OutboxOrgs},
-    reads::{AdvisoryLocks, CountHeld, LockCodes, ReadHolds},
+    reads::{AdvisoryLocks, CountHeld, LOCKED, LOCKED_OR_SKIPPED, ReadCodes, ReadHolds, UNLOCKED},
     transaction::{Begin, Commit, Rollback},
     writes::{CountLinks, InsertCodes, InsertPromotions},
 };

@@ -7,14 +7,14 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::{events, keyed::promotions_by_id, statements::AdvisoryLocks};
 use crate::{
     promotions::{
-        Attribution, Campaign, CampaignChange, CampaignId, CodeKey, InvalidCampaign, NewEvent, OrgId, Promotion,
-        PromotionCode, PromotionId, RedeemDecision, RedeemOutcome, RedeemRequest, RedeemState, Redemption,
-        RedemptionId, Timestamp, decide_redeem, decide_reverse, decide_unlink,
+        Attribution, CampaignWithContent, CodeKey, NewEvent, OrgId, Promotion, PromotionCode, PromotionId,
+        RedeemDecision, RedeemOutcome, RedeemRequest, RedeemState, Redemption, RedemptionId, Timestamp, decide_redeem,
+        decide_reverse, decide_unlink,
     },
     store::{
         error::StoreResult,
         keyed,
-        rows::{CampaignChanges, CampaignRow, CodeRow, Id, OrganisationRow, PromotionRow, RedemptionRow, key_columns},
+        rows::{CampaignWithContentRow, CodeRow, Id, OrganisationRow, PromotionRow, RedemptionRow, key_columns},
         schema::{campaigns, organisations, promotion_codes, promotions, redemptions},
     },
 };
@@ -188,49 +188,11 @@ pub async fn revoke(
     Ok(Some(code))
 }
 
-/// Creates a campaign.
-pub async fn create_campaign(
-    connection: &mut AsyncPgConnection,
-    campaign: &Campaign,
-    by: &Attribution,
-) -> StoreResult<()> {
-    diesel::insert_into(campaigns::table).values(CampaignRow::from(campaign)).execute(connection).await?;
-    events::record(connection, &[NewEvent::campaign_created(campaign, by)]).await
-}
-
-/// Changes a campaign.
-pub async fn update_campaign(
-    connection: &mut AsyncPgConnection,
-    org: OrgId,
-    id: CampaignId,
-    change: &CampaignChange,
-    by: &Attribution,
-    now: Timestamp,
-) -> StoreResult<Option<Result<Campaign, InvalidCampaign>>> {
-    let query = keyed::campaign(org.get(), Id(id.get()));
-    let row: Option<CampaignRow> =
-        query.select(CampaignRow::as_select()).for_update().first(connection).await.optional()?;
-    let Some(row) = row else { return Ok(None) };
-    let campaign = Campaign::try_from(row)?;
-    let changed = match change.apply(campaign.clone()) {
-        Ok(changed) => changed,
-        Err(invalid) => return Ok(Some(Err(invalid))),
-    };
-    diesel::update(keyed::campaign(org.get(), Id(id.get())))
-        .set(CampaignChanges::from(&changed))
-        .execute(connection)
-        .await?;
-    if let Some(event) = NewEvent::campaign_updated(&campaign, &changed, by, now) {
-        events::record(connection, &[event]).await?;
-    }
-    Ok(Some(Ok(changed)))
-}
-
 /// Adds campaigns and codes to an organisation that has none.
 pub async fn seed(
     connection: &mut AsyncPgConnection,
     org: OrgId,
-    campaigns: &[Campaign],
+    campaigns: &[CampaignWithContent],
     codes: &[PromotionCode],
     now: Timestamp,
 ) -> StoreResult<bool> {
@@ -241,7 +203,7 @@ pub async fn seed(
     }
     let organisation = OrganisationRow::new(org, now);
     diesel::insert_into(organisations::table).values(organisation).on_conflict_do_nothing().execute(connection).await?;
-    let rows: Vec<CampaignRow> = campaigns.iter().map(Into::into).collect();
+    let rows: Vec<CampaignWithContentRow> = campaigns.iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
     diesel::insert_into(campaigns::table).values(rows).execute(connection).await?;
     let rows: Vec<CodeRow> = codes.iter().map(Into::into).collect();
     diesel::insert_into(promotion_codes::table).values(rows).execute(connection).await?;

@@ -1,10 +1,12 @@
 //! Rows of `campaigns`.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 
 use super::{Id, count_to_db, mode_from_db, mode_to_db};
 use crate::{
-    promotions::{Campaign, StoreError, Timestamp},
+    promotions::{Campaign, CampaignContent, CampaignId, CampaignWithContent, StoreError, Timestamp},
     store::schema::campaigns,
 };
 
@@ -23,6 +25,7 @@ pub struct CampaignRow {
     valid_for_days: Option<i32>,
     max_links_per_customer: Option<i32>,
     max_redemptions_per_link: i32,
+    version: i32,
 }
 
 impl From<&Campaign> for CampaignRow {
@@ -39,6 +42,7 @@ impl From<&Campaign> for CampaignRow {
             valid_for_days: campaign.valid_for_days.map(count_to_db),
             max_links_per_customer: campaign.max_links_per_customer.map(count_to_db),
             max_redemptions_per_link: count_to_db(campaign.max_redemptions_per_link),
+            version: count_to_db(campaign.version),
         }
     }
 }
@@ -59,11 +63,90 @@ impl TryFrom<CampaignRow> for Campaign {
             valid_for_days: row.valid_for_days.map(TryInto::try_into).transpose()?,
             max_links_per_customer: row.max_links_per_customer.map(TryInto::try_into).transpose()?,
             max_redemptions_per_link: row.max_redemptions_per_link.try_into()?,
+            version: row.version.try_into()?,
         })
     }
 }
 
-/// The columns of a campaign that can change.
+/// What a campaign says, in a row of `campaigns`. Empty content is NULL.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = campaigns, treat_none_as_null = true)]
+pub struct ContentRow {
+    offer: Option<String>,
+    metadata: Option<String>,
+}
+
+impl TryFrom<&CampaignContent> for ContentRow {
+    type Error = StoreError;
+
+    fn try_from(content: &CampaignContent) -> Result<Self, StoreError> {
+        let CampaignContent { offer, metadata } = content;
+        let metadata = Some(metadata).filter(|entries| !entries.is_empty());
+        Ok(Self {
+            offer: offer.as_ref().map(serde_json::to_string).transpose().map_err(failed)?,
+            metadata: metadata.map(serde_json::to_string).transpose().map_err(failed)?,
+        })
+    }
+}
+
+impl TryFrom<ContentRow> for CampaignContent {
+    type Error = StoreError;
+
+    fn try_from(row: ContentRow) -> Result<Self, StoreError> {
+        let offer = row.offer.as_deref().map(serde_json::from_str).transpose().map_err(failed)?;
+        let metadata = row.metadata.as_deref().map(serde_json::from_str).transpose().map_err(failed)?;
+        Ok(Self { offer, metadata: metadata.unwrap_or_default() })
+    }
+}
+
+fn failed(error: serde_json::Error) -> StoreError {
+    StoreError::Failed(Arc::new(error))
+}
+
+/// What the campaign with an id says.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = campaigns)]
+pub struct ContentOfCampaignRow {
+    id: Id,
+    #[diesel(embed)]
+    content: ContentRow,
+}
+
+impl TryFrom<ContentOfCampaignRow> for (CampaignId, CampaignContent) {
+    type Error = StoreError;
+
+    fn try_from(row: ContentOfCampaignRow) -> Result<Self, StoreError> {
+        Ok((row.id.0.into(), row.content.try_into()?))
+    }
+}
+
+/// A whole row of `campaigns`.
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = campaigns)]
+pub struct CampaignWithContentRow {
+    #[diesel(embed)]
+    campaign: CampaignRow,
+    #[diesel(embed)]
+    content: ContentRow,
+}
+
+impl TryFrom<&CampaignWithContent> for CampaignWithContentRow {
+    type Error = StoreError;
+
+    fn try_from(whole: &CampaignWithContent) -> Result<Self, StoreError> {
+        Ok(Self { campaign: (&whole.campaign).into(), content: (&whole.content).try_into()? })
+    }
+}
+
+impl TryFrom<CampaignWithContentRow> for CampaignWithContent {
+    type Error = StoreError;
+
+    fn try_from(row: CampaignWithContentRow) -> Result<Self, StoreError> {
+        Ok(Self { campaign: row.campaign.try_into()?, content: row.content.try_into()? })
+    }
+}
+
+/// The columns of a campaign that can change, without its content.
 #[derive(Debug, AsChangeset)]
 #[diesel(table_name = campaigns, treat_none_as_null = true)]
 pub struct CampaignChanges {
@@ -71,7 +154,10 @@ pub struct CampaignChanges {
     active: bool,
     redeemable_from: i64,
     valid_till: i64,
+    valid_for_days: Option<i32>,
     max_links_per_customer: Option<i32>,
+    max_redemptions_per_link: i32,
+    version: i32,
 }
 
 impl From<&Campaign> for CampaignChanges {
@@ -81,7 +167,10 @@ impl From<&Campaign> for CampaignChanges {
             active: campaign.active,
             redeemable_from: campaign.redeemable_from.millis(),
             valid_till: campaign.valid_till.millis(),
+            valid_for_days: campaign.valid_for_days.map(count_to_db),
             max_links_per_customer: campaign.max_links_per_customer.map(count_to_db),
+            max_redemptions_per_link: count_to_db(campaign.max_redemptions_per_link),
+            version: count_to_db(campaign.version),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use diesel::prelude::*;
 
-use super::Id;
+use super::{Id, corrupt};
 use crate::{
-    promotions::{Redemption, StoreError, Timestamp, TransactionId},
+    promotions::{Money, Redemption, StoreError, Timestamp, TransactionId},
     store::schema::redemptions,
 };
 
@@ -18,6 +18,8 @@ pub struct RedemptionRow {
     transaction_id: String,
     redeemed_on: i64,
     reversed_on: Option<i64>,
+    amount_minor_units: Option<i64>,
+    amount_currency: Option<String>,
 }
 
 impl From<&Redemption> for RedemptionRow {
@@ -29,6 +31,8 @@ impl From<&Redemption> for RedemptionRow {
             transaction_id: redemption.transaction_id.as_str().to_owned(),
             redeemed_on: redemption.redeemed_on.millis(),
             reversed_on: redemption.reversed_on.map(Timestamp::millis),
+            amount_minor_units: redemption.amount.map(Money::minor_units),
+            amount_currency: redemption.amount.map(|amount| amount.currency().to_owned()),
         }
     }
 }
@@ -37,6 +41,12 @@ impl TryFrom<RedemptionRow> for Redemption {
     type Error = StoreError;
 
     fn try_from(row: RedemptionRow) -> Result<Self, StoreError> {
+        let amount = match row.amount_minor_units.zip(row.amount_currency) {
+            Some((units, currency)) => {
+                Some(Money::from_stored(units, &currency).ok_or_else(|| corrupt("an unknown currency"))?)
+            }
+            None => None,
+        };
         Ok(Self {
             id: row.id.0.into(),
             org: row.org_id.try_into()?,
@@ -44,6 +54,7 @@ impl TryFrom<RedemptionRow> for Redemption {
             transaction_id: TransactionId::from_stored(row.transaction_id),
             redeemed_on: Timestamp::from_millis(row.redeemed_on),
             reversed_on: row.reversed_on.map(Timestamp::from_millis),
+            amount,
         })
     }
 }

@@ -38,6 +38,17 @@ pub fn promotions_by_id(org: OrgId, ids: &[PromotionId]) -> promotions_among {
     promotions_among(org.get(), promotions::id.among(&ids))
 }
 
+/// The promotion by which a customer holds a code.
+#[auto_type]
+pub fn held_promotion(org: i64, mode: i16, folded: String, customer: i64) -> _ {
+    promotions_in_full()
+        .filter(promotions::org_id.eq(org))
+        .filter(promotions::mode.eq(mode))
+        .filter(promotions::folded.eq(folded))
+        .filter(promotions::customer_id.eq(customer))
+        .filter(promotions::unlinked_on.is_null())
+}
+
 #[auto_type]
 fn codes_among(org: i64, mode: i16, folded: Among<promotion_codes::folded>) -> _ {
     promotion_codes::table.filter(promotion_codes::org_id.eq(org)).filter(promotion_codes::mode.eq(mode)).filter(folded)

@@ -19,7 +19,8 @@ use diesel::{
 use super::events;
 use crate::{
     promotions::{
-        Campaign, CodeKey, CodeState, LinkOutcome, LinkRequest, Promotion, PromotionCode, Timestamp, WorkingSet, decide,
+        Campaign, CodeKey, CodeState, LinkOutcome, LinkRequest, Promotion, PromotionCode, Timestamp, WorkingSet, check,
+        decide,
     },
     store::{
         error::StoreResult,
@@ -43,6 +44,16 @@ pub fn link(
     }
     events::record(connection, &decisions.events(requests, now))?;
     Ok(decisions.outcomes)
+}
+
+/// What linking would decide about each request.
+pub fn check_links(
+    connection: &mut SqliteConnection,
+    requests: &[LinkRequest],
+    now: Timestamp,
+) -> StoreResult<Vec<LinkOutcome>> {
+    let set = read_working_set(connection, requests)?;
+    Ok(requests.iter().map(|request| check(&set, request, now)).collect())
 }
 
 fn read_working_set(connection: &mut SqliteConnection, requests: &[LinkRequest]) -> StoreResult<WorkingSet> {

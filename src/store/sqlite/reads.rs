@@ -6,14 +6,14 @@ use diesel::prelude::*;
 use super::{SqliteStore, keyed, paged};
 use crate::{
     promotions::{
-        Campaign, CampaignId, CustomerId, FoldedCode, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode,
-        PromotionReads, Redemption, RedemptionId, Start, WalletFilter,
+        Campaign, CampaignContent, CampaignId, CustomerId, FoldedCode, LinkKey, OrgId, Promotion, PromotionCode,
+        PromotionId, PromotionMode, PromotionReads, Redemption, RedemptionId, Start, WalletFilter,
     },
     store::{
         error::StoreResult,
         keyed::count_codes,
         ordering,
-        rows::{CampaignRow, CodeRow, PromotionRow, RedemptionRow, into_domain},
+        rows::{CampaignRow, CodeRow, ContentOfCampaignRow, PromotionRow, RedemptionRow, into_domain, mode_to_db},
     },
 };
 
@@ -32,6 +32,30 @@ impl PromotionReads for SqliteStore {
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<Campaign>> {
         let query = keyed::campaigns_by_id(org, ids);
         self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
+    }
+
+    async fn campaign_contents(
+        &self,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> StoreResult<Vec<(CampaignId, CampaignContent)>> {
+        let query = keyed::campaigns_by_id(org, ids);
+        self.read(move |connection| into_domain(query.select(ContentOfCampaignRow::as_select()).load(connection)?))
+            .await
+    }
+
+    async fn held_promotions(&self, org: OrgId, keys: &[LinkKey]) -> StoreResult<Vec<Promotion>> {
+        let keys = keys.to_vec();
+        self.read(move |connection| {
+            let mut held: Vec<PromotionRow> = Vec::with_capacity(keys.len());
+            for (mode, folded, customer) in keys {
+                let query =
+                    keyed::held_promotion(org.get(), mode_to_db(mode), folded.as_str().to_owned(), customer.get());
+                held.extend(query.select(PromotionRow::as_select()).get_result(connection).optional()?);
+            }
+            into_domain(held)
+        })
+        .await
     }
 
     async fn count_codes(&self, org: OrgId, mode: PromotionMode, beginning: &str, at_most: u64) -> StoreResult<u64> {

@@ -6,8 +6,9 @@ use promolink::{
     auth::{ApiKey, KeyRole},
     events::Endpoint,
     promotions::{
-        Actor, Attribution, Campaign, Code, EventType, LinkOrigin, NewCodes, NewEvent, Promotion, PromotionCode,
-        PromotionMode, Redemption, Timestamp, TransactionId,
+        Actor, Attribution, BenefitKind, Campaign, CampaignChange, CampaignContent, CampaignWithContent, Code,
+        EventType, LinkOrigin, MetadataEntry, NewBenefit, NewCodes, NewEvent, NewMoney, NewOffer, Promotion,
+        PromotionCode, PromotionMode, Redemption, Timestamp, TransactionId,
     },
 };
 use uuid::{Uuid, uuid};
@@ -61,8 +62,14 @@ fn catalogue() -> String {
 fn entries() -> Vec<(NewEvent, &'static str)> {
     let by = Attribution::to(Actor::CommandLine);
     let campaign = campaign();
-    let changed =
-        Campaign { name: "Summer sale: 25 % off".to_owned(), max_links_per_customer: Some(2), ..campaign.clone() };
+    let created = CampaignWithContent { campaign: campaign.clone(), content: content() };
+    let change = CampaignChange {
+        name: Some("Summer sale: 25 % off".to_owned()),
+        max_links_per_customer: Some(Some(2)),
+        metadata: Some(Vec::new()),
+        ..CampaignChange::default()
+    };
+    let changed = change.apply(&created).unwrap();
     let linked = promotion(&campaign);
     let unlinked = Promotion { unlinked_on: Some(LATER), ..linked.clone() };
     let redeemed = Promotion { redemption_count: 1, ..linked.clone() };
@@ -96,11 +103,12 @@ fn entries() -> Vec<(NewEvent, &'static str)> {
             "codes were revoked. `codes` lists them. Their promotions become `INACTIVE`, and have no events of\n\
              their own.",
         ),
-        (NewEvent::campaign_created(&campaign, &by), "a campaign was created."),
+        (NewEvent::campaign_created(&created, &by), "a campaign was created."),
         (
-            NewEvent::campaign_updated(&campaign, &changed, &by, LATER).unwrap(),
+            NewEvent::campaign_updated(&created, &changed, &by, LATER).unwrap(),
             "a campaign was changed. `changes` has each changed field with its old and new value: `name`,\n\
-             `active`, `redeemableFrom`, `validTill`, `maxLinksPerCustomer`. Promotions of the campaign have no events of their own.",
+             `active`, `redeemableFrom`, `validTill`, `validForDays`, `maxLinksPerCustomer`, `maxRedemptionsPerLink`, `offer`, `metadata`.\n\
+             Promotions of the campaign have no events of their own.",
         ),
         (
             key.created_event(&by),
@@ -135,7 +143,19 @@ fn campaign() -> Campaign {
         valid_for_days: Some(30),
         max_links_per_customer: None,
         max_redemptions_per_link: 1,
+        version: 1,
     }
+}
+
+fn content() -> CampaignContent {
+    let offer = NewOffer {
+        title: Some("20 % off the summer collection".to_owned()),
+        benefit: Some(NewBenefit { kind: BenefitKind::PercentOff, percent_off: Some(20.0), amount: None }),
+        terms_url: Some("https://shop.example.com/terms".to_owned()),
+        ..NewOffer::default()
+    };
+    let entry = MetadataEntry { key: "budget".to_owned(), value: "B-2026-07".to_owned() };
+    CampaignContent { offer: Some(offer.parse().unwrap()), metadata: vec![entry] }
 }
 
 fn code(campaign: &Campaign) -> PromotionCode {
@@ -172,6 +192,7 @@ fn redemption(campaign: &Campaign) -> Redemption {
         transaction_id: TransactionId::parse("order-1001").unwrap(),
         redeemed_on: REDEEMED,
         reversed_on: None,
+        amount: Some(NewMoney { minor_units: 1999, currency: "EUR".to_owned() }.parse("amount").unwrap()),
     }
 }
 

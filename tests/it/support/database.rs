@@ -13,7 +13,7 @@ use diesel::{
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use promolink::{
-    promotions::{Campaign, PromotionCode, PromotionRepository},
+    promotions::{CampaignWithContent, PromotionCode, PromotionRepository},
     store::{self, DatabaseUrl},
 };
 use uuid::Uuid;
@@ -95,8 +95,8 @@ impl Database {
 
     /// Migrates this database and adds campaigns and codes to the test organisation.
     pub async fn seed(&self, campaigns: &[TestCampaign]) {
-        let (campaigns, codes): (Vec<Campaign>, Vec<Vec<PromotionCode>>) =
-            campaigns.iter().map(|test| (test.campaign.clone(), test.codes.clone())).unzip();
+        let (campaigns, codes): (Vec<CampaignWithContent>, Vec<Vec<PromotionCode>>) =
+            campaigns.iter().map(|test| (test.campaign.clone().into(), test.codes.clone())).unzip();
         assert!(self.open().await.seed(org(), &campaigns, &codes.concat(), super::in_days(-2)).await.unwrap());
     }
 }

@@ -35,6 +35,7 @@ pub fn campaign(name: &str) -> TestCampaign {
         valid_for_days: None,
         max_links_per_customer: None,
         max_redemptions_per_link: 1,
+        version: 1,
     };
     TestCampaign { campaign, codes: Vec::new() }
 }

@@ -5,7 +5,9 @@ use crate::events::MAX_ENDPOINTS;
 
 /// The number of items in the lists whose length no argument states. For introspection, it is approximate: the types of the
 /// schema, and the parts of each type.
-const LIST_ITEMS: [(&str, usize); 9] = [
+const LIST_ITEMS: [(&str, usize); 10] = [
+    // Rarely more, although 50 are permitted.
+    ("metadata", 20),
     ("webhookEndpoints", MAX_ENDPOINTS),
     ("types", 64),
     ("directives", 8),
@@ -17,8 +19,10 @@ const LIST_ITEMS: [(&str, usize); 9] = [
     ("possibleTypes", 1),
 ];
 
-/// The fields that look up an id or a page. Lookups of one kind share a statement.
-const LOOKUP_FIELDS: [&str; 13] = [
+/// The fields that look up an id, a code or a page. Lookups of one kind share a statement.
+const LOOKUP_FIELDS: [&str; 16] = [
+    "customerPromotion",
+    "checkPromotionCode",
     "promotion",
     "promotionCodes",
     "campaign",
@@ -28,6 +32,7 @@ const LOOKUP_FIELDS: [&str; 13] = [
     "promotions",
     "codes",
     "redemptions",
+    "offer",
     "webhookEndpoints",
     "pending",
     "oldestPendingOn",
@@ -66,6 +71,9 @@ pub fn text_weight(field: &str) -> usize {
         "name" | "promotionName" => 200 * 4,
         "reason" => 500 * 4,
         "url" => 2_048,
+        // Rarely more, although 2,000 characters are permitted.
+        "description" => 1_000,
+        "title" | "termsUrl" | "imageUrl" | "value" => 200,
         "lastError" => 256,
         "data" => 2_500,
         "transactionId" | "requestId" => 128,

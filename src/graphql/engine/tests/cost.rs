@@ -128,7 +128,7 @@ fn the_length_of_each_list_of_the_schema_is_known() {
             let is_leaf = ["String", "EventType"].iter().any(|leaf| text.contains(leaf));
             let known = match ty.base {
                 BaseType::List(_) => {
-                    ["nodes", "edges", "webhookEndpoints"].contains(&name.as_str()) || takes_list || is_leaf
+                    ["nodes", "edges", "webhookEndpoints", "metadata"].contains(&name.as_str()) || takes_list || is_leaf
                 }
                 BaseType::Named(_) => is_given("first") || !text.contains("Connection"),
             };

@@ -14,6 +14,7 @@ use crate::{
     auth::{Limit, Limiter, Principal, Reservation, ReserveError, Role},
     graphql::{
         error::{ApiError, own_customer},
+        loaders::Loaders,
         types::Promotion,
     },
     promotions::{self, Attribution, Code, StoreError},
@@ -24,8 +25,18 @@ use crate::{
 /// that other callers wait for.
 const BUDGET_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Links codes for one caller.
+/// What is attempted.
+#[derive(Clone, Copy)]
+enum Action<'a> {
+    /// To link.
+    Link,
+    /// To find out what linking would do. Callers learn as much about codes as by links, so it counts against the same limits.
+    Check(&'a Loaders),
+}
+
+/// Links or checks codes for one caller.
 pub struct LinkAttempts<'a> {
+    action: Action<'a>,
     service: &'a PromotionService,
     limiter: &'a Limiter,
     principal: &'a Principal,
@@ -48,8 +59,18 @@ struct Reserved<'a> {
 impl<'a> LinkAttempts<'a> {
     /// For the caller of a request.
     pub fn new(ctx: &Context<'a>) -> async_graphql::Result<Self> {
+        Self::of(ctx, Action::Link)
+    }
+
+    /// The same, without linking: promotions that don't exist yet have the id [`PromotionId::NIL`](promotions::PromotionId::NIL).
+    pub fn checking(ctx: &Context<'a>) -> async_graphql::Result<Self> {
+        Self::of(ctx, Action::Check(ctx.data()?))
+    }
+
+    fn of(ctx: &Context<'a>, action: Action<'a>) -> async_graphql::Result<Self> {
         let (service, limiter) = (ctx.data::<Arc<PromotionService>>()?, ctx.data::<Arc<Limiter>>()?);
-        Ok(Self { service, limiter, principal: ctx.data::<Principal>()?, attribution: ctx.data::<Attribution>()? })
+        let (principal, attribution) = (ctx.data::<Principal>()?, ctx.data::<Attribution>()?);
+        Ok(Self { action, service, limiter, principal, attribution })
     }
 
     /// Links one code.
@@ -74,7 +95,7 @@ impl<'a> LinkAttempts<'a> {
         self.link_within_budgets(admitted, started + BUDGET_TIMEOUT, outcomes).await;
         // Before the timing is concealed: this takes time, too.
         for outcome in &*outcomes {
-            report(outcome, self.principal.is_trusted());
+            report(outcome, matches!(self.action, Action::Check(_)), self.principal.is_trusted());
         }
         let is_of_code = |outcome: &LinkResult| outcome.as_ref().is_err_and(LinkFailure::is_of_code);
         if !self.principal.is_trusted() && outcomes.iter().any(is_of_code) {
@@ -149,7 +170,13 @@ impl<'a> LinkAttempts<'a> {
             let RequestedLink { mode, code, customer } = &link.requested;
             (*mode, code.clone(), *customer)
         });
-        let results = self.service.link_many(self.principal.org, requested.collect(), self.attribution).await;
+        let results = match self.action {
+            Action::Link => self.service.link_many(self.principal.org, requested.collect(), self.attribution).await,
+            Action::Check(loaders) => {
+                let keys = requested.map(|(mode, code, customer)| (mode, code.into_folded(), customer));
+                loaders.link_checks(&keys.collect::<Vec<_>>()).await
+            }
+        };
         for (Reserved { link, reservation }, result) in links.into_iter().zip(results) {
             self.settle(reservation, &result);
             outcomes[link.position] = outcome(link.requested.code, result);

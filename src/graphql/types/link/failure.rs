@@ -65,11 +65,16 @@ impl LinkFailure {
     }
 }
 
-/// Counts the outcome of a link, and logs what the caller does not learn about it.
-pub fn report(outcome: &LinkResult, is_trusted: bool) {
+/// Counts the outcome of a link or of a check, and logs what the caller does not learn about it.
+pub fn report(outcome: &LinkResult, is_check: bool, is_trusted: bool) {
     static LINKED: LazyLock<Counter> = LazyLock::new(|| counter!("promolink_links_total", "outcome" => "LINKED"));
-    let Err(failure) = outcome else { return LINKED.increment(1) };
-    counter!("promolink_links_total", "outcome" => failure.code(is_trusted).name()).increment(1);
+    let metric = if is_check { "promolink_link_checks_total" } else { "promolink_links_total" };
+    let failure = match outcome {
+        Ok(_) if is_check => return counter!(metric, "outcome" => "LINKABLE").increment(1),
+        Ok(_) => return LINKED.increment(1),
+        Err(failure) => failure,
+    };
+    counter!(metric, "outcome" => failure.code(is_trusted).name()).increment(1);
     match failure {
         LinkFailure::NotAttempted => log_overload("links of the same caller have reserved its whole budget"),
         LinkFailure::Refused(code, refusal) if !is_trusted => log_refusal(code, *refusal),

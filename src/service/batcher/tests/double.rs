@@ -74,6 +74,7 @@ fn linkable(key: &CodeKey) -> CodeState {
         valid_for_days: None,
         max_links_per_customer: None,
         max_redemptions_per_link: 1,
+        version: 1,
     };
     let code = PromotionCode {
         org: key.org,

@@ -13,48 +13,62 @@ use diesel::{
 
 use super::{CodeKeys, column_list, query_id};
 use crate::{
-    promotions::{CodeKey, LinkRequest, OrgId},
+    promotions::{CodeKey, LinkKey, LinkRequest, OrgId},
     store::{
         promotion_conditions::COUNTS,
         rows::{CampaignRow, CodeRow, HeldKey, HoldRow, Id},
-        schema::{PublicId, campaigns, promotion_codes},
+        schema::PublicId,
         sql::SqlFile,
     },
 };
 
 query_id!(ReadHolds);
 
-/// Locks codes and reads them with their campaigns. `SKIP`: without waiting for those that are locked.
-#[derive(Debug)]
-pub struct LockCodes<'a, const SKIP: bool>(CodeKeys<'a>);
+/// The SQL types of the columns that a row reads.
+type ColumnsOf<Row> = <<Row as Selectable<Pg>>::SelectExpression as Expression>::SqlType;
 
-impl<const SKIP: bool> QueryId for LockCodes<'_, SKIP> {
-    type QueryId = LockCodes<'static, SKIP>;
+/// How [`ReadCodes`] locks: not at all.
+pub const UNLOCKED: u8 = 0;
+/// It waits for codes that are locked.
+pub const LOCKED: u8 = 1;
+/// It skips codes that are locked.
+pub const LOCKED_OR_SKIPPED: u8 = 2;
+
+/// Reads codes with their campaigns, and locks them.
+#[derive(Debug)]
+pub struct ReadCodes<'a, const LOCK: u8>(CodeKeys<'a>);
+
+impl<const LOCK: u8> QueryId for ReadCodes<'_, LOCK> {
+    type QueryId = ReadCodes<'static, LOCK>;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl<'a, const SKIP: bool> LockCodes<'a, SKIP> {
+impl<'a, const LOCK: u8> ReadCodes<'a, LOCK> {
     pub fn new(keys: BTreeSet<&'a CodeKey>) -> Self {
         Self(keys.into_iter().collect())
     }
 }
 
-impl<const SKIP: bool> QueryFragment<Pg> for LockCodes<'_, SKIP> {
+impl<const LOCK: u8> QueryFragment<Pg> for ReadCodes<'_, LOCK> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         static COLUMNS: LazyLock<String> =
             LazyLock::new(|| column_list(&(CodeRow::as_select(), CampaignRow::as_select())));
-        let or_skip = if SKIP { "SKIP LOCKED" } else { "" };
-        let mut sql = SqlFile::new(include_str!("../../sql/lock_codes.sql"), out);
+        let (code_lock, campaign_lock) = match LOCK {
+            UNLOCKED => ("", ""),
+            LOCKED => ("FOR NO KEY UPDATE", "FOR KEY SHARE"),
+            _ => ("FOR NO KEY UPDATE SKIP LOCKED", "FOR KEY SHARE SKIP LOCKED"),
+        };
+        let mut sql = SqlFile::new(include_str!("../../sql/read_codes.sql"), out);
         sql.insert_text("columns", &COLUMNS)?;
         sql.insert("codes", &self.0)?;
-        sql.insert_text("or_skip", or_skip)?;
-        sql.insert_text("or_skip", or_skip)?;
+        sql.insert_text("code_lock", code_lock)?;
+        sql.insert_text("campaign_lock", campaign_lock)?;
         sql.finish()
     }
 }
 
-impl<const SKIP: bool> Query for LockCodes<'_, SKIP> {
-    type SqlType = (BigInt, SmallInt, Text, Nullable<promotion_codes::SqlType>, Nullable<campaigns::SqlType>);
+impl<const LOCK: u8> Query for ReadCodes<'_, LOCK> {
+    type SqlType = (BigInt, SmallInt, Text, Nullable<ColumnsOf<CodeRow>>, Nullable<ColumnsOf<CampaignRow>>);
 }
 
 /// Reads the holds that the customers of a batch have on the codes that they ask for.
@@ -69,6 +83,14 @@ impl<'a> ReadHolds<'a> {
         Self {
             codes: requests.iter().map(|request| &request.key).collect(),
             customers: requests.iter().map(|request| request.customer_id.get()).collect(),
+        }
+    }
+
+    /// The holds of an organisation with these keys.
+    pub fn of(org: OrgId, keys: &'a [LinkKey]) -> Self {
+        Self {
+            codes: keys.iter().map(|(mode, folded, _)| (org, *mode, folded)).collect(),
+            customers: keys.iter().map(|(.., customer)| customer.get()).collect(),
         }
     }
 }

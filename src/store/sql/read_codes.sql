@@ -1,6 +1,6 @@
 -- Locks codes against other links and reads them, as they are under the lock, with their campaigns. One row per code that
 -- exists. With SKIP LOCKED, the columns of a code or campaign that another transaction has locked are NULL; without it,
--- the statement waits, for the codes in the order of their keys.
+-- the statement waits, for the codes in the order of their keys. To check what linking would decide, nothing is locked.
 --
 -- Campaigns are locked against changes: a new limit waits for the links that are under way, and counts them.
 SELECT existing.org_id, existing.mode, existing.folded, $columns
@@ -12,14 +12,14 @@ CROSS JOIN LATERAL (
     WHERE code.org_id = requested.org_id AND code.mode = requested.mode AND code.folded = requested.folded
     LIMIT 1
 ) existing
--- Not FOR UPDATE: no key changes, so rows that refer to the code need not wait.
+-- FOR NO KEY UPDATE: no key changes, so rows that refer to the code need not wait.
 LEFT JOIN LATERAL (
     SELECT * FROM promotion_codes code
     WHERE code.org_id = existing.org_id AND code.mode = existing.mode AND code.folded = existing.folded
-    FOR NO KEY UPDATE $or_skip
+    $code_lock
 ) promotion_codes ON true
 LEFT JOIN LATERAL (
     SELECT * FROM campaigns campaign
     WHERE campaign.org_id = promotion_codes.org_id AND campaign.id = promotion_codes.campaign_id
-    FOR KEY SHARE $or_skip
+    $campaign_lock
 ) campaigns ON true

@@ -1,0 +1,96 @@
+//! `checkPromotionCode`: what linking a code would do.
+
+use async_graphql::{Context, Object, Result};
+
+use super::{LinkPromotionCodeError, LinkPromotionCodeInput, attempts::LinkAttempts};
+use crate::{
+    graphql::{
+        error::{ApiError, ErrorCode, place},
+        loaders::Loaders,
+        types::{
+            Promotion,
+            access_directive::{Role, access},
+            offer::Offer,
+            scalars::Timestamp,
+        },
+    },
+    promotions::{self, PromotionId},
+};
+
+/// The promotion that the customer holds or would get, or why linking would fail.
+pub struct PromotionCodeCheck(Result<promotions::Promotion, ApiError>);
+
+/// Whether a customer can link a code now. It reserves nothing: another customer may link the code before this one does.
+#[Object]
+impl PromotionCodeCheck {
+    /// Whether `linkPromotionCode` would succeed now. Also true if the customer already holds the code.
+    /// Access: customer and above.
+    #[graphql(directive = access::apply(Role::Customer))]
+    async fn linkable(&self) -> bool {
+        self.0.is_ok()
+    }
+
+    /// Why linking would fail. Null if it would succeed. Access: customer and above.
+    #[graphql(directive = access::apply(Role::Customer))]
+    async fn error(&self) -> Option<LinkPromotionCodeError> {
+        self.0.as_ref().err().cloned().map(Into::into)
+    }
+
+    /// The promotion by which the customer already holds the code. Null: none. Access: customer and above.
+    #[graphql(directive = access::apply(Role::Customer))]
+    async fn promotion(&self) -> Option<Promotion> {
+        self.0.as_ref().ok().filter(|promotion| promotion.id != PromotionId::NIL).cloned().map(Promotion)
+    }
+
+    /// What shoppers are told about the promotion. Null if there is nothing or the code can't be linked.
+    /// Access: customer and above.
+    #[graphql(directive = access::apply(Role::Customer))]
+    async fn offer(&self, ctx: &Context<'_>) -> Result<Option<Offer>> {
+        let Ok(promotion) = &self.0 else { return Ok(None) };
+        let content = ctx.data::<Loaders>()?.campaign_content(promotion.campaign.id).await.map_err(place(ctx))?;
+        Ok(content.and_then(|content| Offer::of(&content)))
+    }
+
+    /// The `promotionName` that the promotion has or would have. Null if the code can't be linked.
+    /// Access: customer and above.
+    #[graphql(directive = access::apply(Role::Customer))]
+    async fn promotion_name(&self) -> Option<&str> {
+        self.0.as_ref().ok().map(|promotion| &*promotion.campaign.name)
+    }
+
+    /// The `validTill` that the promotion has, or would have if the code were linked now. Null if the code can't be linked.
+    /// Access: customer and above.
+    #[graphql(directive = access::apply(Role::Customer))]
+    async fn valid_till(&self) -> Option<Timestamp> {
+        self.0.as_ref().ok().map(|promotion| promotion.valid_till().into())
+    }
+
+    /// The `redeemableFrom` that the promotion has, or would have if the code were linked now. Null if the code can't be
+    /// linked. Access: customer and above.
+    #[graphql(directive = access::apply(Role::Customer))]
+    async fn redeemable_from(&self) -> Option<Timestamp> {
+        self.0.as_ref().ok().map(|promotion| promotion.redeemable_from().into())
+    }
+}
+
+/// Checks a code.
+pub async fn check_promotion_code(ctx: &Context<'_>, input: LinkPromotionCodeInput) -> Result<PromotionCodeCheck> {
+    let checked = LinkAttempts::checking(ctx)?.link(&input).await.map(|Promotion(promotion)| promotion);
+    match checked {
+        // These say nothing about the code.
+        Err(error) if !is_about_linking(error.code) => Err(error.into()),
+        checked => Ok(PromotionCodeCheck(checked)),
+    }
+}
+
+/// Whether an error says what linking would do.
+fn is_about_linking(code: ErrorCode) -> bool {
+    !matches!(
+        code,
+        ErrorCode::InvalidInput
+            | ErrorCode::Forbidden
+            | ErrorCode::RateLimited
+            | ErrorCode::Overloaded
+            | ErrorCode::Internal
+    )
+}
