@@ -21,4 +21,4 @@ pub use principal::{Credential, Principal};
 pub use rejection::Rejection;
 pub use role::{KeyRole, Role};
 pub use secret::Secret;
-pub use tokens::{CustomerTokens, KeySource, TokenKeyError, TokenSettings};
+pub use tokens::{CustomerTokens, KeySource, TokenKeyError, TokenOrganisation, TokenSettings};

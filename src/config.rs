@@ -7,6 +7,7 @@
 //! Errors are [`ConfigError`], except those of value parsers: clap prints them behind the value and the name of the option,
 //! and never looks at their type, so a text is enough there.
 
+mod caller;
 mod database;
 mod documents;
 mod environment;
@@ -21,6 +22,7 @@ mod values;
 mod webhooks;
 
 pub use self::{
+    caller::CallerArgs,
     database::{DatabaseArgs, ReplicaArgs, is_fallback},
     documents::DocumentArgs,
     environment::{VARIABLES, Variable, trim_variables, unknown_variables},

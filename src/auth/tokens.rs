@@ -18,7 +18,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use self::error::TokenKeyError;
+pub use self::{claims::TokenOrganisation, error::TokenKeyError};
 use self::{
     claims::{Expected, read},
     key_cache::KeyCache,
@@ -44,13 +44,17 @@ pub struct TokenSettings {
     pub audience: String,
     /// The keys that verify signatures.
     pub keys: KeySource,
+    /// The claim with the customer's number.
+    pub customer_claim: String,
+    /// The organisation.
+    pub organisation: TokenOrganisation,
 }
 
 /// The source of the keys that verify signatures.
 #[derive(Debug, Clone)]
 pub enum KeySource {
-    /// A secret shared with the issuer: HS256.
-    Secret(Secret),
+    /// Secrets shared with the issuer: HS256. More than one, so that the issuer can change to another.
+    Secrets(Vec<Secret>),
     /// A file with a JSON Web Key Set (RFC 7517): RS256, ES256 and EdDSA.
     File(PathBuf),
     /// A JSON Web Key Set at a URL.
@@ -60,7 +64,7 @@ pub enum KeySource {
 impl fmt::Display for KeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Secret(_) => f.write_str("the shared secret"),
+            Self::Secrets(_) => f.write_str("the shared secret"),
             Self::File(path) => write!(f, "the key set {}", path.display()),
             // A rejected URL may contain a password.
             Self::Url(_) => f.write_str("the key set at a URL"),
@@ -75,7 +79,7 @@ pub struct CustomerTokens {
 }
 
 enum Keys {
-    Secret(Arc<Key>),
+    Secrets(Vec<Arc<Key>>),
     Set(Arc<KeyCache>),
 }
 
@@ -91,11 +95,15 @@ impl CustomerTokens {
     /// Reads the keys. A file must exist and be valid. A URL may fail at first: tokens can't be verified until it responds.
     pub async fn start(settings: TokenSettings) -> Result<Self, TokenKeyError> {
         let keys = match settings.keys {
-            KeySource::Secret(secret) => Keys::Secret(Arc::new(secret_key(&secret)?)),
+            KeySource::Secrets(secrets) => {
+                let keys = secrets.iter().map(|secret| secret_key(secret).map(Arc::new));
+                Keys::Secrets(keys.collect::<Result<_, _>>()?)
+            }
             KeySource::File(path) => Keys::Set(KeyCache::of_file(path).await?),
             KeySource::Url(url) => Keys::Set(KeyCache::of_url(Remote::new(&url)?).await),
         };
-        Ok(Self { keys, expected: Expected { issuer: settings.issuer, audience: settings.audience } })
+        let TokenSettings { issuer, audience, customer_claim, organisation, .. } = settings;
+        Ok(Self { keys, expected: Expected { issuer, audience, customer_claim, organisation } })
     }
 
     /// Verifies a token. Returns its organisation and customer.
@@ -113,18 +121,25 @@ impl CustomerTokens {
         if header.crit.is_some() {
             return Err(Rejection::Invalid("the token requires an extension (crit), and none is supported"));
         }
-        let key = match &self.keys {
-            Keys::Secret(key) => Arc::clone(key),
-            Keys::Set(keys) => keys.find(header.kid.as_deref(), algorithm).await?,
+        let found;
+        let keys = match &self.keys {
+            Keys::Secrets(keys) => keys,
+            Keys::Set(keys) => {
+                found = [keys.find(header.kid.as_deref(), algorithm).await?];
+                &found[..]
+            }
         };
-        if key.algorithm != algorithm {
+        if keys.iter().any(|key| key.algorithm != algorithm) {
             return Err(Rejection::Invalid("the token's algorithm is not that of the key"));
         }
-        match crypto::verify(signature, message.as_bytes(), &key.decoding, key.algorithm) {
-            Ok(true) => self.expected.check(payload),
-            Ok(false) => Err(Rejection::Invalid("the token's signature is invalid")),
-            Err(_) => Err(MALFORMED),
+        for key in keys {
+            match crypto::verify(signature, message.as_bytes(), &key.decoding, key.algorithm) {
+                Ok(true) => return self.expected.check(payload),
+                Ok(false) => {}
+                Err(_) => return Err(MALFORMED),
+            }
         }
+        Err(Rejection::Invalid("the token's signature is invalid"))
     }
 }
 

@@ -10,8 +10,8 @@ use clap::Args;
 use super::{database, signals, startup};
 use crate::{
     app::{self, App, Shutdown},
-    auth::{Authenticator, Credential, Limits, Principal, Role},
-    config::{DatabaseArgs, DocumentArgs, EventArgs, LocalHttpArgs, WebhookArgs},
+    auth::{Authenticator, Limits, Principal, Role},
+    config::{CallerArgs, DatabaseArgs, DocumentArgs, EventArgs, LocalHttpArgs, WebhookArgs},
     promotions::{Clock, OrgId, SystemClock},
     store::{self, Store},
 };
@@ -20,6 +20,7 @@ const HELP: &str = "\
 Examples:
   promolink dev
   promolink dev --listen 127.0.0.1:9000 --database-url sqlite:try.db
+  promolink dev --as customer:42
 
 Exit codes: 0 stopped by a signal, 1 failure, 2 invalid settings, 130 stopped immediately by a second signal.
 
@@ -28,11 +29,13 @@ See also: docs/getting-started.md, docs/configuration.md";
 /// Run a demo server: loopback only, demo data, no credentials (the default)
 ///
 /// Brings the tables up to date, adds demo data on the first start, and prints the addresses of GraphiQL and the API and a
-/// `curl` command that links a code. Every caller is an admin of the demo organisation, so the server listens on loopback
+/// `curl` command that links a code. Every caller is an admin of the demo organisation, unless --as says otherwise, so the server listens on loopback
 /// only, and does not start if that organisation has API keys. There are no rate limits and no limit on concurrency.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {
+    #[command(flatten)]
+    caller: CallerArgs,
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
@@ -46,7 +49,14 @@ pub struct Arguments {
 }
 
 pub async fn run(
-    Arguments { database: DatabaseArgs { url }, http, documents, events, webhooks }: Arguments,
+    Arguments {
+        caller: CallerArgs { caller: (role, credential) },
+        database: DatabaseArgs { url },
+        http,
+        documents,
+        events,
+        webhooks,
+    }: Arguments,
 ) -> anyhow::Result<()> {
     let webhook_settings = Arc::new(webhooks.settings()?);
     let engine = documents.settings()?;
@@ -70,8 +80,8 @@ pub async fn run(
     let shutdown_signal = signals::shutdown_signal()?;
     let address = listener.local_addr()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, database = %url, "the server has started");
-    startup::greet(&greeting(address, &url, seeded, http.graphiql));
-    let everyone = Principal { org, role: Role::Admin, credential: Credential::None };
+    startup::greet(&greeting(address, role, &url, seeded, http.graphiql));
+    let everyone = Principal { org, role, credential };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let app = App {
         promotions,
@@ -93,7 +103,7 @@ pub async fn run(
     Ok(())
 }
 
-fn greeting(address: SocketAddr, url: &store::DatabaseUrl, seeded: bool, graphiql: bool) -> String {
+fn greeting(address: SocketAddr, role: Role, url: &store::DatabaseUrl, seeded: bool, graphiql: bool) -> String {
     let demo_data = if seeded { "demo data added" } else { "as it was left" };
     let graphiql = if graphiql { format!("http://{address}/graphiql") } else { "off".to_owned() };
     let operation = format!(
@@ -107,7 +117,11 @@ fn greeting(address: SocketAddr, url: &store::DatabaseUrl, seeded: bool, graphiq
   GraphiQL  {graphiql}
   API       http://{address}/graphql
   Database  {url} ({demo_data})
+  Callers   have the role {role}; see --as
 
+Demo codes, of mode DISCOUNT unless stated:
+
+{codes}
 Link a promotion code of the demo organisation ({org}):
 
   curl http://{address}/graphql -H 'content-type: application/json' \\
@@ -115,6 +129,7 @@ Link a promotion code of the demo organisation ({org}):
 
 Press Ctrl-C to stop.
 ",
-        org = demo::ORG
+        org = demo::ORG,
+        codes = demo::CODES
     )
 }

@@ -17,7 +17,8 @@ pub struct Variable {
 }
 
 /// All variables without an option.
-pub const VARIABLES: [Variable; 3] = [tokens::SECRET, webhooks::ENCRYPTION_KEY, telemetry::LOG_FILTER];
+pub const VARIABLES: [Variable; 4] =
+    [tokens::SECRET, tokens::PREVIOUS_SECRET, webhooks::ENCRYPTION_KEY, telemetry::LOG_FILTER];
 
 impl Variable {
     /// Returns the value, or `None` if the variable is unset.

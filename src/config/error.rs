@@ -45,7 +45,7 @@ pub enum ConfigError {
     #[error("--read-database-url must be the URL of a PostgreSQL database")]
     ReplicaOfSqlite,
     /// More than one source of keys was given.
-    #[error("customer tokens: exactly one of --jwks, --jwt-secret-file and {} is required, not several", SECRET.name)]
+    #[error("customer tokens: exactly one of --jwks, --jwt-secret-file (at most twice) and {} is required, not several", SECRET.name)]
     SeveralTokenKeys,
     /// The issuer or the audience was given, but no keys.
     #[error("customer tokens: one of --jwks, --jwt-secret-file and {} is missing", SECRET.name)]

@@ -38,6 +38,24 @@ on_both_databases! {
         assert_eq!(linked, server.link(42, "SUMMER-0001").await);
     }
 
+    async fn the_demo_server_shows_what_callers_of_each_role_see(database: Database) {
+        for (role, wallet, campaigns, refusal) in [
+            ("storefront", "FORBIDDEN", "FORBIDDEN", "CODE_NOT_USABLE"),
+            ("customer:42", "OK", "FORBIDDEN", "CODE_NOT_USABLE"),
+            ("service", "OK", "FORBIDDEN", "CODE_NOT_FOUND"),
+            ("admin", "OK", "OK", "CODE_NOT_FOUND"),
+        ] {
+            let server = Server::start_as(&database, role);
+            let code = async |query| code_of(&server.execute(query, Value::Null).await).to_owned();
+            assert_eq!(code("{ customerPromotions(customerId: 42) { nodes { id } } }").await, wallet, "{role}");
+            assert_eq!(code("{ campaigns { nodes { id } } }").await, campaigns, "{role}");
+            assert_eq!(code_of(&server.link(42, "NO-SUCH-CODE").await), refusal, "{role}");
+        }
+        let refused = program().args(["dev", "--as", "customer"]).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("customer:42"), "{refused:?}");
+    }
+
     async fn migrate_applies_pending_migrations_once(database: Database) {
         let status = || run(&["migrate", "--status", "--database-url", &database.url]);
         let each = |state: &str| {

@@ -2,6 +2,8 @@
 //!
 //! Not the library's checks, which reject headers with the algorithm names of RFC 9864.
 
+use std::collections::HashMap;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::get_current_timestamp;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -9,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     auth::rejection::Rejection,
-    promotions::{CustomerId, OrgId},
+    promotions::{CustomerId, OrgId, OutOfRange},
 };
 
 /// The accepted difference between the issuer's clock and ours, in seconds. Synchronised clocks are well within it, and a token
@@ -20,6 +22,25 @@ const LEEWAY_SECONDS: f64 = 30.0;
 pub struct Expected {
     pub issuer: String,
     pub audience: String,
+    /// The claim with the customer's number.
+    pub customer_claim: String,
+    pub organisation: TokenOrganisation,
+}
+
+/// The organisation of tokens.
+#[derive(Debug, Clone)]
+pub enum TokenOrganisation {
+    /// The claim with this name has its number.
+    Claim(String),
+    /// All tokens are of this organisation.
+    Fixed(OrgId),
+}
+
+impl TokenOrganisation {
+    /// A fixed organisation, by its number.
+    pub fn fixed(number: &str) -> Result<Self, OutOfRange> {
+        number.parse().map(Self::Fixed)
+    }
 }
 
 /// The claims that are checked. Any JSON value is accepted here, so that the reason of a rejection can name the claim.
@@ -35,8 +56,9 @@ struct Claims {
     nbf: Value,
     #[serde(default)]
     sub: Value,
-    #[serde(default)]
-    org_id: Value,
+    /// All others.
+    #[serde(flatten)]
+    others: HashMap<String, Value>,
 }
 
 impl Expected {
@@ -72,7 +94,17 @@ impl Expected {
             }
             _ => return wrong("the token's claim aud is missing or malformed"),
         }
-        Ok((organisation(&claims.org_id)?, customer(&claims.sub)?))
+        let organisation = match &self.organisation {
+            TokenOrganisation::Claim(name) => organisation(claims.others.get(name))?,
+            TokenOrganisation::Fixed(organisation) => *organisation,
+        };
+        // The subject must be a string (section 4.1.2). Other claims may be numbers, too.
+        let customer = match &*self.customer_claim {
+            "sub" if claims.sub.is_number() => return wrong("the token's claim sub is not a string"),
+            "sub" => customer(Some(&claims.sub))?,
+            name => customer(claims.others.get(name))?,
+        };
+        Ok((organisation, customer))
     }
 }
 
@@ -87,29 +119,29 @@ fn numeric_date(claim: &Value) -> Option<f64> {
     claim.as_f64().filter(|seconds| *seconds >= 0.0)
 }
 
-fn organisation(claim: &Value) -> Result<OrgId, Rejection> {
-    let number = match claim {
-        Value::Null => return Err(Rejection::Invalid("the token has no claim org_id")),
-        Value::Number(number) => number.as_i64(),
-        // Some issuers can send only strings.
-        Value::String(text) => canonical(text),
-        _ => None,
-    };
-    number
-        .and_then(|number| number.try_into().ok())
-        .ok_or(Rejection::Invalid("the token's claim org_id is not an organisation id"))
+fn organisation(claim: Option<&Value>) -> Result<OrgId, Rejection> {
+    let claim = present(claim).ok_or(Rejection::Invalid("the token has no claim with the organisation"))?;
+    let organisation = number(claim).and_then(|number| number.try_into().ok());
+    organisation.ok_or(Rejection::Invalid("the token's claim with the organisation is not an organisation id"))
 }
 
-/// The subject must be a string (RFC 7519, section 4.1.2).
-fn customer(claim: &Value) -> Result<CustomerId, Rejection> {
-    let number = match claim {
-        Value::Null => return Err(Rejection::Invalid("the token has no claim sub")),
+fn customer(claim: Option<&Value>) -> Result<CustomerId, Rejection> {
+    let claim = present(claim).ok_or(Rejection::Invalid("the token has no claim with the customer"))?;
+    let customer = number(claim).and_then(|number| number.try_into().ok());
+    customer.ok_or(Rejection::Invalid("the token's claim with the customer is not a customer id"))
+}
+
+fn present(claim: Option<&Value>) -> Option<&Value> {
+    claim.filter(|claim| !claim.is_null())
+}
+
+/// The number in a claim. Some issuers can send only strings.
+fn number(claim: &Value) -> Option<i64> {
+    match claim {
+        Value::Number(number) => number.as_i64(),
         Value::String(text) => canonical(text),
         _ => None,
-    };
-    number
-        .and_then(|number| number.try_into().ok())
-        .ok_or(Rejection::Invalid("the token's claim sub is not a customer id"))
+    }
 }
 
 /// Parses a number in its canonical decimal form. The parser alone would accept a sign and leading zeros: one customer would

@@ -21,7 +21,7 @@ use jsonwebtoken::get_current_timestamp;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use super::{CustomerTokens, KeySource, TokenKeyError, TokenSettings};
+use super::{CustomerTokens, KeySource, TokenKeyError, TokenOrganisation, TokenSettings};
 use crate::auth::rejection::Rejection;
 
 const ISSUER: &str = "https://issuer.example";
@@ -109,7 +109,21 @@ fn claims_with(name: &str, value: Value) -> Value {
 }
 
 async fn start(keys: KeySource) -> Result<CustomerTokens, TokenKeyError> {
-    CustomerTokens::start(TokenSettings { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), keys }).await
+    CustomerTokens::start(settings(keys)).await
+}
+
+fn settings(keys: KeySource) -> TokenSettings {
+    TokenSettings {
+        issuer: ISSUER.to_owned(),
+        audience: AUDIENCE.to_owned(),
+        keys,
+        customer_claim: "sub".to_owned(),
+        organisation: TokenOrganisation::Claim("org_id".to_owned()),
+    }
+}
+
+fn secrets(secrets: &[&str]) -> KeySource {
+    KeySource::Secrets(secrets.iter().map(|&secret| secret.to_owned().into()).collect())
 }
 
 fn file_with(document: &[u8]) -> NamedTempFile {

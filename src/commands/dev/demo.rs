@@ -13,6 +13,14 @@ pub const ORG: i64 = 100_458;
 /// A code that one customer can link.
 pub const FREE_CODE: &str = "SUMMER-0001";
 
+/// The codes, for people.
+pub const CODES: &str = "  SUMMER-0001 to SUMMER-0005  for one customer each
+  WELCOME, HELLO              for any number of customers, one code each
+  WINTER                      can be linked now, and redeemed 30 days after the demo data was added
+  BYGONE-0001                 has expired
+  GIFT-0001 to GIFT-0003      gift vouchers, of mode PAYMENT_VOUCHER
+";
+
 /// A campaign and its codes. Times are in days after seeding.
 struct DemoCampaign {
     name: &'static str,

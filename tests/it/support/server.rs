@@ -46,6 +46,11 @@ impl Server {
         Self::run(program().arg("dev").env("RUST_LOG", what), database, "Ctrl-C")
     }
 
+    /// Starts `promolink dev` for callers of this role.
+    pub fn start_as(database: &Database, role: &str) -> Self {
+        Self::run(program().args(["dev", "--as", role]), database, "Ctrl-C")
+    }
+
     /// Starts `promolink serve` on a free port, with these environment variables.
     pub fn serve(database: &Database, variables: &[(&str, &str)]) -> Self {
         Self::serve_at(database, "0", variables)

@@ -57,7 +57,7 @@ async fn the_numbers_of_an_rsa_key_may_have_leading_zero_bytes() {
 #[tokio::test]
 async fn a_shared_secret_signs_with_hs256() {
     let secret = "a secret of thirty-two bytes: yes";
-    let tokens = start(KeySource::Secret(secret.to_owned().into())).await.unwrap();
+    let tokens = start(secrets(&[secret])).await.unwrap();
     let signer = Signer::Secret(secret.into());
     for header in [json!({ "alg": "HS256" }), json!({ "alg": "HS256", "kid": "any" })] {
         assert_eq!(verified(&tokens, &token(&header, &claims(), &signer)).await, (100_458, 10_025));
@@ -115,4 +115,37 @@ async fn a_new_key_in_the_file_is_accepted_immediately() {
     assert_eq!(verified(&tokens, &signed).await, (100_458, 10_025));
     let old = token(&json!({ "alg": "ES256", "kid": "ES256" }), &claims(), &EC);
     assert_eq!(reason(&tokens, &old).await, "the token is signed with an unknown key");
+}
+
+#[tokio::test]
+async fn each_of_two_secrets_verifies() {
+    let [old, new, other] =
+        ["an old secret of thirty-two bytes", "a new secret of thirty-two bytes.", "another one of thirty-two bytes.."];
+    let tokens = start(secrets(&[new, old])).await.unwrap();
+    let signed = |secret: &str| token(&json!({ "alg": "HS256" }), &claims(), &Signer::Secret(secret.into()));
+    for secret in [old, new] {
+        assert_eq!(verified(&tokens, &signed(secret)).await, (100_458, 10_025));
+    }
+    assert_eq!(reason(&tokens, &signed(other)).await, "the token's signature is invalid");
+}
+
+#[tokio::test]
+async fn the_customer_and_the_organisation_can_be_in_other_claims_or_be_fixed() {
+    let secret = "a secret of thirty-two bytes: yes";
+    let mut claims = claims_with("sub", json!("auth0|5f7c8ec7c33c6c004bbafe82"));
+    claims["https://shop.example/customer"] = json!(77);
+    claims["https://shop.example/org"] = json!("5");
+    let token = token(&json!({ "alg": "HS256" }), &claims, &Signer::Secret(secret.into()));
+    let namespaced = TokenSettings {
+        customer_claim: "https://shop.example/customer".to_owned(),
+        organisation: TokenOrganisation::Claim("https://shop.example/org".to_owned()),
+        ..settings(secrets(&[secret]))
+    };
+    let fixed = TokenSettings { organisation: TokenOrganisation::Fixed(9.try_into().unwrap()), ..namespaced.clone() };
+    for (settings, expected) in [(namespaced.clone(), (5, 77)), (fixed, (9, 77))] {
+        assert_eq!(verified(&CustomerTokens::start(settings).await.unwrap(), &token).await, expected);
+    }
+    let missing = TokenSettings { customer_claim: "customer_id".to_owned(), ..namespaced };
+    let tokens = CustomerTokens::start(missing).await.unwrap();
+    assert_eq!(reason(&tokens, &token).await, "the token has no claim with the customer");
 }

@@ -15,9 +15,9 @@ async fn file_error(document: &[u8]) -> String {
 
 #[tokio::test]
 async fn a_short_secret_is_rejected() {
-    let error = start_error(KeySource::Secret("x".repeat(31).into())).await;
+    let error = start_error(secrets(&[&"x".repeat(31)])).await;
     assert!(error.contains("at least 32 bytes"), "{error}");
-    assert!(start(KeySource::Secret("x".repeat(32).into())).await.is_ok());
+    assert!(start(secrets(&[&"x".repeat(32)])).await.is_ok());
 }
 
 #[tokio::test]

@@ -119,8 +119,8 @@ async fn a_token_signed_by_another_key() {
 async fn a_token_with_missing_malformed_or_wrong_claims() {
     let (tokens, _file) = customer_tokens().await;
     let now = get_current_timestamp();
-    let no_customer = "the token's claim sub is not a customer id";
-    let no_organisation = "the token's claim org_id is not an organisation id";
+    let no_customer = "the token's claim with the customer is not a customer id";
+    let no_organisation = "the token's claim with the organisation is not an organisation id";
     for (name, value, expected) in [
         ("exp", json!(now - 60), "the token has expired"),
         ("exp", json!(0), "the token has expired"),
@@ -135,8 +135,8 @@ async fn a_token_with_missing_malformed_or_wrong_claims() {
         ("aud", json!("another"), "the token's claim aud does not include the configured audience"),
         ("aud", json!([]), "the token's claim aud does not include the configured audience"),
         ("aud", Value::Null, "the token's claim aud is missing or malformed"),
-        ("sub", Value::Null, "the token has no claim sub"),
-        ("sub", json!(10_025), no_customer),
+        ("sub", Value::Null, "the token has no claim with the customer"),
+        ("sub", json!(10_025), "the token's claim sub is not a string"),
         ("sub", json!(""), no_customer),
         ("sub", json!("anna"), no_customer),
         ("sub", json!("-1"), no_customer),
@@ -149,7 +149,7 @@ async fn a_token_with_missing_malformed_or_wrong_claims() {
         ("sub", json!("٣"), no_customer),
         ("sub", json!("9007199254740992"), no_customer),
         ("sub", json!("99999999999999999999"), no_customer),
-        ("org_id", Value::Null, "the token has no claim org_id"),
+        ("org_id", Value::Null, "the token has no claim with the organisation"),
         ("org_id", json!(-1), no_organisation),
         ("org_id", json!(1.5), no_organisation),
         ("org_id", json!(9_007_199_254_740_992_i64), no_organisation),
