@@ -30,6 +30,34 @@ mutation Link($input: LinkPromotionCodeInput!) {
     variables: asText({ input: { customerId: 42, code: "SUMMER-0001", mode: "DISCOUNT" } }),
   },
   {
+    query: `# Whether a customer can link a code, and what the promotion would be. Nothing changes.
+query Check($input: LinkPromotionCodeInput!) {
+  checkPromotionCode(input: $input) {
+    linkable
+    error {
+      code
+      message
+    }
+    promotionName
+    validTill
+    offer {
+      title
+      description
+      benefit {
+        kind
+        percentOff
+        amount {
+          minorUnits
+          currency
+        }
+      }
+    }
+  }
+}
+`,
+    variables: asText({ input: { customerId: 42, code: "WELCOME", mode: "DISCOUNT" } }),
+  },
+  {
     query: `# Codes, their campaigns and their holders.
 query Codes($codes: [String!]!, $mode: PromotionMode!) {
   promotionCodes(codes: $codes, mode: $mode) {
@@ -64,6 +92,10 @@ query Wallet($customerId: Long!, $after: String) {
       state
       redeemableFrom
       validTill
+      offer {
+        title
+        termsUrl
+      }
       redemptions {
         nodes {
           transactionId
@@ -97,6 +129,51 @@ mutation Redeem($input: RedeemPromotionInput!) {
     variables: asText({
       input: { customerId: 42, code: "SUMMER-0001", mode: "DISCOUNT", transactionId: "order-1" },
     }),
+  },
+  {
+    query: `# Creates a campaign. Then add codes to it: generatePromotionCodes or importPromotionCodes, with its id.
+mutation Campaign($input: CreateCampaignInput!) {
+  createCampaign(input: $input) {
+    id
+    name
+    version
+    offer {
+      title
+    }
+  }
+}
+`,
+    variables: asText({
+      input: {
+        name: "Spring sale",
+        mode: "DISCOUNT",
+        validTill: "2099-12-31T23:59:59Z",
+        maxLinksPerCustomer: 1,
+        offer: {
+          title: "5 euros off",
+          benefit: { kind: "AMOUNT_OFF", amount: { minorUnits: 500, currency: "EUR" } },
+        },
+      },
+    }),
+  },
+  {
+    query: `# Every change, the newest first: who changed what, and when.
+query History($filter: EventFilter) {
+  events(first: 20, order: NEWEST_FIRST, filter: $filter) {
+    nodes {
+      position
+      type
+      occurredOn
+      actor {
+        kind
+        name
+      }
+      data
+    }
+  }
+}
+`,
+    variables: asText({ filter: { types: [] } }),
   },
 ];
 

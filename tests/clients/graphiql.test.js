@@ -54,7 +54,7 @@ test("GraphiQL", async (t) => {
     await page.goto(`${origin(server)}/graphiql`);
     await loaded(page);
     const answers = {};
-    for (const name of ["Link", "Codes", "Wallet", "Redeem"]) {
+    for (const name of ["Link", "Check", "Codes", "Wallet", "Redeem", "Campaign", "History"]) {
       await tab(page, name).click();
       await page.locator(QUERY).getByText(name, { exact: true }).first().waitFor();
       const { data, errors } = await play(page, name);
@@ -62,8 +62,12 @@ test("GraphiQL", async (t) => {
       answers[name] = data;
     }
     assert.deepEqual(answers.Codes.promotionCodes.map((code) => code?.code ?? null), ["SUMMER-0001", "WELCOME", null]);
+    assert.equal(answers.Check.checkPromotionCode.offer.title, "10 % off your first order");
     assert.equal(answers.Wallet.customerPromotions.nodes[0].code, "SUMMER-0001");
+    assert.equal(answers.Campaign.createCampaign.offer.title, "5 euros off");
+    assert.ok(answers.History.events.nodes.some((event) => event.type === "PROMOTION_LINKED"));
     assert.equal(answers.Redeem.redeemPromotion.promotion.state, "REDEEMED");
+    await tab(page, "Redeem").click();
     await page.locator(RESULT).getByText('"REDEEMED"').waitFor();
     await screenshot(page, "graphiql-dark");
     assert.deepEqual(wrong, []);
