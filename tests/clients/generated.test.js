@@ -20,7 +20,7 @@ const FOLDER = path("generated/");
 // Types without an identity, and so without an id. A code is identified by its text and mode; an actor may have no id.
 const WITHOUT_ID = {
   suffixes: ["Connection", "Edge", "Error", "PageInfo", "Result"],
-  types: ["Actor", "PromotionCode"],
+  types: ["Actor", "Benefit", "MetadataEntry", "Money", "Offer", "PromotionCode", "PromotionCodeCheck"],
 };
 
 // The API's original names, which never change.
