@@ -17,11 +17,11 @@ pub use self::{
     retry::retry,
 };
 use crate::promotions::{
-    Actor, Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignId, CampaignRejection, Clock, Code, CodeKey,
-    CustomerId, FoldedCode, InvalidCampaign, LinkKey, LinkOrigin, LinkOutcome, LinkRepository, LinkRequest, Money,
-    NewCampaign, NewCodes, OrgId, Pattern, Promotion, PromotionCode, PromotionId, PromotionMode, PromotionReads,
-    PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, SpaceTooSmall, StoreError, Timestamp,
-    TransactionId,
+    Actor, Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignContent, CampaignId, CampaignRejection, Clock,
+    Code, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkKey, LinkOrigin, LinkOutcome, LinkRepository,
+    LinkRequest, Money, NewCampaign, NewCodes, OrgId, Pattern, Promotion, PromotionCode, PromotionId, PromotionMode,
+    PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, SpaceTooSmall,
+    StoreError, Timestamp, TransactionId,
 };
 
 /// The new codes, or why the pattern is too short.
@@ -102,6 +102,15 @@ impl PromotionService {
         };
         let requests: Vec<_> = keys.iter().map(request).collect();
         self.repository.check_links(&requests, now).await
+    }
+
+    /// What the campaigns with these ids say, from the primary database.
+    pub async fn primary_contents(
+        &self,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> Result<Vec<(CampaignId, CampaignContent)>, StoreError> {
+        self.repository.campaign_contents(org, ids).await
     }
 
     /// Unlinks a promotion. A retry is safe. `None` if there is no such promotion.

@@ -51,7 +51,7 @@ pub struct TokenArgs {
     #[arg(long, env = "PROMOLINK_JWT_CUSTOMER_CLAIM", value_name = "NAME", default_value = "sub",
         value_parser = NonEmptyStringValueParser::new())]
     jwt_customer_claim: String,
-    /// The claim with the organisation's number, such as https://shop.example/org_id
+    /// The claim with the organisation's number
     #[arg(long, env = "PROMOLINK_JWT_ORG_CLAIM", value_name = "NAME", default_value = "org_id",
         value_parser = NonEmptyStringValueParser::new())]
     jwt_org_claim: String,

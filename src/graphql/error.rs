@@ -140,6 +140,16 @@ pub fn position_expired(field: &str, removed: i64) -> ApiError {
     ApiError::of_field(ErrorCode::PositionExpired, field, message)
 }
 
+/// The response would have too many bytes.
+pub fn response_too_long(max_bytes: usize) -> ApiError {
+    let megabytes = max_bytes / (1024 * 1024);
+    let message = format!(
+        "The response exceeds the limit of {megabytes} MiB for descriptions, metadata and the data of events. Request shorter \
+         pages."
+    );
+    ApiError::new(ErrorCode::LimitExceeded, message)
+}
+
 /// The domain rules refuse the request.
 pub fn refused(refusal: Refusal) -> ApiError {
     ApiError::new(refusal.into(), refusal.to_string())

@@ -13,18 +13,22 @@ mod pages;
 mod poll_round;
 mod relations;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use async_graphql::Error;
 
 pub use self::batch_loader::LoaderOptions;
 use self::{
     batch_loader::BatchLoader,
-    keyed::{CampaignContents, Campaigns, Codes, HeldPromotions, LinkChecks, Promotions},
+    keyed::{CampaignContents, Campaigns, Codes, HeldPromotions, LinkChecks, PrimaryContents, Promotions},
     pages::{PageKey, Pages},
     relations::{CampaignList, CodesOfCampaign, HoldsOfCode, RedemptionsOfPromotion, Wallet},
 };
 use crate::{
+    graphql::error::{ApiError, response_too_long},
     promotions::{
         Campaign, CampaignContent, CampaignId, CustomerId, FoldedCode, LinkKey, LinkOutcome, OrgId, Page, Promotion,
         PromotionCode, PromotionId, PromotionMode, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
@@ -32,11 +36,17 @@ use crate::{
     service::PromotionService,
 };
 
+/// The most bytes of long texts in a response: descriptions and metadata of offers, and the data of events.
+const MAX_TEXT_BYTES: usize = 16 * 1024 * 1024;
+
 /// The loaders of one request. They read the data of one organisation.
 pub struct Loaders {
     now: Timestamp,
+    /// Bytes of long texts that the response has so far.
+    text_bytes: AtomicUsize,
     campaigns: BatchLoader<Campaigns>,
     campaign_contents: BatchLoader<CampaignContents>,
+    primary_contents: BatchLoader<PrimaryContents>,
     promotions: BatchLoader<Promotions>,
     codes: BatchLoader<Codes>,
     link_checks: BatchLoader<LinkChecks>,
@@ -52,8 +62,10 @@ impl Loaders {
     pub fn new(service: &Arc<PromotionService>, org: OrgId, options: LoaderOptions) -> Self {
         Self {
             now: service.now(),
+            text_bytes: AtomicUsize::new(0),
             campaigns: BatchLoader::new(service, org, options),
             campaign_contents: BatchLoader::new(service, org, options),
+            primary_contents: BatchLoader::new(service, org, options),
             promotions: BatchLoader::new(service, org, options),
             codes: BatchLoader::new(service, org, options),
             link_checks: BatchLoader::new(service, org, options),
@@ -71,6 +83,13 @@ impl Loaders {
         self.now
     }
 
+    /// Counts a long text of the response. Fails beyond the limit: the cost of a document counts usual texts, not the longest
+    /// ones.
+    pub fn take_text(&self, bytes: usize) -> Result<(), ApiError> {
+        let total = self.text_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if total > MAX_TEXT_BYTES { Err(response_too_long(MAX_TEXT_BYTES)) } else { Ok(()) }
+    }
+
     /// The campaign with this id.
     pub async fn campaign(&self, id: CampaignId) -> Result<Option<Arc<Campaign>>, Error> {
         self.campaigns.load(id).await
@@ -79,6 +98,11 @@ impl Loaders {
     /// What the campaign with this id says.
     pub async fn campaign_content(&self, id: CampaignId) -> Result<Option<Arc<CampaignContent>>, Error> {
         self.campaign_contents.load(id).await
+    }
+
+    /// The same from the primary database, for what was read there, too.
+    pub async fn primary_content(&self, id: CampaignId) -> Result<Option<Arc<CampaignContent>>, Error> {
+        self.primary_contents.load(id).await
     }
 
     /// The promotion with this id.

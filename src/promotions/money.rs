@@ -1,6 +1,6 @@
 //! Amounts of money and percentages, exact as they were given.
 
-use iso_currency::Currency;
+use iso_currency::{Currency, Flag};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::{
@@ -13,8 +13,34 @@ use super::{
 #[serde(rename_all = "camelCase")]
 pub struct Money {
     minor_units: i64,
-    #[serde(with = "currency_code")]
-    currency: Currency,
+    currency: CurrencyCode,
+}
+
+/// An ISO 4217 code. Checked when an amount is given, and not when it is read from the store: currencies come and go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct CurrencyCode([u8; 3]);
+
+impl CurrencyCode {
+    fn from_stored(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().filter(|code: &[u8; 3]| code.iter().all(u8::is_ascii_uppercase)).map(Self)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl Serialize for CurrencyCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for CurrencyCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_stored(&text).ok_or_else(|| Error::custom("not the code of a currency"))
+    }
 }
 
 /// An amount as the caller gives it.
@@ -36,7 +62,9 @@ impl NewMoney {
         if !(0..=MAX_SAFE_INTEGER).contains(&self.minor_units) {
             return Err(invalid("minorUnits", &OutOfRange));
         }
-        let currency = Currency::from_code(&self.currency);
+        let known = Currency::from_code(&self.currency)
+            .filter(|known| !known.has_flag(Flag::Special) && known.is_superseded().is_none());
+        let currency = known.and_then(|known| CurrencyCode::from_stored(known.code()));
         let currency = currency.ok_or_else(|| invalid("currency", &"must be an ISO 4217 code such as EUR"))?;
         Ok(Money { minor_units: self.minor_units, currency })
     }
@@ -51,27 +79,13 @@ impl Money {
 
     /// The ISO 4217 code of the currency.
     #[must_use]
-    pub fn currency(self) -> &'static str {
-        self.currency.code()
+    pub fn currency(&self) -> &str {
+        self.currency.as_str()
     }
 
     /// An amount read from the store. `None` if the database was edited by hand.
     pub(crate) fn from_stored(minor_units: i64, currency: &str) -> Option<Self> {
-        Some(Self { minor_units, currency: Currency::from_code(currency)? })
-    }
-}
-
-mod currency_code {
-    use super::{Currency, Deserialize, Deserializer, Error, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires it")]
-    pub fn serialize<S: Serializer>(currency: &Currency, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(currency.code())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Currency, D::Error> {
-        let code = String::deserialize(deserializer)?;
-        Currency::from_code(&code).ok_or_else(|| Error::custom("an unknown currency"))
+        Some(Self { minor_units, currency: CurrencyCode::from_stored(currency)? })
     }
 }
 

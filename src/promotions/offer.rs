@@ -1,13 +1,15 @@
-//! Offers: what shoppers are told of a campaign's promotions, and what these are worth. Described, never calculated.
+//! Offers: what shoppers are told about a campaign's promotions, and what these are worth. Described, never calculated.
+
+mod text;
 
 use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
-use url::Url;
 
+use self::text::{check_lines, invisible, parse_text, parse_url};
 use super::{
     money::{Money, NewMoney, Percent},
-    visibility::{Invisible, check_visible},
+    visibility::check_visible,
 };
 
 /// The longest title, in characters after trimming.
@@ -15,9 +17,6 @@ const MAX_TITLE_CHARS: usize = 200;
 
 /// The longest description, in characters after trimming.
 const MAX_DESCRIPTION_CHARS: usize = 2_000;
-
-/// The longest URL, in characters after normalisation. Browsers and servers commonly accept this length.
-const MAX_URL_CHARS: usize = 2_048;
 
 /// The most entries of metadata.
 pub const MAX_METADATA: usize = 50;
@@ -63,7 +62,7 @@ pub struct MetadataEntry {
     pub value: String,
 }
 
-/// What shoppers are told of a campaign's promotions.
+/// What shoppers are told about a campaign's promotions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Offer {
@@ -135,11 +134,13 @@ fn invalid(field: impl Into<String>, reason: impl Display) -> InvalidContent {
 impl NewOffer {
     /// Checks an offer.
     pub fn parse(self) -> Result<Offer, InvalidContent> {
-        let text = |text: Option<String>, field, max| text.map(|text| parse_text(&text, field, max)).transpose();
+        let title =
+            self.title.map(|text| parse_text(&text, "offer.title", MAX_TITLE_CHARS, check_visible)).transpose()?;
+        let description = |text: String| parse_text(&text, "offer.description", MAX_DESCRIPTION_CHARS, check_lines);
         let url = |url: Option<String>, field| url.map(|url| parse_url(&url, field)).transpose();
         Ok(Offer {
-            title: text(self.title, "offer.title", MAX_TITLE_CHARS)?,
-            description: text(self.description, "offer.description", MAX_DESCRIPTION_CHARS)?,
+            title,
+            description: self.description.map(description).transpose()?,
             benefit: self.benefit.map(NewBenefit::parse).transpose()?,
             terms_url: url(self.terms_url, "offer.termsUrl")?,
             image_url: url(self.image_url, "offer.imageUrl")?,
@@ -177,13 +178,16 @@ pub fn parse_metadata(entries: Vec<MetadataEntry>, field: &str) -> Result<Vec<Me
     }
     for (index, entry) in entries.iter().enumerate() {
         let MetadataEntry { key, value } = entry;
+        let of_entry = |part: &str, reason: &dyn Display| {
+            invalid(format!("{field}.{part}"), format_args!("of entry {} {reason}", index + 1))
+        };
         if key.trim() != key || key.is_empty() || key.chars().count() > MAX_KEY_CHARS {
             let reason = format_args!("must have 1 to {MAX_KEY_CHARS} characters, without surrounding white space");
-            return Err(invalid(format!("{field}.key"), reason));
+            return Err(of_entry("key", &reason));
         }
-        check_visible(key).map_err(|reason| invalid(format!("{field}.key"), invisible(reason)))?;
+        check_visible(key).map_err(|reason| of_entry("key", &invisible(reason)))?;
         if entries[..index].iter().any(|earlier| earlier.key == *key) {
-            return Err(invalid(format!("{field}.key"), "must occur only once"));
+            return Err(of_entry("key", &"must occur only once"));
         }
         if value.chars().count() > MAX_VALUE_CHARS {
             return Err(invalid(
@@ -194,39 +198,4 @@ pub fn parse_metadata(entries: Vec<MetadataEntry>, field: &str) -> Result<Vec<Me
         check_lines(value).map_err(|reason| invalid(format!("{field}.value"), invisible(reason)))?;
     }
     Ok(entries)
-}
-
-fn parse_text(text: &str, field: &str, max: usize) -> Result<String, InvalidContent> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > max {
-        return Err(invalid(field, format_args!("must have 1 to {max} characters")));
-    }
-    let checked = if max > MAX_TITLE_CHARS { check_lines(text) } else { check_visible(text) };
-    checked.map_err(|reason| invalid(field, invisible(reason)))?;
-    Ok(text.to_owned())
-}
-
-/// Checks a text of several lines.
-fn check_lines(text: &str) -> Result<(), Invisible> {
-    text.split('\n').try_for_each(|line| check_visible(line.strip_suffix('\r').unwrap_or(line)))
-}
-
-fn invisible(reason: Invisible) -> String {
-    format!("must not contain {reason}")
-}
-
-/// Parses and normalises an address that browsers open.
-fn parse_url(text: &str, field: &str) -> Result<String, InvalidContent> {
-    let url = Url::parse(text.trim()).ok().filter(|url| url.scheme() == "https" && url.has_host());
-    let url = url.ok_or_else(|| invalid(field, "must be a URL that begins with https://"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid(field, "must not contain a user name or a password"));
-    }
-    if url.as_str().len() > MAX_URL_CHARS {
-        return Err(invalid(
-            field,
-            format_args!("must have at most {MAX_URL_CHARS} characters, after percent-encoding"),
-        ));
-    }
-    Ok(url.into())
 }

@@ -84,6 +84,19 @@ on_both_databases! {
         assert_eq!(code_of(&storefront.execute(CHECK, input(1, "ONE")).await), "FORBIDDEN");
     }
 
+    async fn a_check_counts_as_the_link_would_unless_the_customer_holds_the_code(database: Database) {
+        database.seed(&[campaign("Spring").code("ONE", None).code("TWO", None)]).await;
+        let limits = ("PROMOLINK_LIMITS", "customer.new-links=2");
+        let server = Server::serve(&database, &[&issuer::VARIABLES[..], &[limits]].concat());
+        let customer = server.caller(&issuer::token(ORG, 1));
+        assert_eq!(code_of(&customer.link(1, "ONE").await), "OK");
+        for _ in 0..5 {
+            assert_eq!(check(&customer, 1, "ONE").await["linkable"], true);
+        }
+        assert_eq!(check(&customer, 1, "TWO").await["linkable"], true);
+        assert_eq!(code_of(&customer.execute(CHECK, input(1, "TWO")).await), "RATE_LIMITED");
+    }
+
     /// Neither by the response, nor by its time, nor by what is left of the budget.
     async fn a_customer_learns_nothing_about_codes_by_checks(database: Database) {
         database.seed(&[campaign("Spring").code("TAKEN", Some(1)).revoked_code("GONE").code("FREE", None)]).await;

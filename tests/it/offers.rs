@@ -78,8 +78,13 @@ on_both_databases! {
             (json!({ "benefit": money(-1, "EUR") }), "offer.benefit.amount.minorUnits"),
             (json!({ "benefit": money(5, "eur") }), "offer.benefit.amount.currency"),
             (json!({ "benefit": money(5, "EURO") }), "offer.benefit.amount.currency"),
+            (json!({ "benefit": money(5, "XXX") }), "offer.benefit.amount.currency"),
             (json!({ "termsUrl": "http://shop.example.com" }), "offer.termsUrl"),
             (json!({ "termsUrl": "javascript:alert(1)" }), "offer.termsUrl"),
+            (json!({ "termsUrl": "https:shop.example.com" }), "offer.termsUrl"),
+            (json!({ "termsUrl": "https:///shop.example.com" }), "offer.termsUrl"),
+            (json!({ "termsUrl": "https://shop.exa\nmple.com" }), "offer.termsUrl"),
+            (json!({ "termsUrl": "https://@shop.example.com" }), "offer.termsUrl"),
             (json!({ "imageUrl": "https://user:secret@cdn.example.com" }), "offer.imageUrl"),
             (json!({ "imageUrl": format!("https://cdn.example.com/{}", "x".repeat(2048)) }), "offer.imageUrl"),
             (entry("", String::new()), "offer.metadata.key"),
@@ -92,7 +97,7 @@ on_both_databases! {
             assert_eq!(code_of(&response), "INVALID_INPUT", "{offer}: {response}");
             assert_eq!(response["errors"][0]["extensions"]["field"], field, "{offer}");
         }
-        for offer in [json!({}), json!({ "description": "\u{1f600} \u{e9}\n\nx" }), json!({ "benefit": { "kind": "OTHER" } }),
+        for offer in [json!({}), json!({ "description": "\u{1f600} \u{e9}\n\n1\u{fe0f}\u{20e3}\t\u{200f}\u{5d0}" }), json!({ "benefit": { "kind": "OTHER" } }),
             json!({ "benefit": money(1, "JPY") }), json!({ "benefit": { "kind": "PERCENT_OFF", "percentOff": 100 } })] {
             assert_eq!(code_of(&create(&server, offer.clone()).await), "OK", "{offer}");
         }
@@ -143,6 +148,17 @@ on_both_databases! {
         assert_eq!(server.data(redeem, input("order-2", Value::Null)).await["redeemPromotion"]["amount"], Value::Null);
         let malformed = server.execute(redeem, input("order-3", json!({ "minorUnits": 5, "currency": "XYZ" }))).await;
         assert_eq!((code_of(&malformed), &malformed["errors"][0]["extensions"]["field"]), ("INVALID_INPUT", &json!("amount.currency")));
+    }
+
+    /// The offer of one campaign can't be read.
+    async fn an_unreadable_offer_leaves_the_rest_of_the_response(database: Database) {
+        database.seed(&[campaign("Spring").code("S1", None)]).await;
+        let server = Server::start(&database);
+        database.run("UPDATE campaigns SET offer = 'no JSON'").await;
+        let link = "mutation { linkPromotionCode(input: { customerId: 1, code: \"S1\", mode: DISCOUNT }) { code offer { title } } }";
+        let linked = server.execute(link, Value::Null).await;
+        assert_eq!(linked["data"]["linkPromotionCode"], json!({ "code": "S1", "offer": null }));
+        assert_eq!(code_of(&linked), "INTERNAL");
     }
 
     async fn a_wallet_with_offers_takes_two_statements(database: Database) {

@@ -23,6 +23,10 @@ use crate::promotions::{Actor, Attribution, Clock, EventReads, Reason, StoreErro
 /// How long a task sends to one endpoint. Then others that are due have the same chance to be next.
 const TURN: Duration = Duration::from_secs(5);
 
+/// The most events of the first message of a turn. If they fit, the next one has up to twice as many: events are rarely long, but
+/// 500 of the longest ones have 200 MB.
+const FIRST_BATCH: u32 = 16;
+
 /// The delay before the next attempt if this server could not send anything. Another server may have other settings.
 const OWN_FAILURE_DELAY: Duration = Duration::from_mins(1);
 
@@ -74,7 +78,7 @@ impl Delivery {
                 return Ok(());
             }
         }
-        let started = Instant::now();
+        let (started, mut limit) = (Instant::now(), FIRST_BATCH);
         let mut leased = self.store.change(due, move |endpoint, now| endpoint.lease_to(lease, now)).await?;
         while let Some(endpoint) = leased.filter(|endpoint| endpoint.is_leased_to(lease)) {
             let goes_on = !stop.is_cancelled() && started.elapsed() < TURN;
@@ -83,7 +87,7 @@ impl Delivery {
                 continue;
             }
             let waiting = if goes_on && endpoint.is_due(self.clock.now()) {
-                self.store.waiting(&endpoint, endpoint.batch_size).await?
+                self.store.waiting(&endpoint, limit.min(endpoint.batch_size)).await?
             } else {
                 Waiting::default()
             };
@@ -91,7 +95,10 @@ impl Delivery {
                 self.release(&endpoint, lease).await?;
                 break;
             }
-            leased = self.send_events(&endpoint, waiting, lease).await?;
+            let read = waiting.events.len();
+            let (after, sent) = self.send_events(&endpoint, waiting, lease).await?;
+            limit = u32::try_from(if sent < read { sent } else { read * 2 }).unwrap_or(u32::MAX).max(1);
+            leased = after;
         }
         Ok(())
     }
@@ -111,12 +118,13 @@ impl Delivery {
             .await
     }
 
+    /// Sends a message. Returns the endpoint after that, and the number of events in the message.
     async fn send_events(
         &self,
         endpoint: &Endpoint,
         waiting: Waiting,
         lease: LeaseId,
-    ) -> Result<Option<Endpoint>, StoreError> {
+    ) -> Result<(Option<Endpoint>, usize), StoreError> {
         let Waiting { events, first, .. } = waiting;
         let removed = first - 1 - endpoint.delivered_position;
         if removed > 0 {
@@ -129,7 +137,7 @@ impl Delivery {
         // While a slow receiver reads them, they are in memory only once.
         drop(events);
         let tried = endpoint.clone();
-        match self.attempts.send(endpoint, message).await {
+        let after = match self.attempts.send(endpoint, message).await {
             Ok(()) => {
                 counter!("promolink_webhook_events_delivered_total").increment(count as u64);
                 self.store
@@ -143,7 +151,8 @@ impl Delivery {
                     .await
             }
             Err(failure) => self.record_failure(tried, failure, lease).await,
-        }
+        };
+        Ok((after?, count))
     }
 
     /// Records a failed attempt, and releases the lease. If the endpoint was changed meanwhile, the failure says nothing

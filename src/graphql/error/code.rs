@@ -62,7 +62,8 @@ pub enum ErrorCode {
     /// rejected, the header `Retry-After` has the same value. The code of a rejected link was not looked up.
     RateLimited,
     /// The document exceeds a limit, for example on its size, its depth or the number of values that it selects. The
-    /// message names the limit and its value. Nothing was executed.
+    /// message names the limit and its value. Nothing was executed. At a field of a response: the texts of the response exceed
+    /// their limit; a mutation took effect.
     LimitExceeded,
     /// The server or its database is overloaded or unavailable. Retry shortly.
     Overloaded,

@@ -45,6 +45,23 @@ impl Source for CampaignContents {
     }
 }
 
+/// The same from the primary database, for what was read there, too.
+pub struct PrimaryContents;
+
+impl Source for PrimaryContents {
+    type Key = CampaignId;
+    type Value = Arc<CampaignContent>;
+
+    async fn read(
+        service: &PromotionService,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> Result<HashMap<CampaignId, Arc<CampaignContent>>, StoreError> {
+        let contents = service.primary_contents(org, ids).await?;
+        Ok(contents.into_iter().map(|(id, content)| (id, Arc::new(content))).collect())
+    }
+}
+
 /// Promotions by id.
 pub struct Promotions;
 

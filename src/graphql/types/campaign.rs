@@ -15,7 +15,10 @@ use super::{
     scalars::{Long, Timestamp},
 };
 use crate::{
-    graphql::{error::place, loaders::Loaders},
+    graphql::{
+        error::{Nullable, place},
+        loaders::Loaders,
+    },
     promotions,
 };
 
@@ -105,16 +108,15 @@ impl Campaign {
 
     /// What shoppers are told about the campaign's promotions. Null: nothing. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
-    async fn offer(&self, ctx: &Context<'_>) -> Result<Option<Offer>> {
-        let content = ctx.data::<Loaders>()?.campaign_content(self.0.id).await.map_err(place(ctx))?;
-        Ok(content.and_then(|content| Offer::of(&content)))
+    async fn offer(&self, ctx: &Context<'_>) -> Nullable<Offer> {
+        Offer::of(ctx, self.0.id).await
     }
 
     /// Entries for operators, in the order in which they were given: at most 50. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
     async fn metadata(&self, ctx: &Context<'_>) -> Result<Vec<MetadataEntry>> {
         let content = ctx.data::<Loaders>()?.campaign_content(self.0.id).await.map_err(place(ctx))?;
-        Ok(content.map(|content| metadata(&content.metadata)).unwrap_or_default())
+        metadata(ctx, content.as_ref().map_or(&[], |content| &content.metadata))
     }
 
     /// 1 at first, and one more with each change. Access: admin.

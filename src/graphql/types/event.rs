@@ -3,7 +3,7 @@
 mod feed;
 mod filter;
 
-use async_graphql::{Enum, ID, InputValueError, InputValueResult, Object, Scalar, ScalarType, Value};
+use async_graphql::{Context, Enum, ID, InputValueError, InputValueResult, Object, Result, Scalar, ScalarType, Value};
 
 pub use self::{
     feed::{FeedArguments, check_start, events},
@@ -13,7 +13,10 @@ use super::{
     access_directive::{Role, access},
     scalars::{Long, Timestamp},
 };
-use crate::promotions;
+use crate::{
+    graphql::{error::place, loaders::Loaders},
+    promotions,
+};
 
 /// The type of an event. In webhooks and on the command line, types have the form `promotion.linked`. Later versions may
 /// add types.
@@ -177,7 +180,8 @@ impl Event {
     /// has `redemption`, and for campaigns that were changed, `changes`: the `old` and the `new` value of each changed
     /// field. docs/events.md has an example of each type. Later versions may add fields. Access: admin.
     #[graphql(directive = access::apply(Role::Admin))]
-    async fn data(&self) -> Json {
-        Json(self.0.data.clone())
+    async fn data(&self, ctx: &Context<'_>) -> Result<Json> {
+        ctx.data::<Loaders>()?.take_text(self.0.data.len()).map_err(place(ctx))?;
+        Ok(Json(self.0.data.clone()))
     }
 }

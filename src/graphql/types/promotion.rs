@@ -16,7 +16,7 @@ use super::{
 use crate::{
     auth::Principal,
     graphql::{
-        error::{ApiError, log_store_error, place, refused},
+        error::{ApiError, Nullable, log_store_error, place, refused},
         loaders::Loaders,
     },
     promotions::{self, Refusal},
@@ -126,9 +126,8 @@ impl Promotion {
 
     /// What shoppers are told about the promotion: the offer of its campaign. Null: nothing. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront))]
-    async fn offer(&self, ctx: &Context<'_>) -> Result<Option<Offer>> {
-        let content = ctx.data::<Loaders>()?.campaign_content(self.0.campaign.id).await.map_err(place(ctx))?;
-        Ok(content.and_then(|content| Offer::of(&content)))
+    async fn offer(&self, ctx: &Context<'_>) -> Nullable<Offer> {
+        Offer::of(ctx, self.0.campaign.id).await
     }
 
     /// The code's campaign. Access: admin.

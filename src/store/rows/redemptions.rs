@@ -32,7 +32,7 @@ impl From<&Redemption> for RedemptionRow {
             redeemed_on: redemption.redeemed_on.millis(),
             reversed_on: redemption.reversed_on.map(Timestamp::millis),
             amount_minor_units: redemption.amount.map(Money::minor_units),
-            amount_currency: redemption.amount.map(|amount| amount.currency().to_owned()),
+            amount_currency: redemption.amount.as_ref().map(|amount| amount.currency().to_owned()),
         }
     }
 }

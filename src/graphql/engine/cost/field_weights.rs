@@ -6,8 +6,8 @@ use crate::events::MAX_ENDPOINTS;
 /// The number of items in the lists whose length no argument states. For introspection, it is approximate: the types of the
 /// schema, and the parts of each type.
 const LIST_ITEMS: [(&str, usize); 10] = [
-    // Rarely more, although 50 are permitted.
-    ("metadata", 20),
+    // Rarely more, although 50 are permitted. The loaders count the bytes.
+    ("metadata", 5),
     ("webhookEndpoints", MAX_ENDPOINTS),
     ("types", 64),
     ("directives", 8),
@@ -71,9 +71,8 @@ pub fn text_weight(field: &str) -> usize {
         "name" | "promotionName" => 200 * 4,
         "reason" => 500 * 4,
         "url" => 2_048,
-        // Rarely more, although 2,000 characters are permitted.
-        "description" => 1_000,
-        "title" | "termsUrl" | "imageUrl" | "value" => 200,
+        // Usually. Longer ones are rare, and the loaders count their bytes.
+        "description" => 200,
         "lastError" => 256,
         "data" => 2_500,
         "transactionId" | "requestId" => 128,

@@ -73,6 +73,10 @@ impl<'a> LinkAttempts<'a> {
         Ok(Self { action, service, limiter, principal, attribution })
     }
 
+    const fn is_check(&self) -> bool {
+        matches!(self.action, Action::Check(_))
+    }
+
     /// Links one code.
     pub async fn link(&self, input: &LinkPromotionCodeInput) -> Result<Promotion, ApiError> {
         let mut outcome = [Err(LinkFailure::NotAttempted)];
@@ -95,7 +99,7 @@ impl<'a> LinkAttempts<'a> {
         self.link_within_budgets(admitted, started + BUDGET_TIMEOUT, outcomes).await;
         // Before the timing is concealed: this takes time, too.
         for outcome in &*outcomes {
-            report(outcome, matches!(self.action, Action::Check(_)), self.principal.is_trusted());
+            report(outcome, self.is_check(), self.principal.is_trusted());
         }
         let is_of_code = |outcome: &LinkResult| outcome.as_ref().is_err_and(LinkFailure::is_of_code);
         if !self.principal.is_trusted() && outcomes.iter().any(is_of_code) {
@@ -186,6 +190,10 @@ impl<'a> LinkAttempts<'a> {
     /// Charges the caller's budgets for a link, or releases them.
     fn settle(&self, reservation: Reservation<'_>, result: &Result<promotions::LinkOutcome, StoreError>) {
         match result {
+            // The customer knows the code already.
+            Ok(Ok(promotion)) if self.is_check() && promotion.id != promotions::PromotionId::NIL => {
+                reservation.refund();
+            }
             Ok(Ok(_)) => reservation.linked(),
             Ok(Err(_)) => reservation.failed(),
             // Only a code that exists can be locked: an untrusted caller pays for learning that.

@@ -47,8 +47,8 @@ impl PromotionCodeCheck {
     #[graphql(directive = access::apply(Role::Customer))]
     async fn offer(&self, ctx: &Context<'_>) -> Result<Option<Offer>> {
         let Ok(promotion) = &self.0 else { return Ok(None) };
-        let content = ctx.data::<Loaders>()?.campaign_content(promotion.campaign.id).await.map_err(place(ctx))?;
-        Ok(content.and_then(|content| Offer::of(&content)))
+        let content = ctx.data::<Loaders>()?.primary_content(promotion.campaign.id).await.map_err(place(ctx))?;
+        Ok(Offer::in_content(content))
     }
 
     /// The `promotionName` that the promotion has or would have. Null if the code can't be linked.
@@ -77,7 +77,7 @@ impl PromotionCodeCheck {
 pub async fn check_promotion_code(ctx: &Context<'_>, input: LinkPromotionCodeInput) -> Result<PromotionCodeCheck> {
     let checked = LinkAttempts::checking(ctx)?.link(&input).await.map(|Promotion(promotion)| promotion);
     match checked {
-        // These say nothing about the code.
+        // Such an error says nothing about the code.
         Err(error) if !is_about_linking(error.code) => Err(error.into()),
         checked => Ok(PromotionCodeCheck(checked)),
     }

@@ -77,7 +77,7 @@ pub fn report(outcome: &LinkResult, is_check: bool, is_trusted: bool) {
     counter!(metric, "outcome" => failure.code(is_trusted).name()).increment(1);
     match failure {
         LinkFailure::NotAttempted => log_overload("links of the same caller have reserved its whole budget"),
-        LinkFailure::Refused(code, refusal) if !is_trusted => log_refusal(code, *refusal),
+        LinkFailure::Refused(code, refusal) if !is_trusted => log_refusal(code, *refusal, is_check),
         LinkFailure::Store(error) => log_store_error(error),
         _ => {}
     }
@@ -87,11 +87,16 @@ pub fn report(outcome: &LinkResult, is_check: bool, is_trusted: bool) {
 const MIN_SHORTENED_CHARS: usize = 8;
 
 /// Logs a refusal whose reason the caller does not learn.
-fn log_refusal(code: &Code, refusal: Refusal) {
+fn log_refusal(code: &Code, refusal: Refusal, is_check: bool) {
     let reason = ErrorCode::from(refusal).name();
     let shown = if code.text().chars().count() < MIN_SHORTENED_CHARS { 0 } else { 2 };
     let beginning: String = code.text().chars().take(shown).collect();
-    tracing::info!(code = %format_args!("{beginning}..."), reason, "a code was not linked");
+    let code = format_args!("{beginning}...");
+    if is_check {
+        tracing::info!(%code, reason, "a checked code can't be linked");
+    } else {
+        tracing::info!(%code, reason, "a code was not linked");
+    }
 }
 
 #[cfg(test)]
