@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::support::{Database, Server, campaign, code_of, on_both_databases};
 
@@ -118,7 +118,16 @@ async fn outcomes(servers: &[Arc<Server>], request: impl Fn(usize) -> (usize, St
     for number in 0..500 {
         let server = Arc::clone(&servers[number % servers.len()]);
         let (customer, code) = request(number);
-        racers.spawn(async move { code_of(&server.link(customer, &code).await).to_owned() });
+        racers.spawn(async move {
+            loop {
+                let outcome = code_of(&server.link(customer, &code).await).to_owned();
+                // A debug build beside other tests may not serve all of them within a second. It has done nothing then.
+                if outcome != "OVERLOADED" {
+                    break outcome;
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        });
     }
     let mut counts = BTreeMap::new();
     for outcome in racers.join_all().await {
