@@ -129,10 +129,16 @@ function outcomeOf({ status, body }) {
   return codes.includes("GRAPHQL_PARSE_FAILED") || codes.includes("GRAPHQL_VALIDATION_FAILED") ? "rejected" : "accepted";
 }
 
-/** Replaces present times: a code that is checked would be linked now. */
-function withoutNow(text) {
-  return text.replace(/\b\d{13}\b/g, (millis) => (Math.abs(millis - Date.now()) < 60_000 ? "0" : millis));
+/** The first text with the times of the second where these are little later: a code that is checked would be linked now. */
+function withTimesOf(second, first) {
+  const times = second.match(TIME) ?? [];
+  return first.replace(TIME, (millis) => {
+    const later = times.shift();
+    return Math.abs(millis - later) < 60_000 ? later : millis;
+  });
 }
+
+const TIME = /\b\d{13}\b/g;
 
 const dataOf = (text) => JSON.parse(text).data;
 
@@ -144,7 +150,7 @@ function failureOf(outcome, errors, first, second) {
   if (outcome === "rejected" && !errors.length && !isKnown()) return "wrongly rejected";
   // Siblings of a failed field may be abandoned, with their errors.
   const isOpen = first.body.data !== undefined && first.body.errors && second.body?.errors;
-  const [one, other] = [first, second].map(({ text }) => withoutNow(text));
-  const isSame = isOpen ? isDeepStrictEqual(dataOf(one), dataOf(other)) : one === other;
+  const text = withTimesOf(second.text, first.text);
+  const isSame = isOpen ? isDeepStrictEqual(dataOf(text), dataOf(second.text)) : text === second.text;
   return isSame ? undefined : `another answer the second time: ${second.text}`;
 }

@@ -424,3 +424,13 @@ async fn equal_requests_get_equal_responses() {
         assert_eq!(server.execute(query, Value::Null).await, first);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_null_variable_leaves_the_defaults_of_introspection() {
+    let server = Server::start(&Database::sqlite());
+    let query = "query($a: Boolean) { __type(name: \"PromotionMode\") { enumValues(includeDeprecated: $a) { name } } }";
+    for variables in [json!({}), json!({ "a": null }), json!({ "a": true })] {
+        let values = server.data(query, variables).await["__type"]["enumValues"].take();
+        assert_eq!(values, json!([{ "name": "DISCOUNT" }, { "name": "PAYMENT_VOUCHER" }]));
+    }
+}

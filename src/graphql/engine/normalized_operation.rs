@@ -118,12 +118,18 @@ impl<'a> Builder<'a> {
             let definition = field.definition.argument_by_name(&argument.name);
             let value = self.value(&argument.value, definition.map(|definition| &*definition.ty))?;
             // async-graphql rejects null for the arguments of introspection that have default values.
-            if let Some(value) = value.filter(|value| *value != OutValue::Null || !field.definition.is_built_in()) {
+            let is_null = value == Some(OutValue::Null) || self.is_null_variable(&argument.value);
+            if let Some(value) = value.filter(|_| !is_null || !field.definition.is_built_in()) {
                 let name = Positioned::new(OutName::new(&argument.name), position);
                 arguments.push((name, Positioned::new(value, position)));
             }
         }
         Ok(arguments)
+    }
+
+    fn is_null_variable(&self, value: &Value) -> bool {
+        let value_of = |name: &Name| self.selections.variables.and_then(|variables| variables.get(name.as_str()));
+        value.as_variable().and_then(value_of).is_some_and(JsonValue::is_null)
     }
 
     /// Converts a value, or returns `None` if it is a variable without a value. Inside a custom scalar, no type is expected.
