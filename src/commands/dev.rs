@@ -29,7 +29,8 @@ See also: docs/getting-started.md, docs/configuration.md";
 /// Run a demo server: loopback only, demo data, no credentials (the default)
 ///
 /// Brings the tables up to date, adds demo data on the first start, and prints the addresses of GraphiQL and the API and a
-/// `curl` command that links a code. Every caller is an admin of the demo organisation, unless --as says otherwise, so the server listens on loopback
+/// `curl` command that links a code. Every caller is an admin of the demo
+/// organisation, unless --as says otherwise, so the server listens on loopback
 /// only, and does not start if that organisation has API keys. There are no rate limits and no limit on concurrency.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]

@@ -46,8 +46,8 @@ const MAX_IDLE_PER_HOST: usize = 2;
 /// endpoint waits for are removed.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(12);
 
-/// Sends messages over HTTP/1.1, to permitted addresses only and directly, without a proxy: a proxy would resolve the name itself.
-/// Redirects are not followed, and bodies of responses are not read.
+/// Sends messages over HTTP/1.1, to permitted addresses only and directly, without a proxy: a proxy would resolve the name
+/// itself. Redirects are not followed, and bodies of responses are not read.
 pub struct WebhookClient {
     client: Client<Connector, Full<Bytes>>,
     policy: Arc<AddressPolicy>,

@@ -72,8 +72,8 @@ impl Delivery {
             let Waiting { events, last, .. } = self.store.waiting(due, 1).await?;
             if events.is_empty() {
                 if records_skip {
-                    let sent = due.clone();
-                    self.store.change(due, move |endpoint, _| endpoint.skip(&sent, last)).await?;
+                    let before = due.clone();
+                    self.store.change(due, move |endpoint, _| endpoint.skip(&before, last)).await?;
                 }
                 return Ok(());
             }

@@ -40,8 +40,7 @@ impl Source for CampaignContents {
         org: OrgId,
         ids: &[CampaignId],
     ) -> Result<HashMap<CampaignId, Arc<CampaignContent>>, StoreError> {
-        let contents = service.reads().campaign_contents(org, ids).await?;
-        Ok(contents.into_iter().map(|(id, content)| (id, Arc::new(content))).collect())
+        Ok(shared(service.reads().campaign_contents(org, ids).await?))
     }
 }
 
@@ -57,9 +56,12 @@ impl Source for PrimaryContents {
         org: OrgId,
         ids: &[CampaignId],
     ) -> Result<HashMap<CampaignId, Arc<CampaignContent>>, StoreError> {
-        let contents = service.primary_contents(org, ids).await?;
-        Ok(contents.into_iter().map(|(id, content)| (id, Arc::new(content))).collect())
+        Ok(shared(service.primary_contents(org, ids).await?))
     }
+}
+
+fn shared(contents: Vec<(CampaignId, CampaignContent)>) -> HashMap<CampaignId, Arc<CampaignContent>> {
+    contents.into_iter().map(|(id, content)| (id, Arc::new(content))).collect()
 }
 
 /// Promotions by id.

@@ -105,8 +105,8 @@ pub fn metadata(ctx: &Context<'_>, entries: &[promotions::MetadataEntry]) -> Res
 pub struct Offer(Arc<CampaignContent>);
 
 impl Offer {
-    /// The offer of a campaign, if it has one. It is null with an error if it can't be read: what it belongs to may be a change that
-    /// has been made.
+    /// The offer of a campaign, if it has one. It is null with an error if it can't be read: what it belongs to may be a
+    /// change that has been made.
     pub async fn of(ctx: &Context<'_>, campaign: CampaignId) -> Nullable<Self> {
         let loaders = match ctx.data::<Loaders>() {
             Ok(loaders) => loaders,

@@ -90,8 +90,9 @@ async fn write(connection: &AsyncPgConnection, new: &[&Promotion], events: &[New
     inserted.and(counted).and(recorded).map(drop)
 }
 
-/// Locks the codes of a batch, if they are to be linked, and reads what the rules look at. Each statement sees what was committed before it began, so
-/// the holds are read by a statement of their own after the locks are taken: no other transaction can add one then.
+/// Locks the codes of a batch, if they are to be linked, and reads what the rules look at. Each statement sees what was
+/// committed before it began, so the holds are read by a statement of their own after the locks are taken: no other
+/// transaction can add one then.
 async fn read_working_set(
     connection: &AsyncPgConnection,
     requests: &[LinkRequest],
@@ -144,8 +145,8 @@ async fn read_codes(
     }
 }
 
-/// Counts the holds of customers whose number is limited, and locks these customers if their codes are to be linked. All processes
-/// lock them after the codes, so that there are no deadlocks.
+/// Counts the holds of customers whose number is limited, and locks these customers if their codes are to be linked. All
+/// processes lock them after the codes, so that there are no deadlocks.
 async fn count_held(
     connection: &AsyncPgConnection,
     requests: &[LinkRequest],

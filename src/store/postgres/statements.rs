@@ -1,5 +1,5 @@
-//! The statements of linking and of events that Diesel's query builder can't express. Sets of keys are bound as arrays (`unnest`), so
-//! that a batch of any size is one statement, which is prepared once per connection. Their text is in `store/sql`.
+//! The statements of linking and of events that Diesel's query builder can't express. Sets of keys are bound as arrays
+//! (`unnest`), so that a batch of any size is one statement, which is prepared once per connection. Their text is in `store/sql`.
 //!
 //! Each statement is a type of its own, by which prepared statements are cached.
 

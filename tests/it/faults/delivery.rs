@@ -1,4 +1,4 @@
-//! A webhook endpoint whose receiver must have every event, whatever fails meanwhile.
+//! A webhook endpoint with a receiver, which must get every event although servers and databases fail.
 
 use std::time::{Duration, Instant};
 

@@ -97,8 +97,8 @@ pub struct UpdateCampaignInput {
     /// Replaces all entries for operators, at most 50. Null: no change.
     metadata: Option<Vec<MetadataEntryInput>>,
     /// The `version` of the campaign that you have read. If the campaign has another version by now, nothing changes, and the
-    /// mutation fails with CONFLICT. After a lost response, compare the values first: your own change may have been made. Null: change
-    /// any version.
+    /// mutation fails with CONFLICT. After a lost response, compare the values first: your own change may have been made.
+    /// Null: change any version.
     expected_version: Option<i32>,
     /// The reason for the change, which its event records: 1 to 500 visible characters after trimming. Null: no reason.
     reason: Option<String>,

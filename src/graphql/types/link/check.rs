@@ -5,7 +5,7 @@ use async_graphql::{Context, Object, Result};
 use super::{LinkPromotionCodeError, LinkPromotionCodeInput, attempts::LinkAttempts};
 use crate::{
     graphql::{
-        error::{ApiError, ErrorCode, place},
+        error::{ApiError, ErrorCode, Nullable, place},
         loaders::Loaders,
         types::{
             Promotion,
@@ -45,10 +45,14 @@ impl PromotionCodeCheck {
     /// What shoppers are told about the promotion. Null if there is nothing or the code can't be linked.
     /// Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
-    async fn offer(&self, ctx: &Context<'_>) -> Result<Option<Offer>> {
-        let Ok(promotion) = &self.0 else { return Ok(None) };
-        let content = ctx.data::<Loaders>()?.primary_content(promotion.campaign.id).await.map_err(place(ctx))?;
-        Ok(Offer::in_content(content))
+    async fn offer(&self, ctx: &Context<'_>) -> Nullable<Offer> {
+        let promotion = self.0.as_ref().ok()?;
+        let loaders = match ctx.data::<Loaders>() {
+            Ok(loaders) => loaders,
+            Err(error) => return Some(Err(error)),
+        };
+        let content = loaders.primary_content(promotion.campaign.id).await.map_err(place(ctx));
+        content.map(Offer::in_content).transpose()
     }
 
     /// The `promotionName` that the promotion has or would have. Null if the code can't be linked.

@@ -1,4 +1,4 @@
-//! What linking locks and reads.
+//! What linking locks and reads, and what checks of links read.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
