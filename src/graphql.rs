@@ -39,7 +39,13 @@ pub fn sdl() -> String {
 /// The schema for gateways, as a subgraph of Apollo Federation 2.
 #[must_use]
 pub fn subgraph_sdl() -> String {
-    sdl_text(&with_query(SubgraphQuery(Reads, Keys)).finish(), SDLExportOptions::new().federation())
+    let sdl = sdl_text(&with_query(SubgraphQuery(Reads, Keys)).finish(), SDLExportOptions::new().federation());
+    // async-graphql 8.0.0-rc.5 writes the version of Federation that it was made for. `@cost` and `@listSize` came with 2.9.
+    sdl.replacen("/federation/v2.5\"", "/federation/v2.9\"", 1).replacen(
+        "\"@key\"",
+        "\"@key\", \"@cost\", \"@listSize\"",
+        1,
+    )
 }
 
 /// The schema that is executed: the public one with the fields for gateways.

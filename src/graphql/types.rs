@@ -3,6 +3,7 @@
 
 mod access_directive;
 mod campaign;
+mod cost_directives;
 mod customer;
 mod event;
 mod federation;
@@ -20,6 +21,7 @@ mod webhook;
 
 pub use self::{
     campaign::Campaign,
+    cost_directives::LOOKUP_WEIGHT,
     event::Event,
     federation::{Federation, Keys, RootQuery, SubgraphQuery},
     mutation::Mutation,

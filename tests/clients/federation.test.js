@@ -1,4 +1,4 @@
-// Promolink as a subgraph: composed with a subgraph of customers, and executed by a gateway.
+// Promolink as a subgraph: composed with a subgraph of customers, and executed by gateways.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -6,13 +6,12 @@ import test from "node:test";
 import { promisify } from "node:util";
 
 import { composeServices as composeApollo } from "@apollo/composition";
-import { ApolloGateway, RemoteGraphQLDataSource } from "@apollo/gateway";
-import { ApolloServer } from "@apollo/server";
 import { composeSchemaContract, composeServices as composeGuild } from "@theguild/federation-composition";
-import { buildSchema, parse } from "graphql";
+import { buildSchema, parse, print } from "graphql";
 
 import { call, makeCodes } from "./api.js";
 import { CUSTOMERS_SDL, serveCustomers } from "./customers.js";
+import { startApollo, startHive } from "./gateways.js";
 import { PROGRAM, serve } from "./server.js";
 
 const subgraphSdl = async () => (await promisify(execFile)(PROGRAM, ["schema", "--federation"])).stdout;
@@ -22,6 +21,16 @@ const subgraphs = async (promolink = "http://promolink.example", customers = "ht
   { name: "customers", url: customers, typeDefs: parse(CUSTOMERS_SDL) },
 ];
 
+/** The directives that gateways estimate costs with are still there. */
+function assertHasCosts(supergraphSdl) {
+  const fields = buildSchema(supergraphSdl, { assumeValidSDL: true }).getQueryType().getFields();
+  const directive = (name) => fields.customerPromotions.astNode.directives.find((directive) => directive.name.value === name);
+  const argument = (name, of) => print(directive(of).arguments.find((argument) => argument.name.value === name).value);
+  assert.equal(argument("weight", "cost"), "10");
+  assert.equal(argument("slicingArguments", "listSize"), '["first"]');
+  assert.equal(argument("sizedFields", "listSize"), '["nodes", "edges"]');
+}
+
 test("the graph composes with a graph of customers", async (t) => {
   const parts = await subgraphs();
 
@@ -29,11 +38,13 @@ test("the graph composes with a graph of customers", async (t) => {
     const { errors, supergraphSdl } = composeApollo(parts);
     assert.equal(errors, undefined);
     assert.match(supergraphSdl, /linkPromotionCode/);
+    assertHasCosts(supergraphSdl);
   });
 
   await t.test("by @theguild/federation-composition", () => {
-    const { errors, publicSdl } = composeGuild(parts);
+    const { errors, publicSdl, supergraphSdl } = composeGuild(parts);
     assert.equal(errors, undefined);
+    assertHasCosts(supergraphSdl);
     const schema = buildSchema(publicSdl);
     const customer = Object.keys(schema.getType("Customer").getFields()).sort();
     assert.deepEqual(customer, ["id", "name", "promotions"]);
@@ -59,7 +70,11 @@ test("the graph composes with a graph of customers", async (t) => {
   });
 });
 
-test("a gateway executes it", async (t) => {
+for (const [name, startGateway] of [["Apollo Gateway", startApollo], ["Hive Gateway", startHive]]) {
+  test(`${name} executes it`, (t) => executes(t, startGateway));
+}
+
+async function executes(t, startGateway) {
   const server = await serve(["admin", "service", "storefront"], { RUST_LOG: "warn,promolink::sql=debug" });
   t.after(() => server.stop());
   const customers = await serveCustomers();
@@ -67,26 +82,9 @@ test("a gateway executes it", async (t) => {
   const numbers = Array.from({ length: 100 }, (_, index) => index + 1);
   await makeCodes(server, server.keys.admin, [...numbers.map((number) => `CODE-${number}`), "FREE"]);
 
-  const gateway = new ApolloServer({
-    gateway: new ApolloGateway({
-      supergraphSdl: composeApollo(await subgraphs(server.url, customers.url)).supergraphSdl,
-      buildService: ({ url }) =>
-        new RemoteGraphQLDataSource({
-          url,
-          // The header that a gateway must forward.
-          willSendRequest({ request, context }) {
-            if (context.authorization) request.http.headers.set("authorization", context.authorization);
-          },
-        }),
-    }),
-  });
-  await gateway.start();
+  const gateway = await startGateway(composeApollo(await subgraphs(server.url, customers.url)).supergraphSdl);
   t.after(() => gateway.stop());
-  const ask = async (key, query, variables) => {
-    const contextValue = { authorization: key && `Bearer ${key}` };
-    const { body } = await gateway.executeOperation({ query, variables }, { contextValue });
-    return body.singleResult;
-  };
+  const ask = (key, query, variables) => gateway.ask(key && `Bearer ${key}`, query, variables);
   const { service, storefront } = server.keys;
   const link = (key, customerId, code) =>
     ask(
@@ -118,7 +116,9 @@ test("a gateway executes it", async (t) => {
     const links = numbers.map((number) => ({ customerId: number, code: `CODE-${number}`, mode: "DISCOUNT" }));
     const linking = "mutation($input: [LinkPromotionCodeInput!]!) { linkPromotionCodes(input: $input) { error { code } } }";
     assert.equal((await call(server, service, linking, { input: links })).errors, undefined);
-    const statements = async () => (await server.log()).split("\n").filter((line) => line.includes('"sql":"SELECT ')).length;
+    // Without those that look for webhook endpoints in the background.
+    const isCounted = (line) => line.includes('"sql":"SELECT ') && !line.includes("webhook_endpoints");
+    const statements = async () => (await server.log()).split("\n").filter(isCounted).length;
     const before = await statements();
     const query = `{ customers(first: 100) { id name promotions(first: 20) {
       nodes { code customerId validTill redemptions { nodes { transactionId } } } pageInfo { hasNextPage }
@@ -142,4 +142,23 @@ test("a gateway executes it", async (t) => {
     const [error] = (await link(service, "9007199254740992", "FREE")).errors;
     assert.deepEqual([error.extensions.code, error.extensions.field], ["INVALID_INPUT", "customerId"]);
   });
+}
+
+test("a gateway estimates the cost of an operation, and rejects what costs too much", async (t) => {
+  const server = await serve(["service"]);
+  t.after(() => server.stop());
+  const gateway = await startHive(composeGuild(await subgraphs(server.url)).supergraphSdl, 2_000);
+  t.after(() => gateway.stop());
+  const wallet = async (first) => {
+    const query = `query($first: Int) { customerPromotions(customerId: 42, first: $first) {
+      nodes { id offer { title } redemptions(first: 5) { nodes { id } } }
+    } }`;
+    const { errors, extensions } = await gateway.ask(`Bearer ${server.keys.service}`, query, { first });
+    return [extensions.cost.estimated, errors?.[0].extensions.code];
+  };
+  // The page: 10 and 1. Each promotion: 1, its offer 10 and 1, its redemptions 10 and 1, and 5 for themselves.
+  assert.deepEqual(await wallet(1), [11 + 28, undefined]);
+  assert.deepEqual(await wallet(50), [11 + 50 * 28, undefined]);
+  assert.deepEqual(await wallet(undefined), [11 + 20 * 28, undefined]);
+  assert.deepEqual(await wallet(100), [11 + 100 * 28, "COST_ESTIMATED_TOO_EXPENSIVE"]);
 });

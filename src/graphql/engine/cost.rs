@@ -6,7 +6,7 @@
 
 mod amount;
 mod arguments;
-mod field_weights;
+pub mod field_weights;
 
 use async_graphql::{
     Number, Value as Constant, Variables,

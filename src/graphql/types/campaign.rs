@@ -9,6 +9,7 @@ use async_graphql::{Context, Enum, ID, Object, Result};
 pub use self::mutations::{CreateCampaignInput, UpdateCampaignInput, create_campaign, update_campaign};
 use super::{
     access_directive::{Role, access},
+    cost_directives::{LOOKUP_WEIGHT, cost, list_size, page_size},
     offer::{MetadataEntry, Offer, metadata},
     paging::{List, list, page},
     promotion_code::PromotionCode,
@@ -107,13 +108,13 @@ impl Campaign {
     }
 
     /// What shoppers are told about the campaign's promotions. Null: nothing. Access: admin.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn offer(&self, ctx: &Context<'_>) -> Nullable<Offer> {
         Offer::of(ctx, self.0.id).await
     }
 
     /// Entries for operators, in the order in which they were given: at most 50. Access: admin.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), directive = list_size::apply(Some(50), None, None, None))]
     async fn metadata(&self, ctx: &Context<'_>) -> Result<Vec<MetadataEntry>> {
         let content = ctx.data::<Loaders>()?.campaign_content(self.0.id).await.map_err(place(ctx))?;
         metadata(ctx, content.as_ref().map_or(&[], |content| &content.metadata))
@@ -127,7 +128,7 @@ impl Campaign {
 
     /// The campaign's codes, sorted by their text, without the differences that LinkPromotionCodeInput ignores. Fails
     /// with INVALID_INPUT if an argument is invalid. Access: admin.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT), directive = page_size::apply())]
     async fn codes(
         &self,
         ctx: &Context<'_>,

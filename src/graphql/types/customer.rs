@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, Object, Result};
 use super::{
     access_directive::{Role, access},
     campaign::PromotionMode,
+    cost_directives::{LOOKUP_WEIGHT, cost, page_size},
     paging::{List, list, page},
     promotion::Promotion,
 };
@@ -28,7 +29,7 @@ impl Customer {
 
     /// The customer's promotions, newest first, including those that are no longer active. Fails with INVALID_INPUT if
     /// an argument is invalid. Access: customer and above.
-    #[graphql(directive = access::apply(Role::Customer))]
+    #[graphql(directive = access::apply(Role::Customer), directive = cost::apply(LOOKUP_WEIGHT), directive = page_size::apply())]
     async fn promotions(
         &self,
         ctx: &Context<'_>,

@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, Object, Result};
 use super::{
     access_directive::{Role, access},
     campaign::{Campaign, CreateCampaignInput, UpdateCampaignInput, create_campaign, update_campaign},
+    cost_directives::list_size,
     link::{LinkPromotionCodeInput, LinkPromotionCodeResult, link_promotion_code, link_promotion_codes},
     new_codes::{
         GeneratePromotionCodesInput, GeneratePromotionCodesResult, ImportPromotionCodesInput,
@@ -49,7 +50,7 @@ impl Mutation {
     /// Links several codes, in the same way as `linkPromotionCode`. Returns one result for each code, in the order of
     /// the input. A link that fails does not affect the others. Safe to retry. Fails with INVALID_INPUT if the list is
     /// empty or too long. Access: storefront and above.
-    #[graphql(directive = access::apply(Role::Storefront))]
+    #[graphql(directive = access::apply(Role::Storefront), directive = list_size::apply(Some(500), None, None, None))]
     async fn link_promotion_codes(
         &self,
         ctx: &Context<'_>,

@@ -9,6 +9,7 @@ use async_graphql::{Context, Enum, Object, Result};
 pub use self::inputs::{MetadataEntryInput, MoneyInput, OfferInput, parse_metadata};
 use super::{
     access_directive::{Role, access},
+    cost_directives::list_size,
     scalars::Long,
 };
 use crate::{
@@ -163,7 +164,7 @@ impl Offer {
 
     /// Entries for the organisation's own apps, in the order in which they were given: at most 50.
     /// Access: storefront and above.
-    #[graphql(directive = access::apply(Role::Storefront))]
+    #[graphql(directive = access::apply(Role::Storefront), directive = list_size::apply(Some(50), None, None, None))]
     async fn metadata(&self, ctx: &Context<'_>) -> Result<Vec<MetadataEntry>> {
         metadata(ctx, self.get().map_or(&[], |offer| &offer.metadata))
     }

@@ -7,6 +7,7 @@ use async_graphql::{Context, Enum, ID, Object, Result};
 use super::{
     access_directive::{Role, access},
     campaign::{Campaign, PromotionMode},
+    cost_directives::{LOOKUP_WEIGHT, cost, page_size},
     customer::Customer,
     offer::Offer,
     paging::{List, list, page},
@@ -125,7 +126,7 @@ impl Promotion {
     }
 
     /// What shoppers are told about the promotion: the offer of its campaign. Null: nothing. Access: storefront and above.
-    #[graphql(directive = access::apply(Role::Storefront))]
+    #[graphql(directive = access::apply(Role::Storefront), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn offer(&self, ctx: &Context<'_>) -> Nullable<Offer> {
         Offer::of(ctx, self.0.campaign.id).await
     }
@@ -144,7 +145,7 @@ impl Promotion {
 
     /// The promotion's redemptions, oldest first, including reversed ones. Fails with INVALID_INPUT if an argument is
     /// invalid. Access: customer and above.
-    #[graphql(directive = access::apply(Role::Customer))]
+    #[graphql(directive = access::apply(Role::Customer), directive = cost::apply(LOOKUP_WEIGHT), directive = page_size::apply())]
     async fn redemptions(
         &self,
         ctx: &Context<'_>,

@@ -7,6 +7,7 @@ use async_graphql::{Context, InputObject, Object, Result};
 use super::{
     access_directive::{Role, access},
     campaign::{Campaign, PromotionMode},
+    cost_directives::{LOOKUP_WEIGHT, cost, page_size},
     paging::{List, list, page},
     promotion::Promotion,
     scalars::{Timestamp, parse_code},
@@ -44,7 +45,7 @@ impl PromotionCode {
     }
 
     /// The campaign that the code belongs to. Access: admin.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn campaign(&self, ctx: &Context<'_>) -> Result<Campaign> {
         let campaign = ctx.data::<Loaders>()?.campaign(self.0.campaign_id).await.map_err(place(ctx))?;
         campaign.map(Campaign).ok_or_else(|| place(ctx)(MissingCampaign))
@@ -78,7 +79,7 @@ impl PromotionCode {
 
     /// The current holds on this code, sorted by ascending `customerId`. Fails with INVALID_INPUT if an argument is
     /// invalid. Access: admin.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT), directive = page_size::apply())]
     async fn promotions(
         &self,
         ctx: &Context<'_>,

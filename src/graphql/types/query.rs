@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, MergedObject, Object, Result};
 use super::{
     access_directive::{Role, access},
     campaign::{Campaign, PromotionMode},
+    cost_directives::{LOOKUP_WEIGHT, cost, list_size, page_size},
     customer::{WalletArguments, wallet},
     event::{Event, EventFilter, EventOrder, FeedArguments, events},
     link::{LinkPromotionCodeInput, PromotionCodeCheck, check_promotion_code},
@@ -38,7 +39,7 @@ pub struct Reads;
 impl Reads {
     /// The promotion with this id. Null if the organisation has no such promotion, or if the caller's customer token is
     /// for another customer. Fails with INVALID_INPUT if the id is not a UUID. Access: customer and above.
-    #[graphql(directive = access::apply(Role::Customer))]
+    #[graphql(directive = access::apply(Role::Customer), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn promotion(
         &self,
         ctx: &Context<'_>,
@@ -50,7 +51,7 @@ impl Reads {
     /// Looks up codes. Returns one item for each code, in the order of the input. An item is null if the organisation
     /// has no such code in this mode. Fails with INVALID_INPUT if there are too many codes, or if one is malformed.
     /// Access: admin.
-    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
+    #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT), directive = list_size::apply(Some(500), None, None, None), tag = "admin")]
     async fn promotion_codes(
         &self,
         ctx: &Context<'_>,
@@ -68,7 +69,7 @@ impl Reads {
     /// A customer's promotions, newest first, including those that are no longer active. Fails with INVALID_INPUT if an
     /// argument is invalid, and with FORBIDDEN if a customer token is for another customer. Access: customer and above.
     // Not named customer: that root field belongs to the graph that owns customers.
-    #[graphql(directive = access::apply(Role::Customer))]
+    #[graphql(directive = access::apply(Role::Customer), directive = cost::apply(LOOKUP_WEIGHT), directive = page_size::apply())]
     async fn customer_promotions(
         &self,
         ctx: &Context<'_>,
@@ -85,7 +86,7 @@ impl Reads {
 
     /// The promotion by which a customer holds a code. Null: the customer does not hold it. Fails with INVALID_INPUT if an
     /// argument is malformed, and with FORBIDDEN if a customer token is for another customer. Access: customer and above.
-    #[graphql(directive = access::apply(Role::Customer))]
+    #[graphql(directive = access::apply(Role::Customer), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn customer_promotion(
         &self,
         ctx: &Context<'_>,
@@ -101,7 +102,7 @@ impl Reads {
     /// customer already holds the code. To a customer, every reason
     /// is CODE_NOT_USABLE. Fails with INVALID_INPUT if an argument is malformed, with FORBIDDEN if a customer token is for
     /// another customer, and with RATE_LIMITED. Access: customer and above.
-    #[graphql(directive = access::apply(Role::Customer))]
+    #[graphql(directive = access::apply(Role::Customer), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn check_promotion_code(
         &self,
         ctx: &Context<'_>,
@@ -112,7 +113,7 @@ impl Reads {
 
     /// The campaign with this id. Null if the organisation has no such campaign. Fails with INVALID_INPUT if the id is
     /// not a UUID. Access: admin.
-    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
+    #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT), tag = "admin")]
     async fn campaign(
         &self,
         ctx: &Context<'_>,
@@ -122,7 +123,7 @@ impl Reads {
     }
 
     /// The organisation's campaigns, newest first. Fails with INVALID_INPUT if an argument is invalid. Access: admin.
-    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
+    #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT), directive = page_size::apply(), tag = "admin")]
     async fn campaigns(
         &self,
         ctx: &Context<'_>,
@@ -139,7 +140,7 @@ impl Reads {
     /// server is overloaded or reads from a replica that lags behind. Events are removed when they are older than
     /// `--events-kept`. Fails with INVALID_INPUT if an argument is invalid, and with POSITION_EXPIRED if events that follow
     /// the given position have been removed. Access: admin.
-    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
+    #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT), directive = page_size::apply(), tag = "admin")]
     async fn events(
         &self,
         ctx: &Context<'_>,
@@ -161,7 +162,7 @@ impl Reads {
     }
 
     /// The organisation's webhook endpoints, oldest first: at most 20. Access: admin.
-    #[graphql(directive = access::apply(Role::Admin), tag = "admin")]
+    #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT), directive = list_size::apply(Some(20), None, None, None), tag = "admin")]
     async fn webhook_endpoints(&self, ctx: &Context<'_>) -> Result<Vec<WebhookEndpoint>> {
         webhook_endpoints(ctx).await
     }

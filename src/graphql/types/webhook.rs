@@ -12,6 +12,7 @@ pub use self::mutations::{
 };
 use super::{
     access_directive::{Role, access},
+    cost_directives::{LOOKUP_WEIGHT, cost},
     event::EventType,
     scalars::{Long, Timestamp},
 };
@@ -91,7 +92,7 @@ impl WebhookEndpoint {
     }
 
     /// How many matching events wait. Access: admin.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn pending(&self, ctx: &Context<'_>) -> Result<Long> {
         let events = ctx.data::<Arc<dyn EventReads>>()?;
         let count = events.count_events(self.0.org, &self.0.event_types, self.0.delivered_position).await;
@@ -100,7 +101,7 @@ impl WebhookEndpoint {
     }
 
     /// When the oldest matching event that waits occurred. Null: none waits. Access: admin.
-    #[graphql(directive = access::apply(Role::Admin))]
+    #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn oldest_pending_on(&self, ctx: &Context<'_>) -> Result<Option<Timestamp>> {
         let page = EventPage {
             filter: EventFilter { types: self.0.event_types.clone(), ..EventFilter::default() },

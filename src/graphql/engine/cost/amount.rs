@@ -1,7 +1,9 @@
 //! What a selection reads and returns.
 
-/// The cost of a lookup, in values: the database searches an index for its key.
-const VALUES_PER_LOOKUP: usize = 10;
+use crate::graphql::types::LOOKUP_WEIGHT;
+
+/// The cost of a lookup, in values.
+const VALUES_PER_LOOKUP: usize = LOOKUP_WEIGHT as usize;
 
 /// What a selection reads and returns if every page that it selects is full.
 #[derive(Debug, Default, Clone, Copy)]

@@ -20,7 +20,7 @@ const LIST_ITEMS: [(&str, usize); 10] = [
 ];
 
 /// The fields that look up an id, a code or a page. Lookups of one kind share a statement.
-const LOOKUP_FIELDS: [&str; 16] = [
+pub const LOOKUP_FIELDS: [&str; 16] = [
     "customerPromotion",
     "checkPromotionCode",
     "promotion",

@@ -1,5 +1,7 @@
 //! The limit on the values that an operation reads and returns.
 
+use std::collections::HashSet;
+
 use async_graphql::parser::{
     parse_schema,
     types::{BaseType, TypeKind, TypeSystemDefinition},
@@ -7,7 +9,7 @@ use async_graphql::parser::{
 use serde_json::json;
 
 use super::{excess, excess_in, repeat, schema};
-use crate::graphql::sdl;
+use crate::graphql::{engine::cost::field_weights::LOOKUP_FIELDS, sdl, types::LOOKUP_WEIGHT};
 
 #[test]
 fn variables_count_at_each_use() {
@@ -113,6 +115,39 @@ fn only_the_most_expensive_member_of_a_union_counts() {
     let representations = |count: usize| json!({ "r": vec![json!({ "__typename": "Customer", "id": 1 }); count] });
     assert_eq!(excess_in(&schema, entities, representations(1_000)), None);
     assert!(excess_in(&schema, entities, representations(5_000)).is_some());
+}
+
+/// `@cost` and `@listSize` tell gateways the same.
+#[test]
+fn lookups_and_lists_have_directives_for_gateways() {
+    let (mut lookups, mut lists) = (HashSet::new(), 0);
+    for definition in parse_schema(sdl()).unwrap().definitions {
+        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let TypeKind::Object(object) = &definition.node.kind else { continue };
+        for field in &object.fields {
+            let (name, ty) = (field.node.name.node.as_str(), field.node.ty.node.to_string());
+            let place = format!("{}.{name}", definition.node.name.node);
+            let directive = |name| field.node.directives.iter().find(|directive| directive.node.name.node == name);
+            let weight = directive("cost").map(|cost| cost.node.get_argument("weight").unwrap().node.to_string());
+            if let Some(weight) = weight {
+                assert_eq!(weight, LOOKUP_WEIGHT.to_string(), "{place}");
+                lookups.insert(name.to_owned());
+            }
+            let is_leaf = ["String", "EventType"].iter().any(|leaf| ty.contains(leaf));
+            let is_list = !["nodes", "edges"].contains(&name) && !is_leaf && ty.contains('[');
+            let size = directive("listSize").map(|size| size.node.clone());
+            assert_eq!(size.is_some(), is_list || ty.contains("Connection"), "{place}");
+            let Some(size) = size else { continue };
+            lists += 1;
+            let slices = size.get_argument("slicingArguments").is_some();
+            assert_eq!(slices, ty.contains("Connection"), "{place}");
+            assert_eq!(slices, size.get_argument("assumedSize").is_none(), "{place}");
+        }
+    }
+    let known: HashSet<_> = LOOKUP_FIELDS.map(ToOwned::to_owned).into();
+    assert_eq!(&known - &lookups, HashSet::from(["_entities".to_owned()]));
+    assert_eq!(&lookups - &known, HashSet::new());
+    assert!(lists > 10, "{lists} lists");
 }
 
 #[test]

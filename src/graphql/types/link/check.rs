@@ -10,6 +10,7 @@ use crate::{
         types::{
             Promotion,
             access_directive::{Role, access},
+            cost_directives::{LOOKUP_WEIGHT, cost},
             offer::Offer,
             scalars::Timestamp,
         },
@@ -44,7 +45,7 @@ impl PromotionCodeCheck {
 
     /// What shoppers are told about the promotion. Null if there is nothing or the code can't be linked.
     /// Access: customer and above.
-    #[graphql(directive = access::apply(Role::Customer))]
+    #[graphql(directive = access::apply(Role::Customer), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn offer(&self, ctx: &Context<'_>) -> Nullable<Offer> {
         let promotion = self.0.as_ref().ok()?;
         let loaders = match ctx.data::<Loaders>() {
