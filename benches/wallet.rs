@@ -1,4 +1,5 @@
-//! `cargo bench --bench wallet`: reads over HTTP, compared with the same SELECT statements in pgbench.
+//! `cargo bench --bench wallet`: reads over HTTP, compared with the same SELECT statements in pgbench, and wallets with offers,
+//! compared with those without.
 #![expect(clippy::unwrap_used, reason = "a failure ends the run and prints its location")]
 
 mod support;
@@ -19,6 +20,15 @@ const CLIENTS: [usize; 2] = [1, 64];
 const WALLET: u64 = 20;
 
 const CODES: Codes = Codes { count: 1_000_000, orgs: 1 };
+
+/// The campaigns. The promotions of a wallet are of different ones.
+const CAMPAIGNS: u64 = 20;
+
+/// The offer of each campaign, as the database has it.
+const OFFER: &str = r#"{"title":"20 % off the summer collection","description":"Once for each customer. Not for gift cards.","benefit":{"kind":"PERCENT_OFF","percentOff":20,"amount":null},"termsUrl":"https://shop.example/terms","imageUrl":"https://shop.example/summer.png","metadata":[]}"#;
+
+const OFFER_FIELDS: &str =
+    "offer { title description benefit { kind percentOff amount { minorUnits currency } } termsUrl imageUrl }";
 
 const PROMOTION: &str =
     "id orgId promotionId promotionName code customerId active createdOn validTill mode redeemableFrom";
@@ -58,15 +68,20 @@ fn main() {
     databases.sql(
         "run",
         &format!(
-            "UPDATE promotion_codes SET link_count = 1;
+            "UPDATE campaigns SET offer = '{OFFER}';
+             INSERT INTO campaigns (org_id, id, name, mode, active, created_on, redeemable_from, valid_till,
+                     max_redemptions_per_link, offer)
+                 SELECT 1, lpad(number::text, 32, '0')::uuid, 'Spring', 1, true, 0, 0, 32503680000000, 1, '{OFFER}'
+                 FROM generate_series(2, {CAMPAIGNS}) number;
+             UPDATE promotion_codes SET link_count = 1,
+                 campaign_id = lpad((folded::bigint % {CAMPAIGNS} + 1)::text, 32, '0')::uuid;
              INSERT INTO promotions (org_id, id, mode, folded, campaign_id, customer_id, created_on)
-                 SELECT 1, lpad(to_hex(index), 32, '0')::uuid, 1, index + {FIRST_CODE}, lpad('1', 32, '0')::uuid,
-                     index / {WALLET}, 0
-                 FROM generate_series(0::bigint, {} - 1) index;
+                 SELECT org_id, lpad(to_hex(folded::bigint - {FIRST_CODE}), 32, '0')::uuid, mode, folded, campaign_id,
+                     (folded::bigint - {FIRST_CODE}) / {WALLET}, 0
+                 FROM promotion_codes;
              VACUUM (FREEZE, ANALYZE);
              SELECT pg_prewarm(oid) FROM pg_class WHERE relkind IN ('r', 'i') AND relname LIKE 'promotion%';
-             CHECKPOINT",
-            CODES.count
+             CHECKPOINT"
         ),
     );
     let keys = [create_key(&url, 1, "admin")];
@@ -80,6 +95,7 @@ fn main() {
         for clients in CLIENTS {
             table.add(&format!("wallet, pgbench, {clients}"), bench.pgbench(&select_wallet, wallets(), clients));
             table.add(&format!("wallet, Promolink, {clients}"), bench.promolink(clients, wallet));
+            table.add(&format!("offers, Promolink, {clients}"), bench.promolink(clients, wallet_with_offers));
             table.add(&format!("code, pgbench, {clients}"), bench.pgbench(&select_code, CODES.count, clients));
             table.add(&format!("code, Promolink, {clients}"), bench.promolink(clients, code));
         }
@@ -90,6 +106,12 @@ fn main() {
     for what in ["wallet", "code"] {
         let [base, ours] = ["pgbench", "Promolink"].map(|who| table.median(&format!("{what}, {who}, 64")));
         ratio(&format!("{what}: reads per second at 64 connections"), ours.per_second, base.per_second);
+    }
+    println!("\nRatios of wallets with offers to those without:");
+    for clients in CLIENTS {
+        let [base, ours] = ["wallet", "offers"].map(|what| table.median(&format!("{what}, Promolink, {clients}")));
+        let cpu = |row: &Row| row.server_cpu.zip(row.database_cpu).map(|(server, database)| server + database).unwrap();
+        ratio(&format!("CPU time of server and database at {clients} connections"), cpu(&ours), cpu(&base));
     }
 }
 
@@ -129,17 +151,28 @@ impl Bench {
     }
 }
 
-/// Reads a customer's wallet, whose last promotion must be the oldest.
+/// Reads a customer's wallet.
 fn wallet(place: u64) -> Question {
+    wallet_of(place, PROMOTION, "")
+}
+
+fn wallet_with_offers(place: u64) -> Question {
+    wallet_of(place, &[PROMOTION, OFFER_FIELDS].join(" "), r#","offer":{"title":"20 % off"#)
+}
+
+/// Reads a customer's wallet, whose last promotion must be the oldest, and end in these fields.
+fn wallet_of(place: u64, fields: &str, last_fields: &str) -> Question {
     let customer = place * STRIDE % wallets();
     let oldest = FIRST_CODE + customer * WALLET;
     Question {
         key: 0,
         body: format!(
-            r#"{{"query":"query Wallet($customer: Long!) {{ customerPromotions(customerId: $customer) {{ edges {{ node {{ {PROMOTION} }} }} pageInfo {{ hasNextPage endCursor }} }} }}","variables":{{"customer":{customer}}}}}"#
+            r#"{{"query":"query Wallet($customer: Long!) {{ customerPromotions(customerId: $customer) {{ edges {{ node {{ {fields} }} }} pageInfo {{ hasNextPage endCursor }} }} }}","variables":{{"customer":{customer}}}}}"#
         ),
         status: 200,
-        expected: format!(r#""code":"{oldest}","customerId":{customer},"active":true"#),
+        expected: format!(
+            r#""code":"{oldest}","customerId":{customer},"active":true,"createdOn":0,"validTill":32503680000000,"mode":"DISCOUNT","redeemableFrom":0{last_fields}"#
+        ),
     }
 }
 

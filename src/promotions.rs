@@ -37,7 +37,9 @@ pub use generate::{GenerationFailed, InvalidPattern, Pattern, SpaceTooSmall};
 pub use ids::{CampaignId, CustomerId, MAX_SAFE_INTEGER, OrgId, OutOfRange, PromotionId, RedemptionId};
 pub(crate) use ids::{uuid_id, uuid_v7};
 pub use import::{CODE_BATCH, CodeImport, Contradiction, NewCode, NewCodes, RowDetails, RowLink, RowOutcome};
-pub use link::{CodeState, Decisions, LinkKey, LinkOutcome, LinkRequest, WorkingSet, check, decide};
+pub use link::{
+    CodeState, Decisions, LinkCheck, LinkKey, LinkOutcome, LinkRequest, Linkable, WorkingSet, check, decide,
+};
 pub use money::{Money, NewMoney, Percent};
 pub use offer::{
     Benefit, BenefitKind, CampaignContent, InvalidContent, MAX_METADATA, MetadataEntry, NewBenefit, NewOffer, Offer,

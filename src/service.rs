@@ -18,10 +18,10 @@ pub use self::{
 };
 use crate::promotions::{
     Actor, Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignContent, CampaignId, CampaignRejection, Clock,
-    Code, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkKey, LinkOrigin, LinkOutcome, LinkRepository,
-    LinkRequest, Money, NewCampaign, NewCodes, OrgId, Pattern, Promotion, PromotionCode, PromotionId, PromotionMode,
-    PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, SpaceTooSmall,
-    StoreError, Timestamp, TransactionId,
+    Code, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkCheck, LinkKey, LinkOrigin, LinkOutcome,
+    LinkRepository, LinkRequest, Money, NewCampaign, NewCodes, OrgId, Pattern, Promotion, PromotionCode, PromotionId,
+    PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId,
+    SpaceTooSmall, StoreError, Timestamp, TransactionId,
 };
 
 /// The new codes, or why the pattern is too short.
@@ -89,12 +89,12 @@ impl PromotionService {
         join_all(links.into_iter().map(link)).await
     }
 
-    /// What linking would decide about codes and customers, each as if it were the only one. Promotions that do not exist
-    /// yet have the id [`PromotionId::NIL`]. Reads the primary database, as linking does.
-    pub async fn check_links(&self, org: OrgId, keys: &[LinkKey]) -> Result<Vec<LinkOutcome>, StoreError> {
+    /// What linking would decide about codes and customers, each as if it were the only one. Reads the primary
+    /// database, as linking does.
+    pub async fn check_links(&self, org: OrgId, keys: &[LinkKey]) -> Result<Vec<LinkCheck>, StoreError> {
         let now = self.now();
         let request = |(mode, folded, customer): &LinkKey| LinkRequest {
-            id: PromotionId::NIL,
+            id: PromotionId::new(now),
             key: CodeKey { org, mode: *mode, folded: folded.clone() },
             customer_id: *customer,
             origin: LinkOrigin::Link,

@@ -12,7 +12,7 @@ const WALLET = `query($customerId: Long!, $after: String) {
   }
 }`;
 const CHECK = `query($input: LinkPromotionCodeInput!) {
-  checkPromotionCode(input: $input) { error { code } promotion { id } promotionName validTill redeemableFrom ${OFFER} }
+  checkPromotionCode(input: $input) { error { code } code promotion { id } promotionName validTill redeemableFrom ${OFFER} }
 }`;
 const LINK = "mutation($input: LinkPromotionCodeInput!) { linkPromotionCode(input: $input) { id } }";
 
@@ -73,7 +73,7 @@ async function checkCode(input) {
   if (error) throw error;
   if (promotion) return "You already have this promotion.";
   const add = element("button", { textContent: "Add to my promotions", onclick: () => attempt(() => linkCode(input)) });
-  offer.replaceChildren(...describe({ ...rest, code: input.code }), add);
+  offer.replaceChildren(...describe(rest), add);
   offer.hidden = false;
   return "This code is valid.";
 }

@@ -21,7 +21,8 @@ use crate::graphql::{EngineSettings, Introspection, PersistedDocuments};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "GraphQL documents")]
 pub struct DocumentArgs {
-    /// Load persisted documents, which callers can send by documentId, from this manifest of graphql-codegen
+    /// Load persisted documents, which callers can send by documentId, from this manifest of graphql-codegen or of
+    /// Apollo's tools
     #[arg(long, env = "PROMOLINK_DOCUMENTS", value_name = "FILE")]
     documents: Option<PathBuf>,
     /// Execute persisted documents only. Admins are exempt

@@ -30,7 +30,7 @@ use self::{
 use crate::{
     graphql::error::{ApiError, response_too_long},
     promotions::{
-        Campaign, CampaignContent, CampaignId, CustomerId, FoldedCode, LinkKey, LinkOutcome, OrgId, Page, Promotion,
+        Campaign, CampaignContent, CampaignId, CustomerId, FoldedCode, LinkCheck, LinkKey, OrgId, Page, Promotion,
         PromotionCode, PromotionId, PromotionMode, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
     },
     service::PromotionService,
@@ -111,7 +111,7 @@ impl Loaders {
     }
 
     /// What linking would decide about codes and customers, in their order.
-    pub async fn link_checks(&self, keys: &[LinkKey]) -> Vec<Result<LinkOutcome, StoreError>> {
+    pub async fn link_checks(&self, keys: &[LinkKey]) -> Vec<Result<LinkCheck, StoreError>> {
         // The errors of the store are values. There is no other error, and every key has a value.
         let checked = self.link_checks.load_many(keys).await.unwrap_or_else(|_| vec![None; keys.len()]);
         checked.into_iter().map(|outcome| outcome.unwrap_or(Err(StoreError::Overloaded))).collect()

@@ -105,11 +105,6 @@ uuid_id! {
     RedemptionId
 }
 
-impl PromotionId {
-    /// The id of a promotion that does not exist, but would if its code were linked.
-    pub const NIL: Self = Self(Uuid::nil());
-}
-
 /// Generates a UUID version 7 (RFC 9562): a timestamp followed by random bits.
 pub(crate) fn uuid_v7(now: Timestamp) -> Uuid {
     let millis = u64::try_from(now.millis()).unwrap_or(0);

@@ -1,7 +1,7 @@
 //! The rules of linking: one pure function that both databases call between their reads and their writes.
 
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 
@@ -36,6 +36,36 @@ pub type LinkKey = (PromotionMode, FoldedCode, CustomerId);
 
 /// The promotion, new or already held, or why it was refused.
 pub type LinkOutcome = Result<Promotion, Refusal>;
+
+/// What linking would do, or why it would be refused.
+pub type LinkCheck = Result<Linkable, Refusal>;
+
+/// What linking would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Linkable {
+    /// Nothing: the customer already holds the code.
+    Held(Promotion),
+    /// It would create this promotion, with an id of its own.
+    New(Promotion),
+}
+
+impl Linkable {
+    /// The promotion.
+    #[must_use]
+    pub const fn promotion(&self) -> &Promotion {
+        match self {
+            Self::Held(promotion) | Self::New(promotion) => promotion,
+        }
+    }
+
+    /// The promotion.
+    #[must_use]
+    pub fn into_promotion(self) -> Promotion {
+        match self {
+            Self::Held(promotion) | Self::New(promotion) => promotion,
+        }
+    }
+}
 
 /// The data that the rules read, under the locks of the transaction that writes their decisions.
 #[derive(Debug, Default)]
@@ -104,23 +134,37 @@ pub fn decide(mut set: WorkingSet, requests: &[LinkRequest], now: Timestamp) -> 
 }
 
 /// What linking would decide about a single request. An unlocked code of the set can change at any time.
-pub fn check(set: &WorkingSet, request: &LinkRequest, now: Timestamp) -> LinkOutcome {
+pub fn check(set: &WorkingSet, request: &LinkRequest, now: Timestamp) -> LinkCheck {
     let Some(state) = set.codes.get(&request.key) else { return Err(Refusal::CodeNotFound) };
-    let mut state = state.clone();
-    match state.holds.get(&request.customer_id) {
-        Some(promotion) => Ok(promotion.clone()),
-        None => link_new(&mut state, &mut set.held.clone(), request, now),
+    if let Some(promotion) = state.holds.get(&request.customer_id) {
+        return Ok(Linkable::Held(promotion.clone()));
     }
+    let held = set.held.get(&(state.campaign.org, state.campaign.id, request.customer_id));
+    permit(state, held.copied().unwrap_or(0), now)?;
+    Ok(Linkable::New(new_promotion(state, request, now)))
 }
 
-/// Links a code that the customer does not hold, unless a rule forbids it. The order of the rules is part of the API.
+/// Links a code that the customer does not hold, unless a rule forbids it.
 fn link_new(
     state: &mut CodeState,
     held: &mut HashMap<(OrgId, CampaignId, CustomerId), u32>,
     request: &LinkRequest,
     now: Timestamp,
 ) -> LinkOutcome {
-    let CodeState { code, campaign, holds } = state;
+    let key = (state.campaign.org, state.campaign.id, request.customer_id);
+    permit(state, held.get(&key).copied().unwrap_or(0), now)?;
+    if state.campaign.max_links_per_customer.is_some() {
+        *held.entry(key).or_insert(0) += 1;
+    }
+    state.code.link_count += 1;
+    let promotion = new_promotion(state, request, now);
+    state.holds.insert(request.customer_id, promotion.clone());
+    Ok(promotion)
+}
+
+/// Whether a code can be linked to a customer who does not hold it, and holds this many of the campaign's codes. The order of
+/// the rules is part of the API.
+fn permit(CodeState { code, campaign, .. }: &CodeState, held: u32, now: Timestamp) -> Result<(), Refusal> {
     if code.revoked_on.is_some() {
         return Err(Refusal::CodeRevoked);
     }
@@ -135,14 +179,14 @@ fn link_new(
     {
         return Err(if max_links == 1 { Refusal::CodeAlreadyLinked } else { Refusal::LinkLimitReached });
     }
-    if let Some(max_per_customer) = campaign.max_links_per_customer {
-        match held.entry((campaign.org, campaign.id, request.customer_id)) {
-            Entry::Occupied(entry) if *entry.get() >= max_per_customer => return Err(Refusal::CustomerLimitReached),
-            entry => *entry.or_insert(0) += 1,
-        }
+    if campaign.max_links_per_customer.is_some_and(|max_links| held >= max_links) {
+        return Err(Refusal::CustomerLimitReached);
     }
-    code.link_count += 1;
-    let promotion = Promotion {
+    Ok(())
+}
+
+fn new_promotion(CodeState { code, campaign, .. }: &CodeState, request: &LinkRequest, now: Timestamp) -> Promotion {
+    Promotion {
         id: request.id,
         customer_id: request.customer_id,
         code: code.code.clone(),
@@ -151,7 +195,5 @@ fn link_new(
         revoked: false,
         redemption_count: 0,
         campaign: Arc::clone(campaign),
-    };
-    holds.insert(request.customer_id, promotion.clone());
-    Ok(promotion)
+    }
 }

@@ -10,7 +10,7 @@ use super::{
     code::{CodeKey, FoldedCode, PromotionCode},
     ids::{CampaignId, CustomerId, OrgId, PromotionId, RedemptionId},
     import::{CodeImport, NewCodes},
-    link::{LinkKey, LinkOutcome, LinkRequest},
+    link::{LinkCheck, LinkKey, LinkOutcome, LinkRequest},
     offer::CampaignContent,
     page::{Start, WalletFilter},
     promotion::Promotion,
@@ -157,7 +157,7 @@ pub trait PromotionReads: Send + Sync + 'static {
 #[async_trait]
 pub trait PromotionRepository: LinkRepository + PromotionReads {
     /// What linking would decide about each of these requests if it were the only one. Locks and changes nothing.
-    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> Result<Vec<LinkOutcome>, StoreError>;
+    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> Result<Vec<LinkCheck>, StoreError>;
 
     /// Redeems a promotion.
     async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> Result<RedeemOutcome, StoreError>;

@@ -9,9 +9,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::promotions::{
     Attribution, Campaign, CampaignChange, CampaignContent, CampaignId, CampaignRejection, CampaignWithContent,
-    CodeImport, CodeKey, CustomerId, FoldedCode, LinkKey, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked,
-    OrgId, Promotion, PromotionCode, PromotionId, PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome,
-    RedeemRequest, Redemption, RedemptionId, Start, StoreError, Timestamp, WalletFilter,
+    CodeImport, CodeKey, CustomerId, FoldedCode, LinkCheck, LinkKey, LinkOutcome, LinkRepository, LinkRequest,
+    NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode, PromotionReads,
+    PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start, StoreError, Timestamp,
+    WalletFilter,
 };
 
 /// The pauses between attempts. A broken connection is replaced immediately. A database that restarts may take longer, but
@@ -166,7 +167,7 @@ impl<R: PromotionRepository + ?Sized> LinkRepository for Retrying<R> {
 
 #[async_trait]
 impl<R: PromotionRepository + ?Sized> PromotionRepository for Retrying<R> {
-    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> Result<Vec<LinkOutcome>, StoreError> {
+    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> Result<Vec<LinkCheck>, StoreError> {
         retry(|| self.0.check_links(requests, now)).await
     }
 

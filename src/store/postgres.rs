@@ -52,9 +52,9 @@ use crate::{
     auth::Secret,
     promotions::{
         Attribution, Campaign, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, CodeImport, CodeKey,
-        FoldedCode, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode,
-        PromotionId, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError,
-        Timestamp,
+        FoldedCode, LinkCheck, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion,
+        PromotionCode, PromotionId, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId,
+        StoreError, Timestamp,
     },
 };
 
@@ -175,7 +175,7 @@ impl LinkRepository for PostgresStore {
 
 #[async_trait]
 impl PromotionRepository for PostgresStore {
-    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
+    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkCheck>> {
         self.run(async |connection| link::check_links(connection, requests, now).await).await
     }
 

@@ -38,8 +38,9 @@ use super::{
 };
 use crate::promotions::{
     Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, CodeImport,
-    CodeKey, FoldedCode, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion, PromotionCode,
-    PromotionId, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, StoreError, Timestamp,
+    CodeKey, FoldedCode, LinkCheck, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion,
+    PromotionCode, PromotionId, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId,
+    StoreError, Timestamp,
 };
 
 /// Connections for reading. They wait for nothing but the disk, so a few serve many requests.
@@ -139,7 +140,7 @@ impl LinkRepository for SqliteStore {
 
 #[async_trait]
 impl PromotionRepository for SqliteStore {
-    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkOutcome>> {
+    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkCheck>> {
         let requests = requests.to_vec();
         self.read(move |connection| link::check_links(connection, &requests, now)).await
     }

@@ -91,10 +91,18 @@ async fn if_only_persisted_documents_are_accepted_a_hash_must_name_one() {
     database.open().await;
     let folder = tempfile::tempdir().unwrap();
     let manifest = folder.path().join("documents.json");
-    fs::write(&manifest, json!({ HASH: QUERY }).to_string()).unwrap();
-    let documents = manifest.to_str().unwrap();
-    let server = Server::serve(&database, &[("PROMOLINK_DOCUMENTS", documents), ("PROMOLINK_DOCUMENTS_ONLY", "true")]);
-    let service = server.caller(&database.key(ORG, "service"));
+    let operation = json!({ "id": HASH, "name": "Query", "type": "query", "body": QUERY });
+    let of_apollo = json!({ "format": "apollo-persisted-query-manifest", "version": 1, "operations": [operation] });
+    let service = database.key(ORG, "service");
+    let serve_with = |contents: &Value| {
+        fs::write(&manifest, contents.to_string()).unwrap();
+        let documents = manifest.to_str().unwrap();
+        Server::serve(&database, &[("PROMOLINK_DOCUMENTS", documents), ("PROMOLINK_DOCUMENTS_ONLY", "true")])
+    };
+    let server = serve_with(&of_apollo);
+    assert_eq!(code_of(&server.caller(&service).post(&by_hash(HASH)).await), "OK");
+    let server = serve_with(&json!({ HASH: QUERY }));
+    let service = server.caller(&service);
     assert_eq!(code_of(&service.post(&by_hash(HASH)).await), "OK");
     let unknown = service.post(&by_hash(&HASH.replace('7', "8"))).await;
     assert_eq!(unknown["errors"][0]["message"], "PersistedQueryNotSupported");

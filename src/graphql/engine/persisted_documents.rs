@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::Deserialize;
+
 use super::{Engine, RequestError, document_limits::DocumentLimits, parsing::parse, validation::Validator};
 
 /// The documents of a manifest (GraphQL over HTTP, appendix on persisted documents).
@@ -16,9 +18,12 @@ pub struct PersistedDocuments {
 /// Why a text is not a manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidManifest {
-    /// It is not a JSON object of texts.
-    #[error("the manifest must be a JSON object of documents by hash, such as {{ \"sha256:...\": \"query ...\" }}")]
-    NotAnObject(#[from] serde_json::Error),
+    /// It has neither of the formats.
+    #[error(
+        "the manifest must be a JSON object of documents by hash, such as {{ \"sha256:...\": \"query ...\" }}, or have the \
+         format apollo-persisted-query-manifest"
+    )]
+    UnknownFormat(#[from] serde_json::Error),
     /// One of its documents has a syntax error or exceeds a limit.
     #[error("the document {id} of the manifest can't be parsed")]
     Document {
@@ -29,14 +34,51 @@ pub enum InvalidManifest {
     },
 }
 
+/// The formats of manifests.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Manifest {
+    /// Of Apollo's tools
+    /// (<https://www.apollographql.com/docs/graphos/platform/security/persisted-queries#manifest-format>).
+    Apollo {
+        #[expect(dead_code, reason = "it tells the formats apart")]
+        format: ApolloFormat,
+        operations: Vec<ApolloOperation>,
+    },
+    /// Of graphql-codegen's client preset: the text of each document by its hash.
+    ByHash(HashMap<String, String>),
+}
+
+#[derive(Deserialize)]
+enum ApolloFormat {
+    #[serde(rename = "apollo-persisted-query-manifest")]
+    PersistedQueries,
+}
+
+#[derive(Deserialize)]
+struct ApolloOperation {
+    id: String,
+    body: String,
+}
+
+impl Manifest {
+    fn into_texts(self) -> HashMap<String, String> {
+        match self {
+            Self::Apollo { operations, .. } => {
+                operations.into_iter().map(|ApolloOperation { id, body }| (id, body)).collect()
+            }
+            Self::ByHash(texts) => texts,
+        }
+    }
+}
+
 /// The prefix of ids that are hashes. Manifests and requests may omit it.
 const HASH_PREFIX: &str = "sha256:";
 
 impl PersistedDocuments {
-    /// Parses a manifest as graphql-codegen's client preset writes it: a JSON object with the SHA-256 of each document as the
-    /// key and its text as the value.
+    /// Parses a manifest of graphql-codegen's client preset, or of Apollo's tools.
     pub fn parse(manifest: &str, only: bool) -> Result<Self, InvalidManifest> {
-        let texts: HashMap<String, String> = serde_json::from_str(manifest)?;
+        let texts = serde_json::from_str::<Manifest>(manifest)?.into_texts();
         for (id, text) in &texts {
             parse(text, &DocumentLimits::default())
                 .map_err(|source| InvalidManifest::Document { id: id.clone(), source })?;

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::batch_loader::Source;
 use crate::{
     promotions::{
-        Campaign, CampaignContent, CampaignId, FoldedCode, LinkKey, LinkOutcome, OrgId, Promotion, PromotionCode,
+        Campaign, CampaignContent, CampaignId, FoldedCode, LinkCheck, LinkKey, OrgId, Promotion, PromotionCode,
         PromotionId, PromotionMode, StoreError,
     },
     service::PromotionService,
@@ -112,7 +112,7 @@ pub struct LinkChecks;
 
 impl Source for LinkChecks {
     type Key = LinkKey;
-    type Value = Result<LinkOutcome, StoreError>;
+    type Value = Result<LinkCheck, StoreError>;
 
     async fn read(
         service: &PromotionService,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     graphql::error::{ApiError, ErrorCode, invalid_input},
-    promotions::{self, Code, CustomerId},
+    promotions::{self, Code, CustomerId, Linkable},
 };
 
 /// The most links of one call.
@@ -53,7 +53,8 @@ impl LinkPromotionCodeInput {
 
 /// Links one code.
 pub async fn link_promotion_code(ctx: &Context<'_>, input: LinkPromotionCodeInput) -> Result<Promotion> {
-    Ok(LinkAttempts::new(ctx)?.link(&input).await?)
+    let linked = LinkAttempts::new(ctx)?.link(&input).await?;
+    Ok(Promotion(linked.into_promotion()))
 }
 
 /// The result of one link of a list: either a promotion or an error.
@@ -100,10 +101,10 @@ pub async fn link_promotion_codes(
     Ok(results.into_iter().map(LinkPromotionCodeResult::from).collect())
 }
 
-impl From<Result<Promotion, ApiError>> for LinkPromotionCodeResult {
-    fn from(result: Result<Promotion, ApiError>) -> Self {
+impl From<Result<Linkable, ApiError>> for LinkPromotionCodeResult {
+    fn from(result: Result<Linkable, ApiError>) -> Self {
         match result {
-            Ok(promotion) => Self { promotion: Some(promotion), error: None },
+            Ok(linked) => Self { promotion: Some(Promotion(linked.into_promotion())), error: None },
             Err(error) => Self { promotion: None, error: Some(error.into()) },
         }
     }

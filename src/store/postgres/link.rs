@@ -18,7 +18,7 @@ use futures_util::future::{join, join3};
 use super::statements;
 use crate::{
     promotions::{
-        CodeState, LinkOutcome, LinkRequest, NewEvent, OnLocked, OrgId, Promotion, PromotionCode, Timestamp,
+        CodeState, LinkCheck, LinkOutcome, LinkRequest, NewEvent, OnLocked, OrgId, Promotion, PromotionCode, Timestamp,
         WorkingSet, check, decide,
     },
     store::{
@@ -75,7 +75,7 @@ pub async fn check_links(
     connection: &AsyncPgConnection,
     requests: &[LinkRequest],
     now: Timestamp,
-) -> StoreResult<Vec<LinkOutcome>> {
+) -> StoreResult<Vec<LinkCheck>> {
     let set = read_working_set(connection, requests, None).await?;
     Ok(requests.iter().map(|request| check(&set, request, now)).collect())
 }

@@ -19,8 +19,8 @@ use diesel::{
 use super::events;
 use crate::{
     promotions::{
-        Campaign, CodeKey, CodeState, LinkOutcome, LinkRequest, Promotion, PromotionCode, Timestamp, WorkingSet, check,
-        decide,
+        Campaign, CodeKey, CodeState, LinkCheck, LinkOutcome, LinkRequest, Promotion, PromotionCode, Timestamp,
+        WorkingSet, check, decide,
     },
     store::{
         error::StoreResult,
@@ -51,7 +51,7 @@ pub fn check_links(
     connection: &mut SqliteConnection,
     requests: &[LinkRequest],
     now: Timestamp,
-) -> StoreResult<Vec<LinkOutcome>> {
+) -> StoreResult<Vec<LinkCheck>> {
     let set = read_working_set(connection, requests)?;
     Ok(requests.iter().map(|request| check(&set, request, now)).collect())
 }

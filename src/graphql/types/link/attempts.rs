@@ -15,9 +15,8 @@ use crate::{
     graphql::{
         error::{ApiError, own_customer},
         loaders::Loaders,
-        types::Promotion,
     },
-    promotions::{self, Attribution, Code, StoreError},
+    promotions::{Attribution, Code, LinkCheck, Linkable, StoreError},
     service::PromotionService,
 };
 
@@ -62,7 +61,7 @@ impl<'a> LinkAttempts<'a> {
         Self::of(ctx, Action::Link)
     }
 
-    /// The same, without linking: promotions that don't exist yet have the id [`PromotionId::NIL`](promotions::PromotionId::NIL).
+    /// The same, to find out what linking would do.
     pub fn checking(ctx: &Context<'a>) -> async_graphql::Result<Self> {
         Self::of(ctx, Action::Check(ctx.data()?))
     }
@@ -77,8 +76,8 @@ impl<'a> LinkAttempts<'a> {
         matches!(self.action, Action::Check(_))
     }
 
-    /// Links one code.
-    pub async fn link(&self, input: &LinkPromotionCodeInput) -> Result<Promotion, ApiError> {
+    /// Links one code. After that, the customer holds it.
+    pub async fn link(&self, input: &LinkPromotionCodeInput) -> Result<Linkable, ApiError> {
         let mut outcome = [Err(LinkFailure::NotAttempted)];
         self.attempt(slice::from_ref(input), &mut outcome).await;
         let [outcome] = outcome;
@@ -86,7 +85,7 @@ impl<'a> LinkAttempts<'a> {
     }
 
     /// Links codes, each with its own result, in the order given.
-    pub async fn link_all(&self, inputs: &[LinkPromotionCodeInput]) -> Vec<Result<Promotion, ApiError>> {
+    pub async fn link_all(&self, inputs: &[LinkPromotionCodeInput]) -> Vec<Result<Linkable, ApiError>> {
         let mut outcomes: Vec<_> = inputs.iter().map(|_| Err(LinkFailure::NotAttempted)).collect();
         self.attempt(inputs, &mut outcomes).await;
         outcomes.into_iter().map(|outcome| self.disclose(outcome)).collect()
@@ -175,7 +174,10 @@ impl<'a> LinkAttempts<'a> {
             (*mode, code.clone(), *customer)
         });
         let results = match self.action {
-            Action::Link => self.service.link_many(self.principal.org, requested.collect(), self.attribution).await,
+            Action::Link => {
+                let linked = self.service.link_many(self.principal.org, requested.collect(), self.attribution).await;
+                linked.into_iter().map(|outcome| Ok(outcome?.map(Linkable::Held))).collect()
+            }
             Action::Check(loaders) => {
                 let keys = requested.map(|(mode, code, customer)| (mode, code.into_folded(), customer));
                 loaders.link_checks(&keys.collect::<Vec<_>>()).await
@@ -188,12 +190,10 @@ impl<'a> LinkAttempts<'a> {
     }
 
     /// Charges the caller's budgets for a link, or releases them.
-    fn settle(&self, reservation: Reservation<'_>, result: &Result<promotions::LinkOutcome, StoreError>) {
+    fn settle(&self, reservation: Reservation<'_>, result: &Result<LinkCheck, StoreError>) {
         match result {
             // The customer knows the code already.
-            Ok(Ok(promotion)) if self.is_check() && promotion.id != promotions::PromotionId::NIL => {
-                reservation.refund();
-            }
+            Ok(Ok(Linkable::Held(_))) if self.is_check() => reservation.refund(),
             Ok(Ok(_)) => reservation.linked(),
             Ok(Err(_)) => reservation.failed(),
             // Only a code that exists can be locked: an untrusted caller pays for learning that.
@@ -203,19 +203,21 @@ impl<'a> LinkAttempts<'a> {
     }
 
     /// What the caller learns about an outcome.
-    fn disclose(&self, outcome: LinkResult) -> Result<Promotion, ApiError> {
-        let mut promotion = outcome.map_err(|failure| failure.into_error(self.principal.is_trusted()))?;
-        if self.principal.role == Role::Storefront {
+    fn disclose(&self, outcome: LinkResult) -> Result<Linkable, ApiError> {
+        let mut linkable = outcome.map_err(|failure| failure.into_error(self.principal.is_trusted()))?;
+        if self.principal.role == Role::Storefront
+            && let Linkable::Held(promotion) = &mut linkable
+        {
             // A storefront can name any customer: it must not learn whether this one has redeemed the code.
             promotion.redemption_count = 0;
         }
-        Ok(Promotion(promotion))
+        Ok(linkable)
     }
 }
 
-fn outcome(code: Code, result: Result<promotions::LinkOutcome, StoreError>) -> LinkResult {
+fn outcome(code: Code, result: Result<LinkCheck, StoreError>) -> LinkResult {
     match result {
-        Ok(Ok(promotion)) => Ok(promotion),
+        Ok(Ok(linkable)) => Ok(linkable),
         Ok(Err(refusal)) => Err(LinkFailure::Refused(code, refusal)),
         Err(error) => Err(LinkFailure::Store(error)),
     }

@@ -15,11 +15,18 @@ use crate::{
             scalars::Timestamp,
         },
     },
-    promotions::{self, PromotionId},
+    promotions::{self, Linkable},
 };
 
 /// The promotion that the customer holds or would get, or why linking would fail.
-pub struct PromotionCodeCheck(Result<promotions::Promotion, ApiError>);
+pub struct PromotionCodeCheck(Result<Linkable, ApiError>);
+
+impl PromotionCodeCheck {
+    /// The promotion that the customer holds or would get.
+    fn terms(&self) -> Option<&promotions::Promotion> {
+        self.0.as_ref().ok().map(Linkable::promotion)
+    }
+}
 
 /// Whether a customer can link a code now. It reserves nothing: another customer may link the code before this one does.
 #[Object]
@@ -40,14 +47,23 @@ impl PromotionCodeCheck {
     /// The promotion by which the customer already holds the code. Null: none. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn promotion(&self) -> Option<Promotion> {
-        self.0.as_ref().ok().filter(|promotion| promotion.id != PromotionId::NIL).cloned().map(Promotion)
+        match &self.0 {
+            Ok(Linkable::Held(promotion)) => Some(Promotion(promotion.clone())),
+            _ => None,
+        }
+    }
+
+    /// The code as it was issued. Null if it can't be linked. Access: customer and above.
+    #[graphql(directive = access::apply(Role::Customer))]
+    async fn code(&self) -> Option<&str> {
+        self.terms().map(|promotion| promotion.code.text())
     }
 
     /// What shoppers are told about the promotion. Null if there is nothing or the code can't be linked.
     /// Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn offer(&self, ctx: &Context<'_>) -> Nullable<Offer> {
-        let promotion = self.0.as_ref().ok()?;
+        let promotion = self.terms()?;
         let loaders = match ctx.data::<Loaders>() {
             Ok(loaders) => loaders,
             Err(error) => return Some(Err(error)),
@@ -60,27 +76,27 @@ impl PromotionCodeCheck {
     /// Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn promotion_name(&self) -> Option<&str> {
-        self.0.as_ref().ok().map(|promotion| &*promotion.campaign.name)
+        self.terms().map(|promotion| &*promotion.campaign.name)
     }
 
     /// The `validTill` that the promotion has, or would have if the code were linked now. Null if the code can't be linked.
     /// Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn valid_till(&self) -> Option<Timestamp> {
-        self.0.as_ref().ok().map(|promotion| promotion.valid_till().into())
+        self.terms().map(|promotion| promotion.valid_till().into())
     }
 
     /// The `redeemableFrom` that the promotion has, or would have if the code were linked now. Null if the code can't be
     /// linked. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn redeemable_from(&self) -> Option<Timestamp> {
-        self.0.as_ref().ok().map(|promotion| promotion.redeemable_from().into())
+        self.terms().map(|promotion| promotion.redeemable_from().into())
     }
 }
 
 /// Checks a code.
 pub async fn check_promotion_code(ctx: &Context<'_>, input: LinkPromotionCodeInput) -> Result<PromotionCodeCheck> {
-    let checked = LinkAttempts::checking(ctx)?.link(&input).await.map(|Promotion(promotion)| promotion);
+    let checked = LinkAttempts::checking(ctx)?.link(&input).await;
     match checked {
         // Such an error says nothing about the code.
         Err(error) if !is_about_linking(error.code) => Err(error.into()),

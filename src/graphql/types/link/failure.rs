@@ -7,11 +7,11 @@ use metrics::{Counter, counter};
 use crate::{
     auth::{Limit, RetryAfter},
     graphql::error::{ApiError, ErrorCode, busy, log_overload, log_store_error, not_usable, rate_limited, refused},
-    promotions::{Code, Promotion, Refusal, StoreError},
+    promotions::{Code, Linkable, Refusal, StoreError},
 };
 
 /// What came of a link.
-pub type LinkResult = Result<Promotion, LinkFailure>;
+pub type LinkResult = Result<Linkable, LinkFailure>;
 
 /// Why a link has no promotion.
 #[derive(Debug)]
