@@ -12,6 +12,8 @@
 mod cluster;
 mod data;
 mod figures;
+#[path = "../tests/it/support/issuer.rs"]
+pub mod issuer;
 mod load;
 mod look;
 mod pgbench;

@@ -17,8 +17,8 @@ pub use self::{
     retry::retry,
 };
 use crate::promotions::{
-    Actor, Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignContent, CampaignId, CampaignRejection, Clock,
-    Code, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkCheck, LinkKey, LinkOrigin, LinkOutcome,
+    Actor, Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent,
+    Clock, Code, CodeKey, CustomerId, FoldedCode, InvalidCampaign, LinkCheck, LinkKey, LinkOrigin, LinkOutcome,
     LinkRepository, LinkRequest, Money, NewCampaign, NewCodes, OrgId, Pattern, Promotion, PromotionCode, PromotionId,
     PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId,
     SpaceTooSmall, StoreError, Timestamp, TransactionId,
@@ -104,12 +104,12 @@ impl PromotionService {
         self.repository.check_links(&requests, now).await
     }
 
-    /// What the campaigns with these ids say, from the primary database.
+    /// The campaigns with these ids, with what they say, from the primary database.
     pub async fn primary_contents(
         &self,
         org: OrgId,
         ids: &[CampaignId],
-    ) -> Result<Vec<(CampaignId, CampaignContent)>, StoreError> {
+    ) -> Result<Vec<CampaignWithContent>, StoreError> {
         self.repository.campaign_contents(org, ids).await
     }
 

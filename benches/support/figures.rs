@@ -31,6 +31,22 @@ impl Latencies {
     }
 }
 
+impl Latencies {
+    /// The largest difference between the cumulative distributions of two samples, 0 to 1 (the statistic of Kolmogorov and
+    /// Smirnov).
+    pub fn difference(&self, other: &Self) -> f64 {
+        let share =
+            |of: &Self, time| of.sorted.partition_point(|&measured| measured <= time) as f64 / of.count() as f64;
+        let times = self.sorted.iter().chain(&other.sorted);
+        times.map(|&time| (share(self, time) - share(other, time)).abs()).fold(0.0, f64::max)
+    }
+
+    /// The difference that two samples of this size and of the same distribution exceed once in 1,000 times.
+    pub fn difference_by_chance(&self) -> f64 {
+        1.95 * (2.0 / self.count() as f64).sqrt()
+    }
+}
+
 /// The results of one measurement.
 #[derive(Debug, Clone)]
 pub struct Row {

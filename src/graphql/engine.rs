@@ -61,7 +61,7 @@ use super::{
     error::{self, ErrorCode},
     executable_schema,
     loaders::{LoaderOptions, Loaders},
-    types::{Mutation, RootQuery},
+    types::{Mutation, OfferCache, RootQuery},
 };
 use crate::{
     auth::{Limiter, Principal},
@@ -113,7 +113,12 @@ impl Engine {
         let EngineSettings { persisted, introspection, limits, untrusted_limits } = settings;
         let events = Arc::clone(&services.events);
         let webhooks = Arc::clone(&services.webhooks);
-        let schema = executable_schema().data(Arc::clone(limiter)).data(events).data(webhooks).finish();
+        let schema = executable_schema()
+            .data(Arc::clone(limiter))
+            .data(events)
+            .data(webhooks)
+            .data(OfferCache::default())
+            .finish();
         let type_system = type_system_of(&super::sdl_text(&schema, SDLExportOptions::new()));
         let trusted = DocumentPolicy {
             limits,

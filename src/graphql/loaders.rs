@@ -30,7 +30,7 @@ use self::{
 use crate::{
     graphql::error::{ApiError, response_too_long},
     promotions::{
-        Campaign, CampaignContent, CampaignId, CustomerId, FoldedCode, LinkCheck, LinkKey, OrgId, Page, Promotion,
+        Campaign, CampaignId, CampaignWithContent, CustomerId, FoldedCode, LinkCheck, LinkKey, OrgId, Page, Promotion,
         PromotionCode, PromotionId, PromotionMode, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
     },
     service::PromotionService,
@@ -95,13 +95,13 @@ impl Loaders {
         self.campaigns.load(id).await
     }
 
-    /// What the campaign with this id says.
-    pub async fn campaign_content(&self, id: CampaignId) -> Result<Option<Arc<CampaignContent>>, Error> {
+    /// The campaign with this id, with what it says.
+    pub async fn campaign_content(&self, id: CampaignId) -> Result<Option<Arc<CampaignWithContent>>, Error> {
         self.campaign_contents.load(id).await
     }
 
     /// The same from the primary database, for what was read there, too.
-    pub async fn primary_content(&self, id: CampaignId) -> Result<Option<Arc<CampaignContent>>, Error> {
+    pub async fn primary_content(&self, id: CampaignId) -> Result<Option<Arc<CampaignWithContent>>, Error> {
         self.primary_contents.load(id).await
     }
 

@@ -25,6 +25,7 @@ pub use self::{
     event::Event,
     federation::{Federation, Keys, RootQuery, SubgraphQuery},
     mutation::Mutation,
+    offer::OfferCache,
     paging::{DEFAULT_FIRST, List, ListItem, MAX_FIRST},
     promotion::Promotion,
     promotion_code::PromotionCode,

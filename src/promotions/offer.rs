@@ -80,6 +80,16 @@ pub struct Offer {
     pub metadata: Vec<MetadataEntry>,
 }
 
+impl Offer {
+    /// The bytes of its texts.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let texts = [&self.title, &self.description, &self.terms_url, &self.image_url].into_iter().flatten();
+        let entries = self.metadata.iter().map(|entry| entry.key.len() + entry.value.len());
+        texts.map(String::len).chain(entries).sum()
+    }
+}
+
 /// What a campaign says besides its terms. Linking does not read it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CampaignContent {

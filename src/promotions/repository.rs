@@ -11,7 +11,6 @@ use super::{
     ids::{CampaignId, CustomerId, OrgId, PromotionId, RedemptionId},
     import::{CodeImport, NewCodes},
     link::{LinkCheck, LinkKey, LinkOutcome, LinkRequest},
-    offer::CampaignContent,
     page::{Start, WalletFilter},
     promotion::Promotion,
     redeem::{RedeemOutcome, RedeemRequest, Redemption},
@@ -93,12 +92,8 @@ pub trait PromotionReads: Send + Sync + 'static {
     /// The campaigns with these ids.
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<Campaign>, StoreError>;
 
-    /// What the campaigns with these ids say.
-    async fn campaign_contents(
-        &self,
-        org: OrgId,
-        ids: &[CampaignId],
-    ) -> Result<Vec<(CampaignId, CampaignContent)>, StoreError>;
+    /// The campaigns with these ids, with what they say.
+    async fn campaign_contents(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<CampaignWithContent>, StoreError>;
 
     /// The promotions by which these customers hold these codes.
     async fn held_promotions(&self, org: OrgId, keys: &[LinkKey]) -> Result<Vec<Promotion>, StoreError>;

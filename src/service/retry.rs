@@ -8,11 +8,10 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use crate::promotions::{
-    Attribution, Campaign, CampaignChange, CampaignContent, CampaignId, CampaignRejection, CampaignWithContent,
-    CodeImport, CodeKey, CustomerId, FoldedCode, LinkCheck, LinkKey, LinkOutcome, LinkRepository, LinkRequest,
-    NewCodes, OnLocked, OrgId, Promotion, PromotionCode, PromotionId, PromotionMode, PromotionReads,
-    PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId, Start, StoreError, Timestamp,
-    WalletFilter,
+    Attribution, Campaign, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, CodeImport, CodeKey,
+    CustomerId, FoldedCode, LinkCheck, LinkKey, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId,
+    Promotion, PromotionCode, PromotionId, PromotionMode, PromotionReads, PromotionRepository, RedeemOutcome,
+    RedeemRequest, Redemption, RedemptionId, Start, StoreError, Timestamp, WalletFilter,
 };
 
 /// The pauses between attempts. A broken connection is replaced immediately. A database that restarts may take longer, but
@@ -74,11 +73,7 @@ impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
         retry(|| self.0.campaigns(org, ids)).await
     }
 
-    async fn campaign_contents(
-        &self,
-        org: OrgId,
-        ids: &[CampaignId],
-    ) -> Result<Vec<(CampaignId, CampaignContent)>, StoreError> {
+    async fn campaign_contents(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<CampaignWithContent>, StoreError> {
         retry(|| self.0.campaign_contents(org, ids)).await
     }
 

@@ -17,7 +17,7 @@ use super::{DatabaseUrl, OpenError, error::StoreResult, postgres, postgres::Post
 use crate::{
     auth::Secret,
     promotions::{
-        Campaign, CampaignContent, CampaignId, CustomerId, FoldedCode, LinkKey, OrgId, Promotion, PromotionCode,
+        Campaign, CampaignId, CampaignWithContent, CustomerId, FoldedCode, LinkKey, OrgId, Promotion, PromotionCode,
         PromotionId, PromotionMode, PromotionReads, Redemption, RedemptionId, Start, StoreError, WalletFilter,
     },
     telemetry::LogThrottle,
@@ -139,11 +139,7 @@ impl PromotionReads for ReplicaReads {
         self.read(|reads| reads.campaigns(org, ids)).await
     }
 
-    async fn campaign_contents(
-        &self,
-        org: OrgId,
-        ids: &[CampaignId],
-    ) -> StoreResult<Vec<(CampaignId, CampaignContent)>> {
+    async fn campaign_contents(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<CampaignWithContent>> {
         self.read(|reads| reads.campaign_contents(org, ids)).await
     }
 

@@ -161,13 +161,23 @@ on_both_databases! {
         assert_eq!(code_of(&linked), "INTERNAL");
     }
 
-    async fn a_wallet_with_offers_takes_two_statements(database: Database) {
+    /// One for the wallet, and one for the offers whose version is not known yet.
+    async fn a_wallet_with_offers_takes_at_most_two_statements(database: Database) {
         database.seed(&[campaign("Spring").code("S1", None).code("S2", None), campaign("Summer").code("T1", None)]).await;
         let server = Server::start_logging(&database, "promolink::sql=debug");
         for code in ["S1", "S2", "T1"] {
             assert_eq!(code_of(&server.link(1, code).await), "OK");
         }
-        let (count, _) = server.statements("{ customerPromotions(customerId: 1) { nodes { code offer { title } } } }", Value::Null).await;
+        let wallet = "{ customerPromotions(customerId: 1) { nodes { campaign { id } offer { title } } } }";
+        let (count, nodes) = server.statements(wallet, Value::Null).await;
         assert_eq!(count, 2);
+        let (count, again) = server.statements(wallet, Value::Null).await;
+        assert_eq!((count, &again), (1, &nodes));
+        // A change is seen immediately.
+        let id = nodes["customerPromotions"]["nodes"][0]["campaign"]["id"].as_str().unwrap();
+        let change = format!("mutation {{ updateCampaign(input: {{ id: \"{id}\", offer: {{ title: \"New\" }} }}) {{ version }} }}");
+        assert_eq!(code_of(&server.execute(&change, Value::Null).await), "OK");
+        let (count, changed) = server.statements(wallet, Value::Null).await;
+        assert_eq!((count, &changed["customerPromotions"]["nodes"][0]["offer"]), (2, &json!({ "title": "New" })));
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::batch_loader::Source;
 use crate::{
     promotions::{
-        Campaign, CampaignContent, CampaignId, FoldedCode, LinkCheck, LinkKey, OrgId, Promotion, PromotionCode,
+        Campaign, CampaignId, CampaignWithContent, FoldedCode, LinkCheck, LinkKey, OrgId, Promotion, PromotionCode,
         PromotionId, PromotionMode, StoreError,
     },
     service::PromotionService,
@@ -28,18 +28,18 @@ impl Source for Campaigns {
     }
 }
 
-/// What campaigns say, by their ids.
+/// Campaigns with what they say, by their ids.
 pub struct CampaignContents;
 
 impl Source for CampaignContents {
     type Key = CampaignId;
-    type Value = Arc<CampaignContent>;
+    type Value = Arc<CampaignWithContent>;
 
     async fn read(
         service: &PromotionService,
         org: OrgId,
         ids: &[CampaignId],
-    ) -> Result<HashMap<CampaignId, Arc<CampaignContent>>, StoreError> {
+    ) -> Result<HashMap<CampaignId, Arc<CampaignWithContent>>, StoreError> {
         Ok(shared(service.reads().campaign_contents(org, ids).await?))
     }
 }
@@ -49,19 +49,19 @@ pub struct PrimaryContents;
 
 impl Source for PrimaryContents {
     type Key = CampaignId;
-    type Value = Arc<CampaignContent>;
+    type Value = Arc<CampaignWithContent>;
 
     async fn read(
         service: &PromotionService,
         org: OrgId,
         ids: &[CampaignId],
-    ) -> Result<HashMap<CampaignId, Arc<CampaignContent>>, StoreError> {
+    ) -> Result<HashMap<CampaignId, Arc<CampaignWithContent>>, StoreError> {
         Ok(shared(service.primary_contents(org, ids).await?))
     }
 }
 
-fn shared(contents: Vec<(CampaignId, CampaignContent)>) -> HashMap<CampaignId, Arc<CampaignContent>> {
-    contents.into_iter().map(|(id, content)| (id, Arc::new(content))).collect()
+fn shared(campaigns: Vec<CampaignWithContent>) -> HashMap<CampaignId, Arc<CampaignWithContent>> {
+    campaigns.into_iter().map(|whole| (whole.campaign.id, Arc::new(whole))).collect()
 }
 
 /// Promotions by id.

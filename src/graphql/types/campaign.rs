@@ -10,7 +10,7 @@ pub use self::mutations::{CreateCampaignInput, UpdateCampaignInput, create_campa
 use super::{
     access_directive::{Role, access},
     cost_directives::{LOOKUP_WEIGHT, cost, list_size, page_size},
-    offer::{MetadataEntry, Offer, metadata},
+    offer::{MetadataEntry, OfferSource, PreparedOffer, metadata},
     paging::{List, list, page},
     promotion_code::PromotionCode,
     scalars::{Long, Timestamp},
@@ -109,15 +109,15 @@ impl Campaign {
 
     /// What shoppers are told about the campaign's promotions. Null: nothing. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT))]
-    async fn offer(&self, ctx: &Context<'_>) -> Nullable<Offer> {
-        Offer::of(ctx, self.0.id).await
+    async fn offer(&self, ctx: &Context<'_>) -> Nullable<PreparedOffer> {
+        PreparedOffer::of(ctx, &self.0, OfferSource::Reads).await
     }
 
     /// Entries for operators, in the order in which they were given: at most 50. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), directive = list_size::apply(Some(50), None, None, None))]
     async fn metadata(&self, ctx: &Context<'_>) -> Result<Vec<MetadataEntry>> {
         let content = ctx.data::<Loaders>()?.campaign_content(self.0.id).await.map_err(place(ctx))?;
-        metadata(ctx, content.as_ref().map_or(&[], |content| &content.metadata))
+        metadata(ctx, content.as_ref().map_or(&[], |whole| &whole.content.metadata))
     }
 
     /// 1 at first, and one more with each change. Access: admin.

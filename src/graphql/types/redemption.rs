@@ -65,7 +65,7 @@ impl Redemption {
     /// What the redemption took off the cart, as its caller said. Null: not stated. Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer))]
     async fn amount(&self) -> Option<Money> {
-        self.0.amount.map(Money)
+        self.0.amount.map(Into::into)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The scalars of the schema, and parsers of arguments whose errors name the field.
 
 use async_graphql::{Context, ID, InputValueResult, Number, Scalar, ScalarType, Value};
+use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use crate::{
 
 /// `None` if the value is malformed or out of range. The name of the field is not known here: [`Long::parse_as`]
 /// rejects the value with its name.
+#[derive(Serialize)]
 pub struct Long(Option<i64>);
 
 /// A whole number from 0 to 9007199254740991 (2^53 - 1, the largest number that every JSON client represents exactly).

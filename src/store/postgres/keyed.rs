@@ -7,7 +7,7 @@ use crate::{
     promotions::{CampaignId, FoldedCode, OrgId, PromotionId, PromotionMode},
     store::{
         paged::Parent,
-        rows::{CampaignRow, CodeRow, ContentOfCampaignRow, Id, PromotionRow, mode_to_db},
+        rows::{CampaignRow, CampaignWithContentRow, CodeRow, Id, PromotionRow, mode_to_db},
         schema::{PublicId, campaigns, promotion_codes, promotions},
     },
 };
@@ -44,8 +44,8 @@ fn campaign(org: i64, id: Parent<PublicId>) -> _ {
     campaigns::table.filter(campaigns::org_id.eq(org)).filter(campaigns::id.eq(id)).limit(1_i64)
 }
 
-/// What the campaigns of an organisation with these ids say.
-pub fn campaign_contents_by_id(org: OrgId, ids: &[CampaignId]) -> ForEach<ContentOfCampaignRow, Vec<Id>, campaign> {
+/// The campaigns of an organisation with these ids, with what they say.
+pub fn campaign_contents_by_id(org: OrgId, ids: &[CampaignId]) -> ForEach<CampaignWithContentRow, Vec<Id>, campaign> {
     ForEach::new(ids.iter().map(|id| Id(id.get())).collect(), campaign(org.get(), Parent::new()))
 }
 

@@ -17,7 +17,7 @@ use diesel::{
 
 use crate::store::{
     paged::Starts,
-    rows::{CampaignRow, CodeRow, ContentOfCampaignRow, Id, PromotionRow, RedemptionRow},
+    rows::{CampaignRow, CampaignWithContentRow, CodeRow, Id, PromotionRow, RedemptionRow},
     schema::PublicId,
 };
 
@@ -39,7 +39,7 @@ impl JoinedRow for CampaignRow {
     const TABLES: &'static str = "campaigns";
 }
 
-impl JoinedRow for ContentOfCampaignRow {
+impl JoinedRow for CampaignWithContentRow {
     const TABLES: &'static str = "campaigns";
 }
 

@@ -6,14 +6,14 @@ use diesel_async::RunQueryDsl;
 use super::{PostgresStore, keyed, paged, statements::ReadHolds};
 use crate::{
     promotions::{
-        Campaign, CampaignContent, CampaignId, CustomerId, FoldedCode, LinkKey, OrgId, Promotion, PromotionCode,
+        Campaign, CampaignId, CampaignWithContent, CustomerId, FoldedCode, LinkKey, OrgId, Promotion, PromotionCode,
         PromotionId, PromotionMode, PromotionReads, Redemption, RedemptionId, Start, WalletFilter,
     },
     store::{
         error::StoreResult,
         keyed::count_codes,
         ordering,
-        rows::{CampaignRow, CodeRow, ContentOfCampaignRow, HoldRow, PromotionRow, RedemptionRow, into_domain},
+        rows::{CampaignRow, CampaignWithContentRow, CodeRow, HoldRow, PromotionRow, RedemptionRow, into_domain},
     },
 };
 
@@ -34,13 +34,9 @@ impl PromotionReads for PostgresStore {
         self.run(async |connection| into_domain::<CampaignRow, _>(query.load(connection).await?)).await
     }
 
-    async fn campaign_contents(
-        &self,
-        org: OrgId,
-        ids: &[CampaignId],
-    ) -> StoreResult<Vec<(CampaignId, CampaignContent)>> {
+    async fn campaign_contents(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<CampaignWithContent>> {
         let query = keyed::campaign_contents_by_id(org, ids);
-        self.run(async |connection| into_domain::<ContentOfCampaignRow, _>(query.load(connection).await?)).await
+        self.run(async |connection| into_domain::<CampaignWithContentRow, _>(query.load(connection).await?)).await
     }
 
     async fn held_promotions(&self, org: OrgId, keys: &[LinkKey]) -> StoreResult<Vec<Promotion>> {

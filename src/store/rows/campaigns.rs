@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::{Id, count_to_db, mode_from_db, mode_to_db};
 use crate::{
-    promotions::{Campaign, CampaignContent, CampaignId, CampaignWithContent, StoreError, Timestamp},
+    promotions::{Campaign, CampaignContent, CampaignWithContent, StoreError, Timestamp},
     store::schema::campaigns,
 };
 
@@ -101,23 +101,6 @@ impl TryFrom<ContentRow> for CampaignContent {
 
 fn failed(error: serde_json::Error) -> StoreError {
     StoreError::Failed(Arc::new(error))
-}
-
-/// What the campaign with an id says.
-#[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = campaigns)]
-pub struct ContentOfCampaignRow {
-    id: Id,
-    #[diesel(embed)]
-    content: ContentRow,
-}
-
-impl TryFrom<ContentOfCampaignRow> for (CampaignId, CampaignContent) {
-    type Error = StoreError;
-
-    fn try_from(row: ContentOfCampaignRow) -> Result<Self, StoreError> {
-        Ok((row.id.0.into(), row.content.try_into()?))
-    }
 }
 
 /// A whole row of `campaigns`.

@@ -6,14 +6,14 @@ use diesel::prelude::*;
 use super::{SqliteStore, keyed, paged};
 use crate::{
     promotions::{
-        Campaign, CampaignContent, CampaignId, CustomerId, FoldedCode, LinkKey, OrgId, Promotion, PromotionCode,
+        Campaign, CampaignId, CampaignWithContent, CustomerId, FoldedCode, LinkKey, OrgId, Promotion, PromotionCode,
         PromotionId, PromotionMode, PromotionReads, Redemption, RedemptionId, Start, WalletFilter,
     },
     store::{
         error::StoreResult,
         keyed::count_codes,
         ordering,
-        rows::{CampaignRow, CodeRow, ContentOfCampaignRow, PromotionRow, RedemptionRow, into_domain, mode_to_db},
+        rows::{CampaignRow, CampaignWithContentRow, CodeRow, PromotionRow, RedemptionRow, into_domain, mode_to_db},
     },
 };
 
@@ -34,13 +34,9 @@ impl PromotionReads for SqliteStore {
         self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
     }
 
-    async fn campaign_contents(
-        &self,
-        org: OrgId,
-        ids: &[CampaignId],
-    ) -> StoreResult<Vec<(CampaignId, CampaignContent)>> {
+    async fn campaign_contents(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<CampaignWithContent>> {
         let query = keyed::campaigns_by_id(org, ids);
-        self.read(move |connection| into_domain(query.select(ContentOfCampaignRow::as_select()).load(connection)?))
+        self.read(move |connection| into_domain(query.select(CampaignWithContentRow::as_select()).load(connection)?))
             .await
     }
 

@@ -5,13 +5,12 @@ use async_graphql::{Context, Object, Result};
 use super::{LinkPromotionCodeError, LinkPromotionCodeInput, attempts::LinkAttempts};
 use crate::{
     graphql::{
-        error::{ApiError, ErrorCode, Nullable, place},
-        loaders::Loaders,
+        error::{ApiError, ErrorCode, Nullable},
         types::{
             Promotion,
             access_directive::{Role, access},
             cost_directives::{LOOKUP_WEIGHT, cost},
-            offer::Offer,
+            offer::{OfferSource, PreparedOffer},
             scalars::Timestamp,
         },
     },
@@ -62,14 +61,8 @@ impl PromotionCodeCheck {
     /// What shoppers are told about the promotion. Null if there is nothing or the code can't be linked.
     /// Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer), directive = cost::apply(LOOKUP_WEIGHT))]
-    async fn offer(&self, ctx: &Context<'_>) -> Nullable<Offer> {
-        let promotion = self.terms()?;
-        let loaders = match ctx.data::<Loaders>() {
-            Ok(loaders) => loaders,
-            Err(error) => return Some(Err(error)),
-        };
-        let content = loaders.primary_content(promotion.campaign.id).await.map_err(place(ctx));
-        content.map(Offer::in_content).transpose()
+    async fn offer(&self, ctx: &Context<'_>) -> Nullable<PreparedOffer> {
+        PreparedOffer::of(ctx, &self.terms()?.campaign, OfferSource::Primary).await
     }
 
     /// The `promotionName` that the promotion has or would have. Null if the code can't be linked.

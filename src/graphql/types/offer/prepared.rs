@@ -1,0 +1,163 @@
+//! Offers as values that have all of their fields. A response takes the selected ones from it, which costs a fraction of reading
+//! the offer and of resolving each field by itself.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use async_graphql::{
+    Context, ContextSelectionSet, Error, OutputType, Positioned, ServerResult, Value,
+    indexmap::IndexMap,
+    parser::types::{Field, Selection, SelectionSet},
+    registry::Registry,
+    to_value,
+};
+use quick_cache::{Weighter, sync::Cache};
+use tokio::time::Instant;
+
+use super::Offer;
+use crate::{
+    graphql::{
+        error::{Nullable, place},
+        loaders::Loaders,
+    },
+    promotions::{self, Campaign, CampaignId, CampaignWithContent, OrgId},
+};
+
+/// An offer, resolved. It is an `Offer` of the schema.
+#[derive(Clone)]
+pub struct PreparedOffer(Arc<Value>);
+
+impl PreparedOffer {
+    fn new(offer: promotions::Offer) -> Result<Self, Error> {
+        Ok(Self(Arc::new(to_value(Offer::from(offer))?)))
+    }
+
+    /// The offer of a campaign, if it has one. It is null with an error if it can't be read: what it belongs to may be a change
+    /// that has been made.
+    pub async fn of(ctx: &Context<'_>, campaign: &Campaign, source: OfferSource) -> Nullable<Self> {
+        Self::find(ctx, campaign, source).await.map_err(place(ctx)).transpose()
+    }
+
+    async fn find(ctx: &Context<'_>, campaign: &Campaign, source: OfferSource) -> Result<Option<Self>, Error> {
+        let (cache, loaders) = (ctx.data::<OfferCache>()?, ctx.data::<Loaders>()?);
+        if let Some(known) = cache.get(campaign) {
+            return Ok(known.offer);
+        }
+        let read = match source {
+            OfferSource::Reads => loaders.campaign_content(campaign.id).await?,
+            OfferSource::Primary => loaders.primary_content(campaign.id).await?,
+        };
+        let Some(read) = read else { return Ok(None) };
+        cache.add(&read)
+    }
+}
+
+impl OutputType for PreparedOffer {
+    fn type_name() -> Cow<'static, str> {
+        Offer::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Offer::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let placed = |error: Error| ctx.set_error_path(error.into_server_error(field.pos));
+        let mut text_bytes = 0;
+        let selected = select(&self.0, &ctx.item.node, &mut text_bytes);
+        ctx.data::<Loaders>().and_then(|loaders| Ok(loaders.take_text(text_bytes)?)).map_err(placed)?;
+        Ok(selected)
+    }
+}
+
+/// The selected fields of a value. The engine has inlined fragments, and applied directives.
+fn select(value: &Value, set: &SelectionSet, text_bytes: &mut usize) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let selected = set.items.iter().filter_map(|selection| match &selection.node {
+                Selection::Field(field) => {
+                    let Field { name, selection_set, .. } = &field.node;
+                    let value = fields.get(&name.node)?;
+                    Some((field.node.response_key().node.clone(), select(value, &selection_set.node, text_bytes)))
+                }
+                _ => None,
+            });
+            Value::Object(selected.collect::<IndexMap<_, _>>())
+        }
+        Value::List(items) => Value::List(items.iter().map(|item| select(item, set, text_bytes)).collect()),
+        Value::String(text) => {
+            *text_bytes += text.len();
+            value.clone()
+        }
+        _ => value.clone(),
+    }
+}
+
+/// Where an offer is read.
+#[derive(Clone, Copy)]
+pub enum OfferSource {
+    /// Where queries read: on a replica, if there is one.
+    Reads,
+    /// Where links read, so that a check agrees with the link after it.
+    Primary,
+}
+
+/// The memory of the cache, in bytes, as estimated.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Sets the number of shards: the cache has one for every 32 items. The largest offer takes some 200 KB.
+const EXPECTED_ITEMS: usize = 256;
+
+/// The bytes that each entry takes besides its texts.
+const ENTRY_BYTES: u64 = 4 * 1024;
+
+/// For how long an offer is served from the cache. A version always has the same offer, unless a database is restored, or fails
+/// over with a loss, and makes the version a second time.
+const MAX_AGE: Duration = Duration::from_mins(1);
+
+/// The offers that were read last. A campaign has a new version after each change, so that an offer of the version at hand is
+/// the one that the database has.
+pub struct OfferCache(Cache<(OrgId, CampaignId), Entry, Weight>);
+
+#[derive(Clone)]
+struct Entry {
+    version: u32,
+    read_at: Instant,
+    /// `None` if the campaign has no offer.
+    offer: Option<PreparedOffer>,
+    text_bytes: usize,
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<(OrgId, CampaignId), Entry> for Weight {
+    fn weight(&self, _: &(OrgId, CampaignId), entry: &Entry) -> u64 {
+        ENTRY_BYTES + entry.text_bytes as u64
+    }
+}
+
+impl Default for OfferCache {
+    fn default() -> Self {
+        Self(Cache::with_weighter(EXPECTED_ITEMS, MAX_BYTES, Weight))
+    }
+}
+
+impl OfferCache {
+    /// The entry of this version of a campaign.
+    fn get(&self, campaign: &Campaign) -> Option<Entry> {
+        let entry = self.0.get(&(campaign.org, campaign.id))?;
+        (entry.version == campaign.version && entry.read_at.elapsed() < MAX_AGE).then_some(entry)
+    }
+
+    /// Adds a campaign's offer, and returns it.
+    fn add(
+        &self,
+        CampaignWithContent { campaign, content }: &CampaignWithContent,
+    ) -> Result<Option<PreparedOffer>, Error> {
+        let offer = content.offer.clone().map(PreparedOffer::new).transpose()?;
+        let text_bytes = content.offer.as_ref().map_or(0, promotions::Offer::text_bytes);
+        let entry = Entry { version: campaign.version, read_at: Instant::now(), offer: offer.clone(), text_bytes };
+        self.0.insert((campaign.org, campaign.id), entry);
+        Ok(offer)
+    }
+}
