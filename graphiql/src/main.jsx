@@ -12,7 +12,7 @@ import { createRoot } from "react-dom/client";
 
 import { EXPLORER } from "./explorer.jsx";
 import { fetcher } from "./fetcher.js";
-import { HEADERS, TABS, firstVariables, keepsHeaders } from "./opening.js";
+import { HEADERS, firstVariables, keepsHeaders, needsCredential, tabs } from "./opening.js";
 
 /** How long the headers must stay unchanged before the schema is fetched again, in milliseconds. */
 const PAUSE = 600;
@@ -35,10 +35,19 @@ function SchemaForCredential() {
   }, [headerEditor, introspect, schema]);
 }
 
+/** Wraps long lines, as GraphiQL does in the response. */
+function LongLines() {
+  const editors = useGraphiQL((state) => [state.queryEditor, state.variableEditor, state.headerEditor]);
+  useEffect(() => {
+    for (const editor of editors) editor?.updateOptions({ wordWrap: "on" });
+  }, [editors]);
+}
+
 createRoot(document.getElementById("page")).render(
   <GraphiQL
+    defaultEditorToolsVisibility={needsCredential ? "headers" : "variables"}
     defaultHeaders={HEADERS}
-    defaultTabs={TABS}
+    defaultTabs={tabs}
     fetcher={fetcher}
     initialVariables={firstVariables}
     inputValueDeprecation
@@ -48,6 +57,7 @@ createRoot(document.getElementById("page")).render(
     showPersistHeadersSettings
   >
     <GraphiQL.Logo>Promolink</GraphiQL.Logo>
+    <LongLines />
     <SchemaForCredential />
   </GraphiQL>,
 );

@@ -1,14 +1,30 @@
 // The tabs that the page opens with, one for each main task. They work as they are on the demo data of `promolink dev`.
 
+import { fetcher } from "./fetcher.js";
+
 export const HEADERS = `{
-  // An API key or a customer token. All tabs use it. (\`promolink dev\` requires none.)
+  // Type a service or admin key or a customer token:
+  // "authorization": "Bearer plk_..."
+  // All tabs use it. \`promolink dev\` requires none.
   "authorization": ""
 }
 `;
 
+/** Whether GraphiQL's settings say to keep headers in the browser. By default they don't. */
+export const keepsHeaders = localStorage.getItem("graphiql:shouldPersistHeaders") === "true";
+
+// Finds a campaign of the demo data. Its id differs between databases. If this fails, GraphiQL shows the cause when it
+// asks for the schema.
+const { data, errors } = await fetcher({
+  query: '{ promotionCodes(codes: "SUMMER-0001", mode: DISCOUNT) { campaign { id } } }',
+}).catch(() => ({}));
+
+/** Whether the user has to type a credential. Headers that the browser keeps already contain one. */
+export const needsCredential = !keepsHeaders && errors?.[0].extensions?.code === "UNAUTHENTICATED";
+
 const asText = (variables) => JSON.stringify(variables, null, 2);
 
-export const TABS = [
+export const tabs = [
   {
     query: `# Press play. Then try another customer or code.
 mutation Link($input: LinkPromotionCodeInput!) {
@@ -30,7 +46,8 @@ mutation Link($input: LinkPromotionCodeInput!) {
     variables: asText({ input: { customerId: 42, code: "SUMMER-0001", mode: "DISCOUNT" } }),
   },
   {
-    query: `# Whether a customer can link a code, and what the promotion would be. Nothing changes.
+    query: `# Whether a customer can link a code, and what
+# the promotion would be. Nothing changes.
 query Check($input: LinkPromotionCodeInput!) {
   checkPromotionCode(input: $input) {
     linkable
@@ -59,13 +76,17 @@ query Check($input: LinkPromotionCodeInput!) {
   },
   {
     query: `# Codes, their campaigns and their holders.
-query Codes($codes: [String!]!, $mode: PromotionMode!) {
+query Codes(
+  $codes: [String!]!
+  $mode: PromotionMode!
+) {
   promotionCodes(codes: $codes, mode: $mode) {
     code
     revoked
     maxLinks
     linkCount
     campaign {
+      id
       name
       active
       validTill
@@ -83,8 +104,15 @@ query Codes($codes: [String!]!, $mode: PromotionMode!) {
   },
   {
     query: `# A customer's promotions, newest first.
-query Wallet($customerId: Long!, $after: String) {
-  customerPromotions(customerId: $customerId, first: 20, after: $after) {
+query Wallet(
+  $customerId: Long!
+  $after: String
+) {
+  customerPromotions(
+    customerId: $customerId
+    first: 20
+    after: $after
+  ) {
     nodes {
       code
       promotionName
@@ -131,7 +159,8 @@ mutation Redeem($input: RedeemPromotionInput!) {
     }),
   },
   {
-    query: `# Creates a campaign. Then add codes to it: generatePromotionCodes or importPromotionCodes, with its id.
+    query: `# Creates a campaign. Then copy its id to the
+# variables of the tab Generate, to add codes.
 mutation Campaign($input: CreateCampaignInput!) {
   createCampaign(input: $input) {
     id
@@ -157,9 +186,37 @@ mutation Campaign($input: CreateCampaignInput!) {
     }),
   },
   {
-    query: `# Every change, the newest first: who changed what, and when.
+    query: `# Adds codes to a campaign. The tabs Campaign and
+# Codes show the ids of campaigns.
+mutation Generate(
+  $input: GeneratePromotionCodesInput!
+) {
+  generatePromotionCodes(input: $input) {
+    campaign {
+      name
+    }
+    codes
+  }
+}
+`,
+    variables: asText({
+      input: {
+        campaignId: data?.promotionCodes?.[0]?.campaign.id ?? "id of a campaign",
+        count: 5,
+        pattern: "SALE-######",
+        maxLinks: 1,
+      },
+    }),
+  },
+  {
+    query: `# Every change, the newest first: who changed
+# what, and when.
 query History($filter: EventFilter) {
-  events(first: 20, order: NEWEST_FIRST, filter: $filter) {
+  events(
+    first: 20
+    order: NEWEST_FIRST
+    filter: $filter
+  ) {
     nodes {
       position
       type
@@ -179,7 +236,4 @@ query History($filter: EventFilter) {
 
 // GraphiQL takes the variables of the first tab from a separate setting, which would override the tabs that it restores
 // from the last visit.
-export const firstVariables = localStorage.getItem("graphiql:tabState") ? undefined : TABS[0].variables;
-
-/** Whether GraphiQL's settings say to keep headers in the browser. By default they don't. */
-export const keepsHeaders = localStorage.getItem("graphiql:shouldPersistHeaders") === "true";
+export const firstVariables = localStorage.getItem("graphiql:tabState") ? undefined : tabs[0].variables;

@@ -13,6 +13,8 @@ const FIELDS = [
   ["active", "createdOn", "validTill", "mode", "redeemableFrom"],
 ].flat();
 
+const TABS = ["Link", "Check", "Codes", "Wallet", "Redeem", "Campaign", "Generate", "History"];
+
 const QUERY = ".graphiql-query-editor";
 const VARIABLES = "section[aria-label='Variables']";
 const HEADERS = "section[aria-label='Headers']";
@@ -24,6 +26,28 @@ const origin = (server) => new URL(server.url).origin;
 const shown = async (page) => (await page.locator(`${RESULT} .view-lines`).innerText()).replaceAll("\u00a0", " ");
 
 const tab = (page, name) => page.locator(".graphiql-tab-button", { hasText: name });
+
+/** Whether the whole element is inside the viewport, and no ancestor hides a part of it. */
+const visible = (locator) =>
+  locator.evaluate(async (element) => {
+    const [entry] = await new Promise((resolve) => new IntersectionObserver(resolve).observe(element));
+    return entry.intersectionRatio === 1;
+  });
+
+/** The displayed lines of an editor, and whether each of them ends inside the editor. */
+async function linesOf(page, editor) {
+  await page.locator(`${editor} .view-line:visible > span`).first().waitFor();
+  // The editor replaces its lines from time to time, so all of them are read at once.
+  const lines = await page.locator(editor).evaluate((section) => {
+    const shown = [...section.querySelectorAll(".view-lines")].find((lines) => lines.offsetParent);
+    const edge = shown.closest(".editor-scrollable").getBoundingClientRect().right;
+    return [...shown.querySelectorAll(".view-line > span")]
+      .map((span) => ({ text: span.textContent, box: span.getBoundingClientRect() }))
+      .sort((a, b) => a.box.top - b.box.top)
+      .map(({ text, box }) => ({ text: text.replaceAll("\u00a0", " "), fits: box.right <= edge }));
+  });
+  return { texts: lines.map((line) => line.text), fit: lines.every((line) => line.fits) };
+}
 
 async function loaded(page) {
   await page.locator(`${QUERY} .view-lines`).waitFor();
@@ -45,6 +69,8 @@ test("GraphiQL", async (t) => {
     assert.deepEqual(Object.keys(data.linkPromotionCode), FIELDS);
     await page.locator(RESULT).getByText("redeemableFrom").waitFor();
     for (const field of FIELDS) assert.ok((await shown(page)).includes(`"${field}"`), field);
+    assert.match((await linesOf(page, VARIABLES)).texts.join("\n"), /"customerId": 42/);
+    assert.equal(await page.locator(HEADERS).count(), 0);
     await screenshot(page, "graphiql-light");
     assert.deepEqual(wrong, []);
   });
@@ -54,7 +80,8 @@ test("GraphiQL", async (t) => {
     await page.goto(`${origin(server)}/graphiql`);
     await loaded(page);
     const answers = {};
-    for (const name of ["Link", "Check", "Codes", "Wallet", "Redeem", "Campaign", "History"]) {
+    assert.deepEqual(await page.locator(".graphiql-tab-button").allInnerTexts(), TABS);
+    for (const name of TABS) {
       await tab(page, name).click();
       await page.locator(QUERY).getByText(name, { exact: true }).first().waitFor();
       const { data, errors } = await play(page, name);
@@ -65,11 +92,47 @@ test("GraphiQL", async (t) => {
     assert.equal(answers.Check.checkPromotionCode.offer.title, "10 % off your first order");
     assert.equal(answers.Wallet.customerPromotions.nodes[0].code, "SUMMER-0001");
     assert.equal(answers.Campaign.createCampaign.offer.title, "5 euros off");
+    assert.equal(answers.Generate.generatePromotionCodes.campaign.name, "Summer sale: 20 % off");
+    assert.equal(answers.Generate.generatePromotionCodes.codes.length, 5);
     assert.ok(answers.History.events.nodes.some((event) => event.type === "PROMOTION_LINKED"));
     assert.equal(answers.Redeem.redeemPromotion.promotion.state, "REDEEMED");
     await tab(page, "Redeem").click();
     await page.locator(RESULT).getByText('"REDEEMED"').waitFor();
     await screenshot(page, "graphiql-dark");
+    assert.deepEqual(wrong, []);
+  });
+
+  await t.test("adds codes to the campaign that was created", async () => {
+    const { page, wrong } = await openGraphiql(browser, origin(server));
+    await page.goto(`${origin(server)}/graphiql`);
+    await loaded(page);
+    await tab(page, "Campaign").click();
+    const { id, name } = (await play(page, "Campaign")).data.createCampaign;
+    await tab(page, "Generate").click();
+    await page.locator(QUERY).getByText("Generate", { exact: true }).waitFor();
+    await type(page, VARIABLES, JSON.stringify({ input: { campaignId: id, count: 2 } }));
+    const { campaign, codes } = (await play(page, "Generate")).data.generatePromotionCodes;
+    assert.deepEqual([campaign.name, codes.length], [name, 2]);
+    assert.deepEqual(wrong, []);
+  });
+
+  await t.test("displays the operations and the headers without wrapped or cut lines", async () => {
+    const { page, wrong } = await openGraphiql(browser, origin(server));
+    await page.goto(`${origin(server)}/graphiql`);
+    await loaded(page);
+    for (const name of TABS) {
+      await tab(page, name).click();
+      await page.locator(QUERY).getByText(name, { exact: true }).first().waitFor();
+      const sent = page.waitForRequest((request) => request.postDataJSON()?.operationName === name);
+      await play(page, name);
+      const { query } = (await sent).postDataJSON();
+      const { texts, fit } = await linesOf(page, QUERY);
+      assert.deepEqual(texts, query.split("\n").slice(0, texts.length), name);
+      assert.ok(texts[0].startsWith("# ") && fit, name);
+    }
+    await page.getByRole("button", { name: "Headers", exact: true }).click();
+    const { texts, fit } = await linesOf(page, HEADERS);
+    assert.deepEqual([texts[0], texts[4], texts[5], fit], ["{", '  "authorization": ""', "}", true]);
     assert.deepEqual(wrong, []);
   });
 
@@ -162,6 +225,8 @@ test("GraphiQL", async (t) => {
     await loaded(page);
     await play(page);
     await page.locator(RESULT).getByText("promotionName").waitFor();
+    for (const name of TABS) assert.ok(await visible(tab(page, name)), name);
+    for (const editor of [QUERY, VARIABLES, RESULT]) assert.ok((await linesOf(page, editor)).fit, editor);
     const [editors, result] = await Promise.all([page.locator(QUERY), page.locator(RESULT)].map((it) => it.boundingBox()));
     assert.ok(editors.width > 280 && result.width > 280, JSON.stringify([editors, result]));
     assert.ok(result.y >= editors.y + editors.height, "the result is below the editors");
@@ -197,6 +262,18 @@ test("GraphiQL of a server that requires a credential", async (t) => {
   t.after(() => server.stop());
   const key = server.keys.service;
 
+  await t.test("opens with the headers, which say what to type", async () => {
+    const { page } = await openGraphiql(browser, origin(server));
+    await page.goto(`${origin(server)}/graphiql`);
+    await loaded(page);
+    const { texts, fit } = await linesOf(page, HEADERS);
+    assert.match(texts[1], /Type a service or admin key or a customer token/);
+    assert.match(texts[2], /"authorization": "Bearer plk_\.\.\."/);
+    assert.ok(fit);
+    assert.equal(await page.locator(VARIABLES).count(), 0);
+    await screenshot(page, "graphiql-credential");
+  });
+
   await t.test("takes it in one tab for all, and stores it only if the settings say so", async () => {
     const { page } = await openGraphiql(browser, origin(server));
     await page.goto(`${origin(server)}/graphiql`);
@@ -205,7 +282,6 @@ test("GraphiQL of a server that requires a credential", async (t) => {
     const schema = page.waitForResponse(
       (response) => response.status() === 200 && response.request().postData()?.includes("__schema"),
     );
-    await page.getByRole("button", { name: "Headers", exact: true }).click();
     await type(page, HEADERS, JSON.stringify({ authorization: key }));
     await schema;
     assert.equal((await play(page)).errors[0].extensions.code, "CODE_NOT_FOUND");
@@ -222,6 +298,11 @@ test("GraphiQL of a server that requires a credential", async (t) => {
     await page.keyboard.press("Escape");
     await tab(page, "Link").click();
     await page.waitForFunction((key) => JSON.stringify({ ...localStorage }).includes(key), key);
+    await page.reload();
+    await loaded(page);
+    await page.locator(VARIABLES).waitFor();
+    await tab(page, "Link").first().click();
+    assert.equal((await play(page)).errors[0].extensions.code, "CODE_NOT_FOUND");
   });
 
   await t.test("is off by default", async () => {
