@@ -45,7 +45,10 @@ fn main() {
              VACUUM (FREEZE, ANALYZE);"
         ),
     );
-    let limits = ("PROMOLINK_LIMITS", "customer.operations=none,customer.links=none,customer.failed-links=none");
+    let limits = (
+        "PROMOLINK_LIMITS",
+        "customer.operations=none,customer.links=none,customer.failed-links=none,customer.failed-links-per-customer=none",
+    );
     let server = Server::with_default_limits(&url, &[&issuer::VARIABLES[..], &[limits]].concat());
     for (action, document) in ACTIONS {
         let times = measure(&server, document, rounds);

@@ -131,6 +131,7 @@ test("GraphiQL", async (t) => {
       assert.ok(texts[0].startsWith("# ") && fit, name);
     }
     await page.getByRole("button", { name: "Headers", exact: true }).click();
+    await page.locator(`${HEADERS} .view-line:visible`).nth(5).waitFor();
     const { texts, fit } = await linesOf(page, HEADERS);
     assert.deepEqual([texts[0], texts[4], texts[5], fit], ["{", '  "authorization": ""', "}", true]);
     assert.deepEqual(wrong, []);
