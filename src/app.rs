@@ -6,7 +6,7 @@ use tokio::{net::TcpListener, sync::oneshot, time};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    auth::{Authenticator, Limiter, Limits},
+    auth::{Authenticator, Limiter, Limits, SharedBudgets, remove_full_budgets},
     events::{self, WebhookRepository, WebhookSender, WebhookService, WebhookSettings},
     graphql::{Engine, EngineSettings, Services},
     http::{self, ConcurrencyLimit, DatabaseCheck, HttpSettings, Readiness, Shared, UnsentResponses},
@@ -37,6 +37,8 @@ pub struct App {
     pub authenticator: Authenticator,
     /// The rate limits of callers.
     pub limits: Limits,
+    /// The budgets of failed links that the servers of the database share.
+    pub shared_budgets: Option<Arc<dyn SharedBudgets>>,
     /// The most operations that are executed concurrently, in permits.
     pub concurrency: usize,
     /// The settings for executing documents.
@@ -76,7 +78,7 @@ pub async fn run(
         events: Arc::new(EventFeed::new(Arc::clone(&app.events) as _)),
         webhooks,
     };
-    let limiter = Arc::new(Limiter::new(&app.limits));
+    let limiter = Arc::new(Limiter::new(&app.limits, app.shared_budgets.clone()));
     let engine = Engine::new(services, &limiter, app.engine);
     let invalid = engine.invalid_persisted_documents();
     if let Some((id, reason)) = invalid.first() {
@@ -97,6 +99,7 @@ pub async fn run(
     let (sending, stop_sending) = (Arc::clone(&app.events) as _, CancellationToken::new());
     let sender = WebhookSender::new(app.webhooks, sending, app.webhook_settings, Arc::clone(&clock));
     let sender = tokio::spawn(sender.run(stop_sending.clone()));
+    tokio::spawn(remove_full_budgets(app.shared_budgets, Arc::clone(&clock)));
     tokio::spawn(events::remove_old_events(Arc::clone(&app.events), clock, app.events_kept));
     tokio::spawn(telemetry::run_upkeep());
     if let Some(listener) = operators {

@@ -16,7 +16,10 @@ mod tokens;
 pub use api_key::{ApiKey, ApiKeyId, ApiKeyRepository, KeyHash, PresentedKey};
 pub use api_key_verifier::ApiKeyVerifier;
 pub use authenticator::Authenticator;
-pub use limits::{InvalidLimitSetting, Limit, LimitSetting, Limiter, Limits, Reservation, ReserveError, RetryAfter};
+pub use limits::{
+    InvalidLimitSetting, Limit, LimitSetting, Limiter, Limits, Reservation, ReserveError, RetryAfter, SharedBudgets,
+    Spent, remove_full_budgets,
+};
 pub use principal::{Credential, Principal};
 pub use rejection::Rejection;
 pub use role::{KeyRole, Role};

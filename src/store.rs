@@ -32,7 +32,7 @@ pub use readiness::Readiness;
 pub use replica::open_replica;
 
 use crate::{
-    auth::ApiKeyRepository,
+    auth::{ApiKeyRepository, SharedBudgets},
     events::WebhookRepository,
     promotions::{EventRepository, PromotionRepository},
 };
@@ -47,21 +47,23 @@ pub struct Store {
     pub events: Arc<dyn EventRepository>,
     /// Webhook endpoints.
     pub webhooks: Arc<dyn WebhookRepository>,
+    /// Budgets that the servers of the database share. A SQLite database has one server.
+    pub shared_budgets: Option<Arc<dyn SharedBudgets>>,
     /// Checks whether the database can be used.
     pub readiness: Readiness,
 }
 
 impl Store {
-    fn new<T>(store: T, readiness: Readiness) -> Self
+    fn new<T>(store: Arc<T>, shared_budgets: Option<Arc<dyn SharedBudgets>>, readiness: Readiness) -> Self
     where
         T: PromotionRepository + ApiKeyRepository + EventRepository + WebhookRepository,
     {
-        let store = Arc::new(store);
         Self {
             promotions: Arc::clone(&store) as _,
             api_keys: Arc::clone(&store) as _,
             events: Arc::clone(&store) as _,
             webhooks: store,
+            shared_budgets,
             readiness,
         }
     }
@@ -83,12 +85,12 @@ pub async fn open(url: &DatabaseUrl) -> Result<Store, OpenError> {
         DatabaseUrl::Sqlite(path) => {
             let store = sqlite::SqliteStore::open(path)?;
             let space = store.space();
-            Store::new(store, readiness(space))
+            Store::new(Arc::new(store), None, readiness(space))
         }
         DatabaseUrl::Postgres(url) => {
-            let store = postgres::PostgresStore::open(url).await?;
+            let store = Arc::new(postgres::PostgresStore::open(url).await?);
             let space = store.space();
-            Store::new(store, readiness(space))
+            Store::new(Arc::clone(&store), Some(store), readiness(space))
         }
     })
 }

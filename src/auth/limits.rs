@@ -1,18 +1,23 @@
-//! Rate limits per credential. Each server process counts for itself, in memory that is bounded for each organisation.
+//! Rate limits per credential. Each server process counts for itself, in memory that is bounded for each organisation. The servers
+//! of a PostgreSQL database share the budgets of failed links.
 
 mod settings;
+mod shared_budgets;
 mod token_bucket;
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use metrics::counter;
 use tokio::sync::{Notify, futures::Notified};
 
-pub use self::settings::{InvalidLimitSetting, Limit, LimitSetting, Limits};
 use self::token_bucket::{Key, TokenBuckets, Unavailable};
+pub use self::{
+    settings::{InvalidLimitSetting, Limit, LimitSetting, Limits},
+    shared_budgets::{SharedBudgets, Spent, remove_full_budgets},
+};
 use super::{principal::Principal, role::Role};
 use crate::promotions::CustomerId;
 
@@ -37,6 +42,8 @@ pub struct Limiter {
     reserving: Mutex<()>,
     /// Notified whenever a reservation is released.
     released: Notify,
+    /// The budgets of failed links that other servers spend, too.
+    shared: Option<Arc<dyn SharedBudgets>>,
 }
 
 /// Why a link can't be attempted now.
@@ -74,15 +81,16 @@ enum Spends {
 }
 
 impl Limiter {
-    /// Enforces these limits.
+    /// Enforces these limits, and shares budgets of failed links.
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &Limits, shared: Option<Arc<dyn SharedBudgets>>) -> Self {
         let buckets =
             |role, limit: Limit| limits.of(role, limit).map(|tokens| TokenBuckets::new(tokens, limit.period()));
         Self {
             roles: Role::ALL.map(|role| Limit::ALL.map(|limit| buckets(role, limit))),
             reserving: Mutex::default(),
             released: Notify::new(),
+            shared,
         }
     }
 
@@ -147,6 +155,18 @@ impl Limiter {
     fn release(&self, principal: &Principal, limit: Limit, customer: CustomerId, is_refunded: bool) {
         if let Some(buckets) = self.buckets(principal.role, limit) {
             buckets.release(principal.org, key(principal, limit, Some(customer)), is_refunded);
+        }
+    }
+
+    /// The time in which one token of a limit is refilled.
+    fn refill_time(&self, role: Role, limit: Limit) -> Option<Duration> {
+        self.buckets(role, limit).map(|buckets| buckets.time_for(1.0))
+    }
+
+    /// Takes over that other servers have spent what a budget refills in this time.
+    fn miss(&self, principal: &Principal, limit: Limit, customer: Option<CustomerId>, missing: Duration) {
+        if let Some(buckets) = self.buckets(principal.role, limit) {
+            buckets.miss(principal.org, key(principal, limit, customer), missing);
         }
     }
 

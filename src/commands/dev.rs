@@ -66,7 +66,7 @@ pub async fn run(
     startup::warn_of_ineffective_settings();
     let listener = startup::listen(address, "--listen").await?;
     store::migrate(&url).await.with_context(|| format!("cannot bring {url} up to date"))?;
-    let Store { promotions, api_keys, events: store_events, webhooks: endpoints, readiness } =
+    let Store { promotions, api_keys, events: store_events, webhooks: endpoints, readiness, .. } =
         database::open(&url).await?;
     let org = OrgId::try_from(demo::ORG)?;
     // An organisation with keys means to keep others out.
@@ -95,6 +95,7 @@ pub async fn run(
         clock,
         authenticator: Authenticator::AllowAll(everyone),
         limits: Limits::UNLIMITED,
+        shared_budgets: None,
         concurrency: usize::MAX,
         engine,
         http,

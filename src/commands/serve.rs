@@ -159,6 +159,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         clock,
         authenticator: Authenticator::Credentials { api_keys, customer_tokens },
         limits: limits.limits(),
+        shared_budgets: store.shared_budgets,
         concurrency: limits.concurrency as usize,
         engine,
         http,

@@ -17,6 +17,7 @@ mod pool;
 mod pool_metrics;
 mod reads;
 mod session;
+mod shared_budgets;
 mod socket;
 mod sqlstate;
 mod statements;

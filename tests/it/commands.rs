@@ -66,6 +66,7 @@ on_both_databases! {
                 "2026-11-27-100000_events",
                 "2026-11-27-200000_webhooks",
                 "2026-11-28-100000_offers",
+                "2026-11-28-200000_failed_links",
             ];
             names.map(|name| format!("{state} {name}\n")).concat()
         };

@@ -39,6 +39,7 @@ mod responses;
 mod schema;
 mod sessions;
 mod settings;
+mod shared_budgets;
 mod sqlite;
 mod support;
 mod tenancy;

@@ -118,6 +118,13 @@ impl TokenBuckets {
         }
     }
 
+    /// Lowers the tokens to what is left if the bucket is full only after this time.
+    pub fn miss(&self, org: OrgId, key: Key, missing: Duration) {
+        let left = self.capacity - missing.as_secs_f64() * self.per_second;
+        // Links that run have reserved some of them, and may fail.
+        self.with(org, key, |bucket| bucket.tokens = bucket.tokens.min(left - f64::from(bucket.reserved)).max(0.0));
+    }
+
     fn with<T>(&self, org: OrgId, key: Key, change: impl FnOnce(&mut Bucket) -> T) -> T {
         let mut orgs = self.lock();
         let buckets = orgs.entry(org).or_insert_with(LruCache::unbounded);
@@ -142,7 +149,8 @@ impl TokenBuckets {
         bucket.reserved == 0 && bucket.tokens >= self.capacity
     }
 
-    fn time_for(&self, tokens: f64) -> Duration {
+    /// The time in which this number of tokens is refilled.
+    pub fn time_for(&self, tokens: f64) -> Duration {
         Duration::from_secs_f64(tokens / self.per_second)
     }
 

@@ -45,8 +45,12 @@ struct RequestedLink {
 }
 
 impl LinkPromotionCodeInput {
+    fn customer(&self) -> Result<CustomerId, ApiError> {
+        self.customer_id.parse_as("customerId")
+    }
+
     fn parse(&self) -> Result<RequestedLink, ApiError> {
-        let customer = self.customer_id.parse_as("customerId")?;
+        let customer = self.customer()?;
         Ok(RequestedLink { mode: self.mode.into(), code: parse_code(&self.code, "code")?, customer })
     }
 }

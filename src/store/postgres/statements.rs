@@ -6,6 +6,7 @@
 mod events;
 mod numbering;
 mod reads;
+mod shared_budgets;
 mod transaction;
 mod writes;
 
@@ -20,6 +21,7 @@ pub use self::{
     events::InsertEvents,
     numbering::{InsertFeeds, LockFeeds, NumberEvents, OutboxOrgs},
     reads::{AdvisoryLocks, CountHeld, LOCKED, LOCKED_OR_SKIPPED, ReadCodes, ReadHolds, UNLOCKED},
+    shared_budgets::{RemoveFullBudgets, SpendBudgets},
     transaction::{Begin, Commit, Rollback},
     writes::{CountLinks, InsertCodes, InsertPromotions},
 };

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     LinkPromotionCodeInput, RequestedLink,
-    failure::{LinkFailure, LinkResult, report},
+    failure::{LinkFailure, LinkResult, learns_of_lock, report},
     timing_concealment::conceal_timing,
 };
 use crate::{
@@ -97,6 +97,7 @@ impl<'a> LinkAttempts<'a> {
         let admitted = self.admit(inputs, outcomes);
         self.link_within_budgets(admitted, started + BUDGET_TIMEOUT, outcomes).await;
         // Before the timing is concealed: this takes time, too.
+        self.share_failures(inputs, outcomes).await;
         for outcome in &*outcomes {
             report(outcome, self.is_check(), self.principal.is_trusted());
         }
@@ -104,6 +105,16 @@ impl<'a> LinkAttempts<'a> {
         if !self.principal.is_trusted() && outcomes.iter().any(is_of_code) {
             conceal_timing(started, self.service.slowest_commit()).await;
         }
+    }
+
+    /// Spends the failed links in the budgets that other servers spend, too.
+    async fn share_failures(&self, inputs: &[LinkPromotionCodeInput], outcomes: &[LinkResult]) {
+        let failed = inputs.iter().zip(outcomes).filter(|(_, outcome)| {
+            outcome.as_ref().is_err_and(|failure| failure.spends_failed_link(self.principal.is_trusted()))
+        });
+        // Those that were looked up have a customer.
+        let customers: Vec<_> = failed.filter_map(|(input, _)| input.customer().ok()).collect();
+        self.limiter.share_failures(self.principal, &customers, self.service.now()).await;
     }
 
     /// Returns the links that may be attempted. Sets the outcome of the others.
@@ -196,8 +207,7 @@ impl<'a> LinkAttempts<'a> {
             Ok(Ok(Linkable::Held(_))) if self.is_check() => reservation.refund(),
             Ok(Ok(_)) => reservation.linked(),
             Ok(Err(_)) => reservation.failed(),
-            // Only a code that exists can be locked: an untrusted caller pays for learning that.
-            Err(StoreError::Contended(_)) if !self.principal.is_trusted() => reservation.failed(),
+            Err(error) if learns_of_lock(error, self.principal.is_trusted()) => reservation.failed(),
             Err(_) => reservation.refund(),
         }
     }

@@ -40,6 +40,15 @@ impl LinkFailure {
         matches!(self, Self::Refused(..) | Self::Store(_))
     }
 
+    /// Whether the failure counts against the limits on failed links.
+    pub const fn spends_failed_link(&self, is_trusted: bool) -> bool {
+        match self {
+            Self::Refused(..) => true,
+            Self::Store(error) => learns_of_lock(error, is_trusted),
+            _ => false,
+        }
+    }
+
     /// The error that the caller gets. An untrusted caller does not learn why a code can't be linked.
     pub fn into_error(self, is_trusted: bool) -> ApiError {
         match self {
@@ -63,6 +72,11 @@ impl LinkFailure {
             Self::Store(error) => error.into(),
         }
     }
+}
+
+/// Whether an error tells an untrusted caller that a code exists, which the caller pays for: only a code that exists can be locked.
+pub const fn learns_of_lock(error: &StoreError, is_trusted: bool) -> bool {
+    matches!(error, StoreError::Contended(_)) && !is_trusted
 }
 
 /// Counts the outcome of a link or of a check, and logs what the caller does not learn about it.

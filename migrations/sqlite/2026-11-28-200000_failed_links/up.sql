@@ -1,0 +1,1 @@
+-- Nothing: a SQLite database has one server, which counts failed links in its memory.
