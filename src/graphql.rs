@@ -81,3 +81,15 @@ fn with_query<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, Mutation, E
              Lists can be read forward only.",
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subgraph_imports_the_directives_of_its_fields() {
+        let sdl = subgraph_sdl();
+        assert!(sdl.contains("/federation/v2.9\""));
+        assert!(sdl.contains("\"@cost\", \"@listSize\""));
+    }
+}

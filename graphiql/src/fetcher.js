@@ -14,9 +14,10 @@ function headersOf(typed) {
   return headers;
 }
 
-export async function fetcher(params, { headers } = {}) {
+export async function fetcher(params, { headers, signal } = {}) {
   const response = await fetch("graphql", {
     method: "POST",
+    signal,
     headers: headersOf(headers),
     body: JSON.stringify(params),
   });

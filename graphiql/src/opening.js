@@ -15,9 +15,8 @@ export const keepsHeaders = localStorage.getItem("graphiql:shouldPersistHeaders"
 
 // Finds a campaign of the demo data. Its id differs between databases. If this fails, GraphiQL shows the cause when it
 // asks for the schema.
-const { data, errors } = await fetcher({
-  query: '{ promotionCodes(codes: "SUMMER-0001", mode: DISCOUNT) { campaign { id } } }',
-}).catch(() => ({}));
+const FIND = { query: '{ promotionCodes(codes: "SUMMER-0001", mode: DISCOUNT) { campaign { id } } }' };
+const { data, errors } = await fetcher(FIND, { signal: AbortSignal.timeout(5_000) }).catch(() => ({}));
 
 /** Whether the user has to type a credential. Headers that the browser keeps already contain one. */
 export const needsCredential = !keepsHeaders && errors?.[0].extensions?.code === "UNAUTHENTICATED";

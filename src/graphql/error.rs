@@ -144,8 +144,8 @@ pub fn position_expired(field: &str, removed: i64) -> ApiError {
 pub fn response_too_long(max_bytes: usize) -> ApiError {
     let megabytes = max_bytes / (1024 * 1024);
     let message = format!(
-        "The response exceeds the limit of {megabytes} MiB for descriptions, metadata and the data of events. Request shorter \
-         pages."
+        "The response exceeds the limit of {megabytes} MiB for the texts of offers, metadata and the data of events. Request \
+         shorter pages."
     );
     ApiError::new(ErrorCode::LimitExceeded, message)
 }

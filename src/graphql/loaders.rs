@@ -36,7 +36,7 @@ use crate::{
     service::PromotionService,
 };
 
-/// The most bytes of long texts in a response: descriptions and metadata of offers, and the data of events.
+/// The most bytes of long texts in a response: of offers, metadata, and the data of events.
 const MAX_TEXT_BYTES: usize = 16 * 1024 * 1024;
 
 /// The loaders of one request. They read the data of one organisation.

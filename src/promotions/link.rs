@@ -43,9 +43,9 @@ pub type LinkCheck = Result<Linkable, Refusal>;
 /// What linking would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Linkable {
-    /// Nothing: the customer already holds the code.
+    /// It returns this promotion, by which the customer holds the code.
     Held(Promotion),
-    /// It would create this promotion, with an id of its own.
+    /// It would create a promotion like this one. The id is not used.
     New(Promotion),
 }
 

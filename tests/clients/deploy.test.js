@@ -126,7 +126,8 @@ test("HAProxy replaces a server without a failed request, and another that is ki
 
   await startProxy(t, proxyPort, servers);
   const proxy = `http://127.0.0.1:${proxyPort}`;
-  await until("the proxy is ready", async () => (await fetch(`${proxy}/ready`)).ok);
+  await until("the proxy is ready", async () => (await fetch(`${proxy}/graphql`)).status !== 503);
+  assert.equal((await fetch(`${proxy}/ready`)).status, 404);
   const load = new Load(`${proxy}/graphql`, keys.service, codes);
   t.after(() => load.stop().catch(() => {}));
 
@@ -151,7 +152,7 @@ test("HAProxy replaces a server without a failed request, and another that is ki
   for (const server of servers) assert.doesNotMatch(server.log, /no effect|"ERROR"/);
 
   servers.forEach((server) => server.process.kill("SIGKILL"));
-  await until("the proxy has no server", async () => (await fetch(`${proxy}/ready`)).status === 503);
+  await until("the proxy has no server", async () => (await fetch(`${proxy}/graphql`)).status === 503);
   const unavailable = await call({ url: `${proxy}/graphql` }, keys.service, "{ __typename }");
   assert.deepEqual(unavailable.errors[0].extensions, { code: "OVERLOADED", retryable: true });
 });
@@ -294,7 +295,8 @@ const HEALTHY = {
   'promolink_replica_available{instance="a"}': "1x50 0 0 1x70",
   'promolink_refusals_total{instance="a", limit="failed links"}': "0+5x120",
   'promolink_webhook_backlog_seconds{instance="a", endpoint="1"}': "60x120",
-  'promolink_webhook_endpoints{instance="a", state="disabled"}': "1x120",
+  // One of two was enabled again.
+  'promolink_webhook_endpoints{instance="a", state="disabled"}': "2x50 1x70",
   'promolink_events_removed_undelivered_total{instance="a"}': "0x120",
   'promolink_log_lines_dropped_total{instance="a"}': "0x120",
 };

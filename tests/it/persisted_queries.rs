@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{Database, ORG, Server, code_of};
+use crate::support::{Database, ORG, Server, code_of, program};
 
 const QUERY: &str = "{ __typename }";
 /// The SHA-256 of the query: `printf '{ __typename }' | sha256sum`.
@@ -83,6 +83,37 @@ async fn a_hash_is_known_only_to_the_organisation_that_sent_the_text() {
     assert_eq!(code_of(&own.post(&with_text(HASH, QUERY)).await), "OK");
     assert_eq!(code_of(&own.post(&by_hash(HASH)).await), "OK");
     assert_eq!(code_of(&other.post(&by_hash(HASH)).await), "PERSISTED_QUERY_NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_of_apollo_may_have_ids_that_are_no_hashes() {
+    let database = Database::sqlite();
+    database.open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = folder.path().join("documents.json");
+    let operation = |id: &str, body: &str| json!({ "id": id, "name": "Query", "type": "query", "body": body });
+    let write = |operations: Value| {
+        let contents = json!({ "format": "apollo-persisted-query-manifest", "version": 1, "operations": operations });
+        fs::write(&manifest, contents.to_string()).unwrap();
+    };
+    let variable = ("PROMOLINK_DOCUMENTS", manifest.to_str().unwrap());
+    write(json!([operation("Wallet-V1", QUERY), operation("Wallet-V1", QUERY)]));
+    let server = Server::serve(&database, &[variable]);
+    let service = server.caller(&database.key(ORG, "service"));
+    assert_eq!(code_of(&service.post(&json!({ "documentId": "Wallet-V1" })).await), "OK");
+    assert_eq!(code_of(&service.post(&by_hash("Wallet-V1")).await), "OK");
+
+    let refused = |message: &str| {
+        let output = program().arg("serve").envs([variable]).env("DATABASE_URL", &database.url).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains(message), "{error}");
+    };
+    write(json!([operation("a", QUERY), operation("sha256:a", "{ other: __typename }")]));
+    refused("different documents with the id sha256:a");
+    write(json!([{ "id": "a" }]));
+    refused("missing field `body`");
+    fs::write(&manifest, json!({ "format": "other", "operations": [] }).to_string()).unwrap();
+    refused("apollo-persisted-query-manifest: invalid type");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use std::{
 
 use promolink::promotions::{
     Actor, Attribution, Campaign, CampaignChange, CampaignId, CampaignWithContent, Code, CodeKey, CustomerId,
-    LinkOrigin, LinkRequest, OnLocked, OrgId, PromotionCode, PromotionId, PromotionMode, PromotionRepository,
+    LinkOrigin, LinkRequest, Linkable, OnLocked, OrgId, PromotionCode, PromotionId, PromotionMode, PromotionRepository,
     RedeemRequest, RedemptionId, Refusal, Timestamp, TransactionId, WalletFilter,
 };
 use proptest::{
@@ -188,6 +188,10 @@ impl<'a> Case<'a> {
                 let checked = both!(self, store => store.check_links(&requests, now));
                 let outcomes = both!(self, store => store.link(&requests, OnLocked::Skip, now));
                 if let (Some(checked), Some(Some(linked))) = (checked.first(), outcomes.first()) {
+                    if let Ok(linkable) = checked {
+                        let is_new = linked.as_ref().is_ok_and(|linked| linked.id == requests[0].id);
+                        assert_eq!(matches!(linkable, Linkable::New(_)), is_new);
+                    }
                     // The id is that of the request, which both had.
                     let checked = checked.clone().map(|linkable| linkable.promotion().clone());
                     assert_eq!(checked, *linked, "a check differs from the link after it");

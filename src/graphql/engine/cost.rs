@@ -6,7 +6,7 @@
 
 mod amount;
 mod arguments;
-pub mod field_weights;
+pub(in crate::graphql::engine) mod field_weights;
 
 use async_graphql::{
     Number, Value as Constant, Variables,

@@ -54,6 +54,10 @@ impl Engine {
 
     /// The document that an automatic persisted query names by its hash. A persisted document may be named in the same way.
     fn registered_document(&self, hash: &str, principal: &Principal) -> Result<Arc<Document>, RequestError> {
+        // Ids of a manifest need not be hashes.
+        if let Some(text) = self.0.persisted.get(hash) {
+            return self.valid_document(text, principal);
+        }
         let hash = hash.to_ascii_lowercase();
         if let Some(text) = self.0.persisted.get(&hash) {
             return self.valid_document(text, principal);

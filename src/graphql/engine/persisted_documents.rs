@@ -1,6 +1,6 @@
 //! Persisted documents: the operator's manifest of documents, which callers name by id instead of sending the text.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 
@@ -18,12 +18,18 @@ pub struct PersistedDocuments {
 /// Why a text is not a manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidManifest {
-    /// It has neither of the formats.
+    /// It is not JSON, or has neither of the formats.
     #[error(
         "the manifest must be a JSON object of documents by hash, such as {{ \"sha256:...\": \"query ...\" }}, or have the \
-         format apollo-persisted-query-manifest"
+         format {APOLLO_FORMAT}: {0}"
     )]
-    UnknownFormat(#[from] serde_json::Error),
+    Malformed(#[from] serde_json::Error),
+    /// Two of its documents have the same id.
+    #[error("the manifest has different documents with the id {id}")]
+    DuplicateId {
+        /// The id.
+        id: String,
+    },
     /// One of its documents has a syntax error or exceeds a limit.
     #[error("the document {id} of the manifest can't be parsed")]
     Document {
@@ -34,25 +40,13 @@ pub enum InvalidManifest {
     },
 }
 
-/// The formats of manifests.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Manifest {
-    /// Of Apollo's tools
-    /// (<https://www.apollographql.com/docs/graphos/platform/security/persisted-queries#manifest-format>).
-    Apollo {
-        #[expect(dead_code, reason = "it tells the formats apart")]
-        format: ApolloFormat,
-        operations: Vec<ApolloOperation>,
-    },
-    /// Of graphql-codegen's client preset: the text of each document by its hash.
-    ByHash(HashMap<String, String>),
-}
+/// The format of manifests of Apollo's tools
+/// (<https://www.apollographql.com/docs/graphos/platform/security/persisted-queries#manifest-format>).
+const APOLLO_FORMAT: &str = "apollo-persisted-query-manifest";
 
 #[derive(Deserialize)]
-enum ApolloFormat {
-    #[serde(rename = "apollo-persisted-query-manifest")]
-    PersistedQueries,
+struct ApolloManifest {
+    operations: Vec<ApolloOperation>,
 }
 
 #[derive(Deserialize)]
@@ -61,15 +55,15 @@ struct ApolloOperation {
     body: String,
 }
 
-impl Manifest {
-    fn into_texts(self) -> HashMap<String, String> {
-        match self {
-            Self::Apollo { operations, .. } => {
-                operations.into_iter().map(|ApolloOperation { id, body }| (id, body)).collect()
-            }
-            Self::ByHash(texts) => texts,
-        }
+/// The ids and texts of a manifest, in its order.
+fn documents(manifest: &str) -> Result<Vec<(String, String)>, serde_json::Error> {
+    let value: serde_json::Value = serde_json::from_str(manifest)?;
+    if value.get("format").and_then(|format| format.as_str()) == Some(APOLLO_FORMAT) {
+        let manifest: ApolloManifest = serde_json::from_str(manifest)?;
+        return Ok(manifest.operations.into_iter().map(|operation| (operation.id, operation.body)).collect());
     }
+    // Of graphql-codegen's client preset: the text of each document by its hash.
+    Ok(serde_json::from_str::<BTreeMap<String, String>>(manifest)?.into_iter().collect())
 }
 
 /// The prefix of ids that are hashes. Manifests and requests may omit it.
@@ -78,14 +72,17 @@ const HASH_PREFIX: &str = "sha256:";
 impl PersistedDocuments {
     /// Parses a manifest of graphql-codegen's client preset, or of Apollo's tools.
     pub fn parse(manifest: &str, only: bool) -> Result<Self, InvalidManifest> {
-        let texts = serde_json::from_str::<Manifest>(manifest)?.into_texts();
-        for (id, text) in &texts {
-            parse(text, &DocumentLimits::default())
+        let mut texts: HashMap<String, String> = HashMap::new();
+        for (id, text) in documents(manifest)? {
+            parse(&text, &DocumentLimits::default())
                 .map_err(|source| InvalidManifest::Document { id: id.clone(), source })?;
+            let plain = id.strip_prefix(HASH_PREFIX).unwrap_or(&id).to_owned();
+            if texts.get(&plain).is_some_and(|known| *known != text) {
+                return Err(InvalidManifest::DuplicateId { id });
+            }
+            texts.insert(plain, text);
         }
-        let plain = |id: String| id.strip_prefix(HASH_PREFIX).map(ToOwned::to_owned).unwrap_or(id);
-        let distinct_texts = texts.values().cloned().collect();
-        Ok(Self { distinct_texts, texts: texts.into_iter().map(|(id, text)| (plain(id), text)).collect(), only })
+        Ok(Self { distinct_texts: texts.values().cloned().collect(), texts, only })
     }
 
     /// The text of a document, or `None` if there is no such document.

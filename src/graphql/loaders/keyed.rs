@@ -61,7 +61,7 @@ impl Source for PrimaryContents {
 }
 
 fn shared(campaigns: Vec<CampaignWithContent>) -> HashMap<CampaignId, Arc<CampaignWithContent>> {
-    campaigns.into_iter().map(|whole| (whole.campaign.id, Arc::new(whole))).collect()
+    campaigns.into_iter().map(|read| (read.campaign.id, Arc::new(read))).collect()
 }
 
 /// Promotions by id.

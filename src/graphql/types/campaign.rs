@@ -117,7 +117,7 @@ impl Campaign {
     #[graphql(directive = access::apply(Role::Admin), directive = list_size::apply(Some(50), None, None, None))]
     async fn metadata(&self, ctx: &Context<'_>) -> Result<Vec<MetadataEntry>> {
         let content = ctx.data::<Loaders>()?.campaign_content(self.0.id).await.map_err(place(ctx))?;
-        metadata(ctx, content.as_ref().map_or(&[], |whole| &whole.content.metadata))
+        metadata(ctx, content.as_ref().map_or(&[], |read| &read.content.metadata))
     }
 
     /// 1 at first, and one more with each change. Access: admin.

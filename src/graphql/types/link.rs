@@ -57,7 +57,7 @@ impl LinkPromotionCodeInput {
 
 /// Links one code.
 pub async fn link_promotion_code(ctx: &Context<'_>, input: LinkPromotionCodeInput) -> Result<Promotion> {
-    let linked = LinkAttempts::new(ctx)?.link(&input).await?;
+    let linked = LinkAttempts::new(ctx)?.attempt_one(&input).await?;
     Ok(Promotion(linked.into_promotion()))
 }
 
@@ -101,7 +101,7 @@ pub async fn link_promotion_codes(
     if !(1..=MAX_LINKS).contains(&inputs.len()) {
         return Err(invalid_input("input", format_args!("must have 1 to {MAX_LINKS} links")).into());
     }
-    let results = LinkAttempts::new(ctx)?.link_all(&inputs).await;
+    let results = LinkAttempts::new(ctx)?.attempt_all(&inputs).await;
     Ok(results.into_iter().map(LinkPromotionCodeResult::from).collect())
 }
 

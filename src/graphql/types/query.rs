@@ -99,9 +99,9 @@ impl Reads {
 
     /// Whether a customer can link a code now, by the same rules and in the same order as `linkPromotionCode`. Nothing is
     /// changed or reserved. A check counts against the limits on links, failed links and new links as the link would, unless the
-    /// customer already holds the code. To a customer, every reason
-    /// is CODE_NOT_USABLE. Fails with INVALID_INPUT if an argument is malformed, with FORBIDDEN if a customer token is for
-    /// another customer, and with RATE_LIMITED. Access: customer and above.
+    /// customer already holds the code. To a customer, every reason is CODE_NOT_USABLE. Fails with INVALID_INPUT if an argument
+    /// is malformed, with FORBIDDEN if a customer token is for another customer, and with RATE_LIMITED. Access: customer and
+    /// above.
     #[graphql(directive = access::apply(Role::Customer), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn check_promotion_code(
         &self,

@@ -169,3 +169,18 @@ impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Configure {
         configure(connection).map_err(diesel::r2d2::Error::QueryError)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::{dsl::sql, sql_types::Bool};
+
+    use super::*;
+
+    /// By the option in `.cargo/config.toml`.
+    #[test]
+    fn bound_values_do_not_make_sqlite_prepare_statements_again() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        let option = "EXISTS (SELECT 1 FROM pragma_compile_options WHERE compile_options = 'ENABLE_QPSG')";
+        assert!(diesel::select(sql::<Bool>(option)).get_result::<bool>(&mut connection).unwrap());
+    }
+}

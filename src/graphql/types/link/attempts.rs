@@ -76,16 +76,16 @@ impl<'a> LinkAttempts<'a> {
         matches!(self.action, Action::Check(_))
     }
 
-    /// Links one code. After that, the customer holds it.
-    pub async fn link(&self, input: &LinkPromotionCodeInput) -> Result<Linkable, ApiError> {
+    /// Attempts one code. If it is linked, the customer then holds it.
+    pub async fn attempt_one(&self, input: &LinkPromotionCodeInput) -> Result<Linkable, ApiError> {
         let mut outcome = [Err(LinkFailure::NotAttempted)];
         self.attempt(slice::from_ref(input), &mut outcome).await;
         let [outcome] = outcome;
         self.disclose(outcome)
     }
 
-    /// Links codes, each with its own result, in the order given.
-    pub async fn link_all(&self, inputs: &[LinkPromotionCodeInput]) -> Vec<Result<Linkable, ApiError>> {
+    /// Attempts codes, each with its own result, in the order given.
+    pub async fn attempt_all(&self, inputs: &[LinkPromotionCodeInput]) -> Vec<Result<Linkable, ApiError>> {
         let mut outcomes: Vec<_> = inputs.iter().map(|_| Err(LinkFailure::NotAttempted)).collect();
         self.attempt(inputs, &mut outcomes).await;
         outcomes.into_iter().map(|outcome| self.disclose(outcome)).collect()

@@ -89,7 +89,7 @@ impl PromotionCodeCheck {
 
 /// Checks a code.
 pub async fn check_promotion_code(ctx: &Context<'_>, input: LinkPromotionCodeInput) -> Result<PromotionCodeCheck> {
-    let checked = LinkAttempts::checking(ctx)?.link(&input).await;
+    let checked = LinkAttempts::checking(ctx)?.attempt_one(&input).await;
     match checked {
         // Such an error says nothing about the code.
         Err(error) if !is_about_linking(error.code) => Err(error.into()),

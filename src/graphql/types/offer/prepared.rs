@@ -1,5 +1,5 @@
-//! Offers as values that have all of their fields. A response takes the selected ones from it, which costs a fraction of reading
-//! the offer and of resolving each field by itself.
+//! Caches each offer as a complete value. A response copies the selected fields from it, which costs a fraction of reading the
+//! offer and of resolving each field by itself.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -31,8 +31,8 @@ impl PreparedOffer {
         Ok(Self(Arc::new(to_value(Offer::from(offer))?)))
     }
 
-    /// The offer of a campaign, if it has one. It is null with an error if it can't be read: what it belongs to may be a change
-    /// that has been made.
+    /// The offer of a campaign, if it has one. It is null with an error if it can't be read. The error stays in this field,
+    /// because the mutation that returns the offer has been committed.
     pub async fn of(ctx: &Context<'_>, campaign: &Campaign, source: OfferSource) -> Nullable<Self> {
         Self::find(ctx, campaign, source).await.map_err(place(ctx)).transpose()
     }
@@ -107,8 +107,11 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// Sets the number of shards: the cache has one for every 32 items. The largest offer takes some 200 KB.
 const EXPECTED_ITEMS: usize = 256;
 
-/// The bytes that each entry takes besides its texts.
+/// The bytes that each entry takes besides its texts and its metadata.
 const ENTRY_BYTES: u64 = 4 * 1024;
+
+/// The bytes that an entry of metadata takes as a value, measured: an object with three names and three texts.
+const METADATA_ENTRY_BYTES: u64 = 768;
 
 /// For how long an offer is served from the cache. A version always has the same offer, unless a database is restored, or fails
 /// over with a loss, and makes the version a second time.
@@ -125,6 +128,7 @@ struct Entry {
     /// `None` if the campaign has no offer.
     offer: Option<PreparedOffer>,
     text_bytes: usize,
+    metadata_entries: usize,
 }
 
 #[derive(Clone)]
@@ -132,7 +136,7 @@ struct Weight;
 
 impl Weighter<(OrgId, CampaignId), Entry> for Weight {
     fn weight(&self, _: &(OrgId, CampaignId), entry: &Entry) -> u64 {
-        ENTRY_BYTES + entry.text_bytes as u64
+        ENTRY_BYTES + METADATA_ENTRY_BYTES * entry.metadata_entries as u64 + entry.text_bytes as u64
     }
 }
 
@@ -156,7 +160,14 @@ impl OfferCache {
     ) -> Result<Option<PreparedOffer>, Error> {
         let offer = content.offer.clone().map(PreparedOffer::new).transpose()?;
         let text_bytes = content.offer.as_ref().map_or(0, promotions::Offer::text_bytes);
-        let entry = Entry { version: campaign.version, read_at: Instant::now(), offer: offer.clone(), text_bytes };
+        let metadata_entries = content.offer.as_ref().map_or(0, |offer| offer.metadata.len());
+        let entry = Entry {
+            version: campaign.version,
+            read_at: Instant::now(),
+            offer: offer.clone(),
+            text_bytes,
+            metadata_entries,
+        };
         self.0.insert((campaign.org, campaign.id), entry);
         Ok(offer)
     }
