@@ -4,8 +4,12 @@
 #
 #   docker build --tag promolink .
 #   docker run --rm --volume promolink:/data promolink migrate
+#   (umask 077; docker run --rm --volume promolink:/data promolink key create --org 100458 --role admin > admin.key)
 #   (umask 077; docker run --rm --volume promolink:/data promolink key create --org 100458 --role service > service.key)
 #   docker run --detach --publish 8080:8080 --volume promolink:/data --stop-timeout 30 promolink
+#
+# The first key creates the organisation: choose your own number instead of 100458. The admin key creates campaigns and
+# codes; the service key is for the backend.
 #
 # All settings are variables; docs/configuration.md lists them. For PostgreSQL, pass DATABASE_URL to each of these
 # commands instead of the volume. A shutdown takes PROMOLINK_SHUTDOWN_DELAY and at most PROMOLINK_SHUTDOWN_GRACE, which

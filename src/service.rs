@@ -109,7 +109,7 @@ impl PromotionService {
         &self,
         org: OrgId,
         ids: &[CampaignId],
-    ) -> Result<Vec<CampaignWithContent>, StoreError> {
+    ) -> Result<Vec<(CampaignId, Result<CampaignWithContent, StoreError>)>, StoreError> {
         self.repository.campaign_contents(org, ids).await
     }
 
@@ -157,9 +157,9 @@ impl PromotionService {
         org: OrgId,
         new: NewCampaign,
         by: &Attribution,
-    ) -> Result<Result<Campaign, InvalidCampaign>, StoreError> {
+    ) -> Result<Result<CampaignWithContent, InvalidCampaign>, StoreError> {
         match new.create(org, self.now()) {
-            Ok(created) => self.repository.create_campaign(&created, by).await.map(|()| Ok(created.campaign)),
+            Ok(created) => self.repository.create_campaign(&created, by).await.map(|()| Ok(created)),
             Err(invalid) => Ok(Err(invalid)),
         }
     }
@@ -171,7 +171,7 @@ impl PromotionService {
         id: CampaignId,
         change: &CampaignChange,
         by: &Attribution,
-    ) -> Result<Option<Result<Campaign, CampaignRejection>>, StoreError> {
+    ) -> Result<Option<Result<CampaignWithContent, CampaignRejection>>, StoreError> {
         let now = self.now();
         self.repository.update_campaign(org, id, change, by, now).await
     }

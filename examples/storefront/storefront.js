@@ -1,4 +1,5 @@
-// A real app takes both from the shopper's session. `promolink dev` ignores the token.
+// A real app takes both from the shopper's session. CUSTOMER_ID must equal the customer's number in the token.
+// `promolink dev --as customer:42` ignores the token.
 const CUSTOMER_ID = 42;
 const TOKEN = "TOKEN";
 

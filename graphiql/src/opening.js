@@ -15,11 +15,13 @@ export const keepsHeaders = localStorage.getItem("graphiql:shouldPersistHeaders"
 
 // Finds a campaign of the demo data. Its id differs between databases. If this fails, GraphiQL shows the cause when it
 // asks for the schema.
-const FIND = { query: '{ promotionCodes(codes: "SUMMER-0001", mode: DISCOUNT) { campaign { id } } }' };
+const FIND = { query: '{ promotionCodes(codes: "SUMMER-0001", mode: DISCOUNT) { campaign { id version } } }' };
 const { data, errors } = await fetcher(FIND, { signal: AbortSignal.timeout(5_000) }).catch(() => ({}));
 
 /** Whether the user has to type a credential. Headers that the browser keeps already contain one. */
 export const needsCredential = !keepsHeaders && errors?.[0].extensions?.code === "UNAUTHENTICATED";
+
+const campaign = data?.promotionCodes?.[0]?.campaign;
 
 const asText = (variables) => JSON.stringify(variables, null, 2);
 
@@ -200,10 +202,43 @@ mutation Generate(
 `,
     variables: asText({
       input: {
-        campaignId: data?.promotionCodes?.[0]?.campaign.id ?? "id of a campaign",
+        campaignId: campaign?.id ?? "id of a campaign",
         count: 5,
         pattern: "SALE-######",
         maxLinks: 1,
+      },
+    }),
+  },
+  {
+    query: `# Replaces the whole offer of a campaign. Fails
+# with CONFLICT if its version has changed.
+mutation Change($input: UpdateCampaignInput!) {
+  updateCampaign(input: $input) {
+    id
+    version
+    offer {
+      title
+      description
+      benefit {
+        kind
+        percentOff
+      }
+      termsUrl
+    }
+  }
+}
+`,
+    variables: asText({
+      input: {
+        id: campaign?.id ?? "id of a campaign",
+        expectedVersion: campaign?.version ?? 1,
+        offer: {
+          title: "25 % off the summer collection",
+          description: "Valid for one order within 30 days after you add the code.",
+          benefit: { kind: "PERCENT_OFF", percentOff: 25 },
+          termsUrl: "https://shop.example.com/terms",
+        },
+        reason: "Request of the shops",
       },
     }),
   },

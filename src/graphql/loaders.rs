@@ -14,7 +14,7 @@ mod poll_round;
 mod relations;
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -28,7 +28,7 @@ use self::{
     relations::{CampaignList, CodesOfCampaign, HoldsOfCode, RedemptionsOfPromotion, Wallet},
 };
 use crate::{
-    graphql::error::{ApiError, response_too_long},
+    graphql::error::{ApiError, log_store_error, response_too_long},
     promotions::{
         Campaign, CampaignId, CampaignWithContent, CustomerId, FoldedCode, LinkCheck, LinkKey, OrgId, Page, Promotion,
         PromotionCode, PromotionId, PromotionMode, Redemption, RedemptionId, StoreError, Timestamp, WalletFilter,
@@ -44,6 +44,8 @@ pub struct Loaders {
     now: Timestamp,
     /// Bytes of long texts that the response has so far.
     text_bytes: AtomicUsize,
+    /// What campaigns say that this request has changed.
+    written_contents: Mutex<Vec<Arc<CampaignWithContent>>>,
     campaigns: BatchLoader<Campaigns>,
     campaign_contents: BatchLoader<CampaignContents>,
     primary_contents: BatchLoader<PrimaryContents>,
@@ -58,11 +60,17 @@ pub struct Loaders {
     redemptions_of_promotion: BatchLoader<Pages<RedemptionsOfPromotion>>,
 }
 
+/// The value of a campaign that was read, or the error, which is logged.
+fn readable<T>(read: Option<Result<T, StoreError>>) -> Result<Option<T>, Error> {
+    read.transpose().inspect_err(log_store_error).map_err(|error| ApiError::from(error).into())
+}
+
 impl Loaders {
     pub fn new(service: &Arc<PromotionService>, org: OrgId, options: LoaderOptions) -> Self {
         Self {
             now: service.now(),
             text_bytes: AtomicUsize::new(0),
+            written_contents: Mutex::default(),
             campaigns: BatchLoader::new(service, org, options),
             campaign_contents: BatchLoader::new(service, org, options),
             primary_contents: BatchLoader::new(service, org, options),
@@ -95,14 +103,33 @@ impl Loaders {
         self.campaigns.load(id).await
     }
 
-    /// The campaign with this id, with what it says.
-    pub async fn campaign_content(&self, id: CampaignId) -> Result<Option<Arc<CampaignWithContent>>, Error> {
-        self.campaign_contents.load(id).await
+    /// A campaign with what it says: as this request has written it, or as it is stored.
+    pub async fn content(&self, campaign: &Campaign) -> Result<Option<Arc<CampaignWithContent>>, Error> {
+        if let Some(written) = self.written(campaign) {
+            return Ok(Some(written));
+        }
+        let stored = readable(self.campaign_contents.load(campaign.id).await?)?;
+        match stored {
+            // A replica lags behind what was read from the primary.
+            Some(stored) if stored.campaign.version < campaign.version => {
+                readable(self.primary_contents.load(campaign.id).await?)
+            }
+            stored => Ok(stored),
+        }
     }
 
-    /// The same from the primary database, for what was read there, too.
-    pub async fn primary_content(&self, id: CampaignId) -> Result<Option<Arc<CampaignWithContent>>, Error> {
-        self.primary_contents.load(id).await
+    /// Keeps what a campaign says that this request has written. Responses state it with its version, even if another request
+    /// has changed it since.
+    pub fn keep_written(&self, campaign: CampaignWithContent) -> Arc<CampaignWithContent> {
+        let campaign = Arc::new(campaign);
+        self.written_contents.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&campaign));
+        campaign
+    }
+
+    /// What this version of a campaign says, if this request has written it.
+    pub fn written(&self, Campaign { id, version, .. }: &Campaign) -> Option<Arc<CampaignWithContent>> {
+        let written = self.written_contents.lock().unwrap_or_else(PoisonError::into_inner);
+        written.iter().find(|whole| whole.campaign.id == *id && whole.campaign.version == *version).cloned()
     }
 
     /// The promotion with this id.

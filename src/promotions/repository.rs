@@ -92,8 +92,12 @@ pub trait PromotionReads: Send + Sync + 'static {
     /// The campaigns with these ids.
     async fn campaigns(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<Campaign>, StoreError>;
 
-    /// The campaigns with these ids, with what they say.
-    async fn campaign_contents(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<CampaignWithContent>, StoreError>;
+    /// The campaigns with these ids, with what they say, or why that of one can't be read.
+    async fn campaign_contents(
+        &self,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> Result<Vec<(CampaignId, Result<CampaignWithContent, StoreError>)>, StoreError>;
 
     /// The promotions by which these customers hold these codes.
     async fn held_promotions(&self, org: OrgId, keys: &[LinkKey]) -> Result<Vec<Promotion>, StoreError>;
@@ -194,7 +198,7 @@ pub trait PromotionRepository: LinkRepository + PromotionReads {
         change: &CampaignChange,
         by: &Attribution,
         now: Timestamp,
-    ) -> Result<Option<Result<Campaign, CampaignRejection>>, StoreError>;
+    ) -> Result<Option<Result<CampaignWithContent, CampaignRejection>>, StoreError>;
 
     /// Adds codes and leaves existing ones unchanged. Returns those that were added.
     async fn add_codes(&self, codes: &NewCodes) -> Result<Vec<FoldedCode>, StoreError>;

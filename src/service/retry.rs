@@ -73,7 +73,11 @@ impl<R: PromotionReads + ?Sized> PromotionReads for Retrying<R> {
         retry(|| self.0.campaigns(org, ids)).await
     }
 
-    async fn campaign_contents(&self, org: OrgId, ids: &[CampaignId]) -> Result<Vec<CampaignWithContent>, StoreError> {
+    async fn campaign_contents(
+        &self,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> Result<Vec<(CampaignId, Result<CampaignWithContent, StoreError>)>, StoreError> {
         retry(|| self.0.campaign_contents(org, ids)).await
     }
 
@@ -211,7 +215,7 @@ impl<R: PromotionRepository + ?Sized> PromotionRepository for Retrying<R> {
         change: &CampaignChange,
         by: &Attribution,
         now: Timestamp,
-    ) -> Result<Option<Result<Campaign, CampaignRejection>>, StoreError> {
+    ) -> Result<Option<Result<CampaignWithContent, CampaignRejection>>, StoreError> {
         retry_if_undone(|| self.0.update_campaign(org, id, change, by, now)).await
     }
 

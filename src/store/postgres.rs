@@ -52,7 +52,7 @@ use super::{
 use crate::{
     auth::Secret,
     promotions::{
-        Attribution, Campaign, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, CodeImport, CodeKey,
+        Attribution, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, CodeImport, CodeKey,
         FoldedCode, LinkCheck, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion,
         PromotionCode, PromotionId, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId,
         StoreError, Timestamp,
@@ -226,7 +226,7 @@ impl PromotionRepository for PostgresStore {
         change: &CampaignChange,
         by: &Attribution,
         now: Timestamp,
-    ) -> StoreResult<Option<Result<Campaign, CampaignRejection>>> {
+    ) -> StoreResult<Option<Result<CampaignWithContent, CampaignRejection>>> {
         self.change(org, async |connection| campaigns::update(connection, org, id, change, by, now).await).await
     }
 

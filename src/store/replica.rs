@@ -139,7 +139,11 @@ impl PromotionReads for ReplicaReads {
         self.read(|reads| reads.campaigns(org, ids)).await
     }
 
-    async fn campaign_contents(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<CampaignWithContent>> {
+    async fn campaign_contents(
+        &self,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> StoreResult<Vec<(CampaignId, StoreResult<CampaignWithContent>)>> {
         self.read(|reads| reads.campaign_contents(org, ids)).await
     }
 

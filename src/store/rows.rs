@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 pub use self::{
     api_keys::{ApiKeyRow, OrganisationRow},
-    campaigns::{CampaignChanges, CampaignRow, CampaignWithContentRow, ContentRow},
+    campaigns::{CampaignChanges, CampaignRow, CampaignWithContentRow, ContentRow, contents_by_id},
     codes::{CodeRow, NewCodeRow, code_key, key_columns},
     events::{EventRow, NewEventRow, actor_to_db, event_type_to_db},
     promotions::{HeldKey, HoldRow, NewPromotionRow, PromotionRow},

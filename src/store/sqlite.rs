@@ -37,8 +37,8 @@ use super::{
     readiness::Space,
 };
 use crate::promotions::{
-    Attribution, CODE_BATCH, Campaign, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, CodeImport,
-    CodeKey, FoldedCode, LinkCheck, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion,
+    Attribution, CODE_BATCH, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, CodeImport, CodeKey,
+    FoldedCode, LinkCheck, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion,
     PromotionCode, PromotionId, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId,
     StoreError, Timestamp,
 };
@@ -189,7 +189,7 @@ impl PromotionRepository for SqliteStore {
         change: &CampaignChange,
         by: &Attribution,
         now: Timestamp,
-    ) -> StoreResult<Option<Result<Campaign, CampaignRejection>>> {
+    ) -> StoreResult<Option<Result<CampaignWithContent, CampaignRejection>>> {
         let (change, by) = (change.clone(), by.clone());
         self.write(move |connection| campaigns::update(connection, org, id, &change, &by, now)).await
     }

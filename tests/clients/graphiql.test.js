@@ -13,7 +13,7 @@ const FIELDS = [
   ["active", "createdOn", "validTill", "mode", "redeemableFrom"],
 ].flat();
 
-const TABS = ["Link", "Check", "Codes", "Wallet", "Redeem", "Campaign", "Generate", "History"];
+const TABS = ["Link", "Check", "Codes", "Wallet", "Redeem", "Campaign", "Generate", "Change", "History"];
 
 const QUERY = ".graphiql-query-editor";
 const VARIABLES = "section[aria-label='Variables']";
@@ -94,6 +94,7 @@ test("GraphiQL", async (t) => {
     assert.equal(answers.Campaign.createCampaign.offer.title, "5 euros off");
     assert.equal(answers.Generate.generatePromotionCodes.campaign.name, "Summer sale: 20 % off");
     assert.equal(answers.Generate.generatePromotionCodes.codes.length, 5);
+    assert.equal(answers.Change.updateCampaign.offer.title, "25 % off the summer collection");
     assert.ok(answers.History.events.nodes.some((event) => event.type === "PROMOTION_LINKED"));
     assert.equal(answers.Redeem.redeemPromotion.promotion.state, "REDEEMED");
     await tab(page, "Redeem").click();

@@ -161,6 +161,44 @@ on_both_databases! {
         assert_eq!(code_of(&linked), "INTERNAL");
     }
 
+    async fn an_unreadable_offer_does_not_affect_those_of_other_campaigns(database: Database) {
+        database.seed(&[campaign("Spring").code("S1", None), campaign("Summer").code("T1", None)]).await;
+        let server = Server::start(&database);
+        for code in ["S1", "T1"] {
+            assert_eq!(code_of(&server.link(1, code).await), "OK");
+        }
+        database.run("UPDATE campaigns SET offer = '{\"title\":\"Hello\",\"metadata\":[]}' WHERE name = 'Spring'").await;
+        database.run("UPDATE campaigns SET offer = '{bad' WHERE name = 'Summer'").await;
+        let wallet = server.execute("{ customerPromotions(customerId: 1) { nodes { code offer { title } } } }", Value::Null).await;
+        assert_eq!(wallet["data"]["customerPromotions"]["nodes"], json!([
+            { "code": "T1", "offer": null }, { "code": "S1", "offer": { "title": "Hello" } }]));
+        assert_eq!(wallet["errors"].as_array().unwrap().len(), 1);
+        assert!(server.log().contains("the offer or the metadata of campaign"));
+    }
+
+    /// Even if others change the campaign concurrently.
+    async fn a_change_returns_what_it_has_written(database: Database) {
+        database.seed(&[campaign("Spring").code("S1", None)]).await;
+        let server = Server::start(&database);
+        let campaigns = server.data("{ campaigns { nodes { id } } }", Value::Null).await;
+        let id = &campaigns["campaigns"]["nodes"][0]["id"];
+        let change = "mutation($input: UpdateCampaignInput!) { updateCampaign(input: $input) { version offer { title } metadata { value } } }";
+        let writers = ["a", "b", "c", "d"].map(async |writer| {
+            let mut versions = Vec::new();
+            for number in 0..10 {
+                let text = format!("{writer}{number}");
+                let input = json!({ "input": { "id": id, "offer": { "title": text }, "metadata": [{ "key": "k", "value": text }] } });
+                let changed = server.data(change, input).await["updateCampaign"].take();
+                assert_eq!((&changed["offer"]["title"], &changed["metadata"][0]["value"]), (&json!(text), &json!(text)));
+                versions.push(changed["version"].as_i64().unwrap());
+            }
+            versions
+        });
+        let mut versions: Vec<i64> = futures_util::future::join_all(writers).await.into_iter().flatten().collect();
+        versions.sort_unstable();
+        assert_eq!(versions, (2..=41).collect::<Vec<_>>());
+    }
+
     /// One for the wallet, and one for the offers whose version is not known yet.
     async fn a_wallet_with_offers_takes_at_most_two_statements(database: Database) {
         database.seed(&[campaign("Spring").code("S1", None).code("S2", None), campaign("Summer").code("T1", None)]).await;

@@ -31,7 +31,7 @@ pub enum InvalidManifest {
         id: String,
     },
     /// One of its documents has a syntax error or exceeds a limit.
-    #[error("the document {id} of the manifest can't be parsed")]
+    #[error("the document {id} of the manifest can't be parsed: {source}")]
     Document {
         /// The document's id.
         id: String,

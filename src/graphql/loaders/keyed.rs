@@ -28,18 +28,21 @@ impl Source for Campaigns {
     }
 }
 
+/// A campaign with what it says, or why that can't be read. That of one does not affect the others.
+type ReadContent = Result<Arc<CampaignWithContent>, StoreError>;
+
 /// Campaigns with what they say, by their ids.
 pub struct CampaignContents;
 
 impl Source for CampaignContents {
     type Key = CampaignId;
-    type Value = Arc<CampaignWithContent>;
+    type Value = ReadContent;
 
     async fn read(
         service: &PromotionService,
         org: OrgId,
         ids: &[CampaignId],
-    ) -> Result<HashMap<CampaignId, Arc<CampaignWithContent>>, StoreError> {
+    ) -> Result<HashMap<CampaignId, ReadContent>, StoreError> {
         Ok(shared(service.reads().campaign_contents(org, ids).await?))
     }
 }
@@ -49,19 +52,19 @@ pub struct PrimaryContents;
 
 impl Source for PrimaryContents {
     type Key = CampaignId;
-    type Value = Arc<CampaignWithContent>;
+    type Value = ReadContent;
 
     async fn read(
         service: &PromotionService,
         org: OrgId,
         ids: &[CampaignId],
-    ) -> Result<HashMap<CampaignId, Arc<CampaignWithContent>>, StoreError> {
+    ) -> Result<HashMap<CampaignId, ReadContent>, StoreError> {
         Ok(shared(service.primary_contents(org, ids).await?))
     }
 }
 
-fn shared(campaigns: Vec<CampaignWithContent>) -> HashMap<CampaignId, Arc<CampaignWithContent>> {
-    campaigns.into_iter().map(|read| (read.campaign.id, Arc::new(read))).collect()
+fn shared(campaigns: Vec<(CampaignId, Result<CampaignWithContent, StoreError>)>) -> HashMap<CampaignId, ReadContent> {
+    campaigns.into_iter().map(|(id, read)| (id, read.map(Arc::new))).collect()
 }
 
 /// Promotions by id.

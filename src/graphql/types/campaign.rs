@@ -10,7 +10,7 @@ pub use self::mutations::{CreateCampaignInput, UpdateCampaignInput, create_campa
 use super::{
     access_directive::{Role, access},
     cost_directives::{LOOKUP_WEIGHT, cost, list_size, page_size},
-    offer::{MetadataEntry, OfferSource, PreparedOffer, metadata},
+    offer::{MetadataEntry, PreparedOffer, metadata},
     paging::{List, list, page},
     promotion_code::PromotionCode,
     scalars::{Long, Timestamp},
@@ -110,13 +110,13 @@ impl Campaign {
     /// What shoppers are told about the campaign's promotions. Null: nothing. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn offer(&self, ctx: &Context<'_>) -> Nullable<PreparedOffer> {
-        PreparedOffer::of(ctx, &self.0, OfferSource::Reads).await
+        PreparedOffer::of(ctx, &self.0).await
     }
 
     /// Entries for operators, in the order in which they were given: at most 50. Access: admin.
     #[graphql(directive = access::apply(Role::Admin), directive = list_size::apply(Some(50), None, None, None))]
     async fn metadata(&self, ctx: &Context<'_>) -> Result<Vec<MetadataEntry>> {
-        let content = ctx.data::<Loaders>()?.campaign_content(self.0.id).await.map_err(place(ctx))?;
+        let content = ctx.data::<Loaders>()?.content(&self.0).await.map_err(place(ctx))?;
         metadata(ctx, content.as_ref().map_or(&[], |read| &read.content.metadata))
     }
 

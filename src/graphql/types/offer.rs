@@ -8,7 +8,7 @@ use serde::Serialize;
 
 pub use self::{
     inputs::{MetadataEntryInput, MoneyInput, OfferInput, parse_metadata},
-    prepared::{OfferCache, OfferSource, PreparedOffer},
+    prepared::{OfferCache, PreparedOffer},
 };
 use super::{
     access_directive::{Role, access},

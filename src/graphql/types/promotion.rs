@@ -9,7 +9,7 @@ use super::{
     campaign::{Campaign, PromotionMode},
     cost_directives::{LOOKUP_WEIGHT, cost, page_size},
     customer::Customer,
-    offer::{OfferSource, PreparedOffer},
+    offer::PreparedOffer,
     paging::{List, list, page},
     redemption::Redemption,
     scalars::{Long, Timestamp, attribution, parse_id},
@@ -128,7 +128,7 @@ impl Promotion {
     /// What shoppers are told about the promotion: the offer of its campaign. Null: nothing. Access: storefront and above.
     #[graphql(directive = access::apply(Role::Storefront), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn offer(&self, ctx: &Context<'_>) -> Nullable<PreparedOffer> {
-        PreparedOffer::of(ctx, &self.0.campaign, OfferSource::Reads).await
+        PreparedOffer::of(ctx, &self.0.campaign).await
     }
 
     /// The code's campaign. Access: admin.

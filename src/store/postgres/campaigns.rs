@@ -6,8 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::events;
 use crate::{
     promotions::{
-        Attribution, Campaign, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, NewEvent, OrgId,
-        Timestamp,
+        Attribution, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, NewEvent, OrgId, Timestamp,
     },
     store::{
         error::StoreResult,
@@ -36,7 +35,7 @@ pub async fn update(
     change: &CampaignChange,
     by: &Attribution,
     now: Timestamp,
-) -> StoreResult<Option<Result<Campaign, CampaignRejection>>> {
+) -> StoreResult<Option<Result<CampaignWithContent, CampaignRejection>>> {
     let query = keyed::campaign(org.get(), Id(id.get()));
     let query = query.select(CampaignWithContentRow::as_select()).for_update();
     let row: Option<CampaignWithContentRow> = query.first(connection).await.optional()?;
@@ -53,5 +52,5 @@ pub async fn update(
     if let Some(event) = NewEvent::campaign_updated(&old, &new, by, now) {
         events::record(connection, &[event]).await?;
     }
-    Ok(Some(Ok(new.campaign)))
+    Ok(Some(Ok(new)))
 }

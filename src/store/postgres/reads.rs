@@ -13,7 +13,7 @@ use crate::{
         error::StoreResult,
         keyed::count_codes,
         ordering,
-        rows::{CampaignRow, CampaignWithContentRow, CodeRow, HoldRow, PromotionRow, RedemptionRow, into_domain},
+        rows::{CampaignRow, CodeRow, HoldRow, PromotionRow, RedemptionRow, contents_by_id, into_domain},
     },
 };
 
@@ -34,9 +34,13 @@ impl PromotionReads for PostgresStore {
         self.run(async |connection| into_domain::<CampaignRow, _>(query.load(connection).await?)).await
     }
 
-    async fn campaign_contents(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<CampaignWithContent>> {
+    async fn campaign_contents(
+        &self,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> StoreResult<Vec<(CampaignId, StoreResult<CampaignWithContent>)>> {
         let query = keyed::campaign_contents_by_id(org, ids);
-        self.run(async |connection| into_domain::<CampaignWithContentRow, _>(query.load(connection).await?)).await
+        self.run(async |connection| Ok(contents_by_id(query.load(connection).await?))).await
     }
 
     async fn held_promotions(&self, org: OrgId, keys: &[LinkKey]) -> StoreResult<Vec<Promotion>> {

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::{Id, count_to_db, mode_from_db, mode_to_db};
 use crate::{
-    promotions::{Campaign, CampaignContent, CampaignWithContent, StoreError, Timestamp},
+    promotions::{Campaign, CampaignContent, CampaignId, CampaignWithContent, StoreError, Timestamp},
     store::schema::campaigns,
 };
 
@@ -125,8 +125,24 @@ impl TryFrom<CampaignWithContentRow> for CampaignWithContent {
     type Error = StoreError;
 
     fn try_from(row: CampaignWithContentRow) -> Result<Self, StoreError> {
-        Ok(Self { campaign: row.campaign.try_into()?, content: row.content.try_into()? })
+        let campaign: Campaign = row.campaign.try_into()?;
+        let content = CampaignContent::try_from(row.content);
+        let content = content.map_err(|source| UnreadableContent { campaign: campaign.id, source });
+        Ok(Self { content: content.map_err(|error| StoreError::Failed(Arc::new(error)))?, campaign })
     }
+}
+
+/// The offer or the metadata of a campaign is not as this program writes it: it was changed in another way.
+#[derive(Debug, thiserror::Error)]
+#[error("the offer or the metadata of campaign {campaign} is unreadable: {source}", campaign = .campaign.get())]
+struct UnreadableContent {
+    campaign: CampaignId,
+    source: StoreError,
+}
+
+/// Campaigns by their ids. One whose content is unreadable does not affect the others.
+pub fn contents_by_id(rows: Vec<CampaignWithContentRow>) -> Vec<(CampaignId, Result<CampaignWithContent, StoreError>)> {
+    rows.into_iter().map(|row| (row.campaign.id.0.into(), row.try_into())).collect()
 }
 
 /// The columns of a campaign that can change, without its content.

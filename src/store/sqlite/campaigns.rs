@@ -5,8 +5,7 @@ use diesel::prelude::*;
 use super::events;
 use crate::{
     promotions::{
-        Attribution, Campaign, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, NewEvent, OrgId,
-        Timestamp,
+        Attribution, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, NewEvent, OrgId, Timestamp,
     },
     store::{
         error::StoreResult,
@@ -31,7 +30,7 @@ pub fn update(
     change: &CampaignChange,
     by: &Attribution,
     now: Timestamp,
-) -> StoreResult<Option<Result<Campaign, CampaignRejection>>> {
+) -> StoreResult<Option<Result<CampaignWithContent, CampaignRejection>>> {
     let query = keyed::campaign(org.get(), Id(id.get()));
     let query = query.select(CampaignWithContentRow::as_select());
     let row: Option<CampaignWithContentRow> = query.get_result(connection).optional()?;
@@ -47,5 +46,5 @@ pub fn update(
     if let Some(event) = NewEvent::campaign_updated(&old, &new, by, now) {
         events::record(connection, &[event])?;
     }
-    Ok(Some(Ok(new.campaign)))
+    Ok(Some(Ok(new)))
 }

@@ -13,7 +13,10 @@ use crate::{
         error::StoreResult,
         keyed::count_codes,
         ordering,
-        rows::{CampaignRow, CampaignWithContentRow, CodeRow, PromotionRow, RedemptionRow, into_domain, mode_to_db},
+        rows::{
+            CampaignRow, CampaignWithContentRow, CodeRow, PromotionRow, RedemptionRow, contents_by_id, into_domain,
+            mode_to_db,
+        },
     },
 };
 
@@ -34,10 +37,16 @@ impl PromotionReads for SqliteStore {
         self.read(move |connection| into_domain(query.select(CampaignRow::as_select()).load(connection)?)).await
     }
 
-    async fn campaign_contents(&self, org: OrgId, ids: &[CampaignId]) -> StoreResult<Vec<CampaignWithContent>> {
+    async fn campaign_contents(
+        &self,
+        org: OrgId,
+        ids: &[CampaignId],
+    ) -> StoreResult<Vec<(CampaignId, StoreResult<CampaignWithContent>)>> {
         let query = keyed::campaigns_by_id(org, ids);
-        self.read(move |connection| into_domain(query.select(CampaignWithContentRow::as_select()).load(connection)?))
-            .await
+        self.read(move |connection| {
+            Ok(contents_by_id(query.select(CampaignWithContentRow::as_select()).load(connection)?))
+        })
+        .await
     }
 
     async fn held_promotions(&self, org: OrgId, keys: &[LinkKey]) -> StoreResult<Vec<Promotion>> {

@@ -9,12 +9,15 @@ use crate::{
     auth::Principal,
     graphql::{
         error::{ApiError, invalid_input, log_store_error, refused},
+        loaders::Loaders,
         types::{
             offer::{MetadataEntryInput, OfferInput, parse_metadata},
             scalars::{Timestamp, attribution, parse_id, parse_limit},
         },
     },
-    promotions::{CampaignChange, CampaignContent, CampaignRejection, InvalidCampaign, NewCampaign, Refusal},
+    promotions::{
+        CampaignChange, CampaignContent, CampaignRejection, CampaignWithContent, InvalidCampaign, NewCampaign, Refusal,
+    },
     service::PromotionService,
 };
 
@@ -66,7 +69,8 @@ pub async fn create_campaign(ctx: &Context<'_>, input: CreateCampaignInput) -> R
     let org = ctx.data::<Principal>()?.org;
     let created = ctx.data::<Arc<PromotionService>>()?.create_campaign(org, new, ctx.data()?).await;
     let created = created.inspect_err(log_store_error).map_err(ApiError::from)?;
-    created.map(|campaign| Campaign(Arc::new(campaign))).map_err(|invalid| invalid_campaign(invalid).into())
+    let created = created.map_err(invalid_campaign)?;
+    written(ctx, created)
 }
 
 /// The changes to a campaign. Omitted fields keep their values. Changes also apply to existing promotions.
@@ -130,7 +134,13 @@ pub async fn update_campaign(ctx: &Context<'_>, input: UpdateCampaignInput) -> R
         CampaignRejection::Invalid(invalid) => invalid_campaign(invalid),
         CampaignRejection::VersionConflict => refused(Refusal::VersionConflict),
     };
-    Ok(changed.map(|campaign| Campaign(Arc::new(campaign))).map_err(rejected)?)
+    written(ctx, changed.map_err(rejected)?)
+}
+
+/// A campaign that was written. The response has the content that was written with it.
+fn written(ctx: &Context<'_>, whole: CampaignWithContent) -> Result<Campaign> {
+    let whole = ctx.data::<Loaders>()?.keep_written(whole);
+    Ok(Campaign(Arc::new(whole.campaign.clone())))
 }
 
 /// Parses a value that null removes. `None` if it was omitted.

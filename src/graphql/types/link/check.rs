@@ -10,7 +10,7 @@ use crate::{
             Promotion,
             access_directive::{Role, access},
             cost_directives::{LOOKUP_WEIGHT, cost},
-            offer::{OfferSource, PreparedOffer},
+            offer::PreparedOffer,
             scalars::Timestamp,
         },
     },
@@ -62,7 +62,7 @@ impl PromotionCodeCheck {
     /// Access: customer and above.
     #[graphql(directive = access::apply(Role::Customer), directive = cost::apply(LOOKUP_WEIGHT))]
     async fn offer(&self, ctx: &Context<'_>) -> Nullable<PreparedOffer> {
-        PreparedOffer::of(ctx, &self.terms()?.campaign, OfferSource::Primary).await
+        PreparedOffer::of(ctx, &self.terms()?.campaign).await
     }
 
     /// The `promotionName` that the promotion has or would have. Null if the code can't be linked.

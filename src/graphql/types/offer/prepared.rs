@@ -33,20 +33,18 @@ impl PreparedOffer {
 
     /// The offer of a campaign, if it has one. It is null with an error if it can't be read. The error stays in this field,
     /// because the mutation that returns the offer has been committed.
-    pub async fn of(ctx: &Context<'_>, campaign: &Campaign, source: OfferSource) -> Nullable<Self> {
-        Self::find(ctx, campaign, source).await.map_err(place(ctx)).transpose()
+    pub async fn of(ctx: &Context<'_>, campaign: &Campaign) -> Nullable<Self> {
+        Self::find(ctx, campaign).await.map_err(place(ctx)).transpose()
     }
 
-    async fn find(ctx: &Context<'_>, campaign: &Campaign, source: OfferSource) -> Result<Option<Self>, Error> {
+    async fn find(ctx: &Context<'_>, campaign: &Campaign) -> Result<Option<Self>, Error> {
         let (cache, loaders) = (ctx.data::<OfferCache>()?, ctx.data::<Loaders>()?);
-        if let Some(known) = cache.get(campaign) {
+        if loaders.written(campaign).is_none()
+            && let Some(known) = cache.get(campaign)
+        {
             return Ok(known.offer);
         }
-        let read = match source {
-            OfferSource::Reads => loaders.campaign_content(campaign.id).await?,
-            OfferSource::Primary => loaders.primary_content(campaign.id).await?,
-        };
-        let Some(read) = read else { return Ok(None) };
+        let Some(read) = loaders.content(campaign).await? else { return Ok(None) };
         cache.add(&read)
     }
 }
@@ -90,15 +88,6 @@ fn select(value: &Value, set: &SelectionSet, text_bytes: &mut usize) -> Value {
         }
         _ => value.clone(),
     }
-}
-
-/// Where an offer is read.
-#[derive(Clone, Copy)]
-pub enum OfferSource {
-    /// Where queries read: on a replica, if there is one.
-    Reads,
-    /// Where links read, so that a check agrees with the link after it.
-    Primary,
 }
 
 /// The memory of the cache, in bytes, as estimated.
