@@ -37,7 +37,7 @@ const visible = (locator) =>
 /** The displayed lines of an editor, and whether each of them ends inside the editor. */
 async function linesOf(page, editor) {
   await page.locator(`${editor} .view-line:visible > span`).first().waitFor();
-  // The editor replaces its lines from time to time, so all of them are read at once.
+  // The editor replaces its lines from time to time, so they are read together.
   const lines = await page.locator(editor).evaluate((section) => {
     const shown = [...section.querySelectorAll(".view-lines")].find((lines) => lines.offsetParent);
     const edge = shown.closest(".editor-scrollable").getBoundingClientRect().right;

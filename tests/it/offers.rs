@@ -121,7 +121,7 @@ on_both_databases! {
         let query = "{ events(first: 1, order: NEWEST_FIRST, filter: { types: [CAMPAIGN_UPDATED] }) { nodes { reason data } } }";
         let mut event = Value::Null;
         for _ in 0..40 {
-            event = server.data(query, Value::Null).await["events"]["nodes"][0].take();
+            event = server.data(query, Value::Null).await["events"]["nodes"].get(0).cloned().unwrap_or_default();
             if event["reason"] == "Over" {
                 break;
             }
