@@ -164,9 +164,9 @@ impl Limiter {
     }
 
     /// Takes over that other servers have spent what a budget refills in this time.
-    fn miss(&self, principal: &Principal, limit: Limit, customer: Option<CustomerId>, missing: Duration) {
+    fn lower(&self, principal: &Principal, limit: Limit, customer: Option<CustomerId>, missing: Duration) {
         if let Some(buckets) = self.buckets(principal.role, limit) {
-            buckets.miss(principal.org, key(principal, limit, customer), missing);
+            buckets.lower(principal.org, key(principal, limit, customer), missing);
         }
     }
 

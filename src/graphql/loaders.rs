@@ -23,7 +23,7 @@ use async_graphql::Error;
 pub use self::batch_loader::LoaderOptions;
 use self::{
     batch_loader::BatchLoader,
-    keyed::{CampaignContents, Campaigns, Codes, HeldPromotions, LinkChecks, PrimaryContents, Promotions},
+    keyed::{CampaignContents, Campaigns, Codes, HeldPromotions, LinkChecks, Promotions},
     pages::{PageKey, Pages},
     relations::{CampaignList, CodesOfCampaign, HoldsOfCode, RedemptionsOfPromotion, Wallet},
 };
@@ -47,8 +47,8 @@ pub struct Loaders {
     /// What campaigns say that this request has changed.
     written_contents: Mutex<Vec<Arc<CampaignWithContent>>>,
     campaigns: BatchLoader<Campaigns>,
-    campaign_contents: BatchLoader<CampaignContents>,
-    primary_contents: BatchLoader<PrimaryContents>,
+    campaign_contents: BatchLoader<CampaignContents<false>>,
+    primary_contents: BatchLoader<CampaignContents<true>>,
     promotions: BatchLoader<Promotions>,
     codes: BatchLoader<Codes>,
     link_checks: BatchLoader<LinkChecks>,

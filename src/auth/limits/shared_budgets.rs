@@ -1,6 +1,6 @@
 //! Budgets of failed links that the servers of a database share.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::time::{MissedTickBehavior, interval};
@@ -15,7 +15,7 @@ use crate::{
 const CLEANUP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What is spent of a budget.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 pub struct Spent {
     /// The budget's name, unique in the organisation.
     pub budget: String,
@@ -40,17 +40,19 @@ impl Limiter {
     pub async fn share_failures(&self, principal: &Principal, customers: &[CustomerId], now: Timestamp) {
         let Some(shared) = self.shared.as_ref().filter(|_| !customers.is_empty()) else { return };
         let budgets = self.shared_budgets(principal, customers);
-        let spent: Vec<Spent> = budgets.iter().map(|budget| budget.spent.clone()).collect();
+        let spent: Vec<Spent> =
+            budgets.iter().map(|(name, budget)| Spent { budget: name.clone(), millis: budget.millis }).collect();
         for (name, refilled_on) in shared.spend(principal.org, &spent, now).await {
-            let Some(budget) = budgets.iter().find(|budget| budget.spent.budget == name) else { continue };
+            let Some(budget) = budgets.get(&name) else { continue };
             let missing = u64::try_from(refilled_on.millis().saturating_sub(now.millis())).unwrap_or(0);
-            self.miss(principal, budget.limit, budget.customer, Duration::from_millis(missing));
+            self.lower(principal, budget.limit, budget.customer, Duration::from_millis(missing));
         }
     }
 
-    /// What these failures spend, sorted by the names of the budgets, so that servers do not wait for each other in circles.
-    fn shared_budgets(&self, principal: &Principal, customers: &[CustomerId]) -> Vec<SharedBudget> {
-        let mut budgets: Vec<SharedBudget> = Vec::new();
+    /// What these failures spend, by the names of the budgets. They are spent in this order, so that servers do not wait for
+    /// each other in circles.
+    fn shared_budgets(&self, principal: &Principal, customers: &[CustomerId]) -> BTreeMap<String, SharedBudget> {
+        let mut budgets = BTreeMap::new();
         for (limit, customer) in customers
             .iter()
             .flat_map(|customer| [(Limit::FailedLinks, None), (Limit::FailedLinksPerCustomer, Some(*customer))])
@@ -58,12 +60,9 @@ impl Limiter {
             let Some(refill) = self.refill_time(principal.role, limit) else { continue };
             let Some(name) = name(principal.credential, customer) else { continue };
             let millis = i64::try_from(refill.as_millis()).unwrap_or(i64::MAX).max(1);
-            match budgets.iter_mut().find(|budget| budget.spent.budget == name) {
-                Some(known) => known.spent.millis = known.spent.millis.saturating_add(millis),
-                None => budgets.push(SharedBudget { limit, customer, spent: Spent { budget: name, millis } }),
-            }
+            let budget = budgets.entry(name).or_insert(SharedBudget { limit, customer, millis: 0 });
+            budget.millis = budget.millis.saturating_add(millis);
         }
-        budgets.sort_by(|one, other| one.spent.budget.cmp(&other.spent.budget));
         budgets
     }
 }
@@ -83,7 +82,8 @@ pub async fn remove_full_budgets(shared: Option<Arc<dyn SharedBudgets>>, clock: 
 struct SharedBudget {
     limit: Limit,
     customer: Option<CustomerId>,
-    spent: Spent,
+    /// The time in which what is spent is refilled, in milliseconds.
+    millis: i64,
 }
 
 /// The name of a budget. `None` for a caller of `promolink dev`, who has no limits.

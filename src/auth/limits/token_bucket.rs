@@ -119,7 +119,7 @@ impl TokenBuckets {
     }
 
     /// Lowers the tokens to what is left if the bucket is full only after this time.
-    pub fn miss(&self, org: OrgId, key: Key, missing: Duration) {
+    pub fn lower(&self, org: OrgId, key: Key, missing: Duration) {
         let left = self.capacity - missing.as_secs_f64() * self.per_second;
         // Links that run have reserved some of them, and may fail.
         self.with(org, key, |bucket| bucket.tokens = bucket.tokens.min(left - f64::from(bucket.reserved)).max(0.0));

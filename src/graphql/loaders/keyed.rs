@@ -31,10 +31,10 @@ impl Source for Campaigns {
 /// A campaign with what it says, or why that can't be read. That of one does not affect the others.
 type ReadContent = Result<Arc<CampaignWithContent>, StoreError>;
 
-/// Campaigns with what they say, by their ids.
-pub struct CampaignContents;
+/// Campaigns with what they say, by their ids: where queries read, or from the primary database.
+pub struct CampaignContents<const FROM_PRIMARY: bool>;
 
-impl Source for CampaignContents {
+impl<const FROM_PRIMARY: bool> Source for CampaignContents<FROM_PRIMARY> {
     type Key = CampaignId;
     type Value = ReadContent;
 
@@ -43,28 +43,13 @@ impl Source for CampaignContents {
         org: OrgId,
         ids: &[CampaignId],
     ) -> Result<HashMap<CampaignId, ReadContent>, StoreError> {
-        Ok(shared(service.reads().campaign_contents(org, ids).await?))
+        let campaigns = if FROM_PRIMARY {
+            service.primary_contents(org, ids).await?
+        } else {
+            service.reads().campaign_contents(org, ids).await?
+        };
+        Ok(campaigns.into_iter().map(|(id, read)| (id, read.map(Arc::new))).collect())
     }
-}
-
-/// The same from the primary database, for what was read there, too.
-pub struct PrimaryContents;
-
-impl Source for PrimaryContents {
-    type Key = CampaignId;
-    type Value = ReadContent;
-
-    async fn read(
-        service: &PromotionService,
-        org: OrgId,
-        ids: &[CampaignId],
-    ) -> Result<HashMap<CampaignId, ReadContent>, StoreError> {
-        Ok(shared(service.primary_contents(org, ids).await?))
-    }
-}
-
-fn shared(campaigns: Vec<(CampaignId, Result<CampaignWithContent, StoreError>)>) -> HashMap<CampaignId, ReadContent> {
-    campaigns.into_iter().map(|(id, read)| (id, read.map(Arc::new))).collect()
 }
 
 /// Promotions by id.

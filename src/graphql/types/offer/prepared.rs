@@ -116,8 +116,8 @@ struct Entry {
     read_at: Instant,
     /// `None` if the campaign has no offer.
     offer: Option<PreparedOffer>,
-    text_bytes: usize,
-    metadata_entries: usize,
+    /// The bytes that the entry takes, as estimated.
+    weight: u64,
 }
 
 #[derive(Clone)]
@@ -125,7 +125,7 @@ struct Weight;
 
 impl Weighter<(OrgId, CampaignId), Entry> for Weight {
     fn weight(&self, _: &(OrgId, CampaignId), entry: &Entry) -> u64 {
-        ENTRY_BYTES + METADATA_ENTRY_BYTES * entry.metadata_entries as u64 + entry.text_bytes as u64
+        entry.weight
     }
 }
 
@@ -148,15 +148,12 @@ impl OfferCache {
         CampaignWithContent { campaign, content }: &CampaignWithContent,
     ) -> Result<Option<PreparedOffer>, Error> {
         let offer = content.offer.clone().map(PreparedOffer::new).transpose()?;
-        let text_bytes = content.offer.as_ref().map_or(0, promotions::Offer::text_bytes);
-        let metadata_entries = content.offer.as_ref().map_or(0, |offer| offer.metadata.len());
-        let entry = Entry {
-            version: campaign.version,
-            read_at: Instant::now(),
-            offer: offer.clone(),
-            text_bytes,
-            metadata_entries,
-        };
+        let variable = content
+            .offer
+            .as_ref()
+            .map_or(0, |offer| METADATA_ENTRY_BYTES * offer.metadata.len() as u64 + offer.text_bytes() as u64);
+        let weight = ENTRY_BYTES + variable;
+        let entry = Entry { version: campaign.version, read_at: Instant::now(), offer: offer.clone(), weight };
         self.0.insert((campaign.org, campaign.id), entry);
         Ok(offer)
     }
