@@ -27,7 +27,7 @@ use std::sync::Arc;
 pub use check::{Checked, Example, check, invariants};
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::OpenError;
-pub use migrations::{Collisions, Migration, MigrationState, fold_again, migrate, status};
+pub use migrations::{Collisions, Migration, MigrationState, distribute, fold_again, migrate, status};
 pub use readiness::Readiness;
 pub use replica::open_replica;
 

@@ -13,11 +13,12 @@ const HELP: &str = "\
 Examples:
   promolink migrate
   promolink migrate --status
+  promolink migrate --distribute
   DATABASE_URL=postgres://promolink:PASSWORD@localhost/promolink promolink migrate
 
 Exit codes: 0 success, 1 failure, 2 invalid settings.
 
-See also: docs/operating.md (Upgrade and roll back), docs/spelling.md (Upgrading)";
+See also: docs/operating.md (Upgrade and roll back), docs/scaling.md (Citus), docs/spelling.md (Upgrading)";
 
 /// Bring the database's tables up to date, or list the migrations
 ///
@@ -38,9 +39,13 @@ pub struct Arguments {
     /// codes since the migration
     #[arg(long, conflicts_with = "status")]
     fold_codes: bool,
+    /// Distribute the tables over the servers of a Citus cluster, by organisation. Stop the servers before, and start them
+    /// again afterwards. Tables that are distributed already are left alone
+    #[arg(long, conflicts_with = "status")]
+    distribute: bool,
 }
 
-pub async fn run(Arguments { database, status, fold_codes }: Arguments) -> anyhow::Result<()> {
+pub async fn run(Arguments { database, status, fold_codes, distribute }: Arguments) -> anyhow::Result<()> {
     let url = database.url;
     if status {
         let migrations = store::status(&url).await.with_context(|| format!("cannot read {url}"))?;
@@ -48,7 +53,7 @@ pub async fn run(Arguments { database, status, fold_codes }: Arguments) -> anyho
     }
     let applied = list_collisions(store::migrate(&url).await);
     let applied = applied.with_context(|| format!("cannot bring {url} up to date"))?;
-    if applied.is_empty() && !fold_codes {
+    if applied.is_empty() && !fold_codes && !distribute {
         output::report(format_args!("{url} is up to date\n"));
     } else {
         let lines: Vec<String> = applied.iter().map(|migration| format!("applied {migration}\n")).collect();
@@ -58,6 +63,12 @@ pub async fn run(Arguments { database, status, fold_codes }: Arguments) -> anyho
         let changed = list_collisions(store::fold_again(&url).await);
         let changed = changed.with_context(|| format!("cannot fold the codes of {url}"))?;
         output::report(format_args!("{changed} codes folded again\n"));
+    }
+    if distribute {
+        let report = |table: &str| output::report(format_args!("distributing {table}\n"));
+        let done = store::distribute(&url, report).await;
+        done.with_context(|| format!("cannot distribute the tables of {url}"))?;
+        output::report(format_args!("all tables of {url} are distributed\n"));
     }
     let migrations = store::status(&url).await.with_context(|| format!("cannot read {url}"))?;
     if let Some(unknown) = database::unknown(&migrations) {

@@ -52,7 +52,7 @@ pub enum OnLocked {
 /// The part of the store that links.
 #[async_trait]
 pub trait LinkRepository: Send + Sync + 'static {
-    /// Links a batch of requests of any organisations. All of its links are durable when this returns `Ok`, none if it fails.
+    /// Links a batch of requests, of one organisation unless the store mixes them. All of its links are durable when this returns `Ok`, none if it fails.
     /// Returns one outcome per request, in order; `None` if the code is locked and was skipped.
     async fn link(
         &self,
@@ -63,6 +63,9 @@ pub trait LinkRepository: Send + Sync + 'static {
 
     /// The number of batches that the store can usefully process concurrently.
     fn link_workers(&self) -> usize;
+
+    /// Whether a batch may have requests of several organisations, so that these share a transaction.
+    fn mixes_organisations(&self) -> bool;
 
     /// The number of further batches that may wait for locks at the same time.
     fn lock_waiters(&self) -> usize;

@@ -159,6 +159,10 @@ impl<R: PromotionRepository + ?Sized> LinkRepository for Retrying<R> {
         self.0.link_workers()
     }
 
+    fn mixes_organisations(&self) -> bool {
+        self.0.mixes_organisations()
+    }
+
     fn lock_waiters(&self) -> usize {
         self.0.lock_waiters()
     }

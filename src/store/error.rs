@@ -4,7 +4,11 @@ use std::{error::Error as StdError, iter::successors, sync::Arc};
 
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error};
 
-use super::{migrations::Collisions, postgres::UrlError, sqlite::FileError};
+use super::{
+    migrations::Collisions,
+    postgres::{DistributionError, UrlError},
+    sqlite::FileError,
+};
 use crate::promotions::{Cause, StoreError};
 
 /// A database could not be opened.
@@ -55,6 +59,9 @@ pub enum OpenError {
     /// A migration would give different codes the same folded text. It was rolled back.
     #[error(transparent)]
     Collisions(Box<Collisions>),
+    /// The tables can't be distributed over several servers.
+    #[error(transparent)]
+    Distribution(#[from] DistributionError),
     /// A background task panicked.
     #[error("the work on the database was interrupted")]
     Interrupted(#[from] tokio::task::JoinError),

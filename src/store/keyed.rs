@@ -10,9 +10,18 @@ use diesel::{
 
 use super::{
     rows::{Id, mode_to_db},
-    schema::{api_keys, campaigns, event_feeds, events, promotion_codes, promotions, redemptions, webhook_endpoints},
+    schema::{
+        api_keys, campaigns, event_feeds, events, organisations, promotion_codes, promotions, redemptions,
+        webhook_endpoints,
+    },
 };
 use crate::promotions::{OrgId, PromotionMode};
+
+/// An organisation.
+#[auto_type]
+pub fn organisation(org: i64) -> _ {
+    organisations::table.filter(organisations::org_id.eq(org))
+}
 
 /// Whether an organisation has any campaign.
 #[auto_type]

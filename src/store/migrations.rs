@@ -22,7 +22,7 @@ pub use self::fold_codes::Collisions;
 use self::fold_codes::{FoldCodes, PgConnection, fold_codes};
 use super::{
     DatabaseUrl, OpenError,
-    postgres::{self, Writes},
+    postgres::{self, DistributionError, Writes},
     sqlite,
 };
 
@@ -93,10 +93,25 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
             if migrations.iter().all(|migration| migration.state != MigrationState::Pending) {
                 return Ok(Vec::new());
             }
+            let is_distributed = postgres::is_distributed(&mut connection).await?;
             lock(&mut connection).await?;
-            apply(&mut AsyncMigrationHarness::new(connection.into_diesel()), ALL_OF_POSTGRES)
+            let applied = apply(&mut AsyncMigrationHarness::new(connection.into_diesel()), ALL_OF_POSTGRES)?;
+            if is_distributed {
+                // The tables that are new. If this fails, `distribute` completes it.
+                distribute(&DatabaseUrl::Postgres(url.clone()), |_| {}).await?;
+            }
+            Ok(applied)
         }
     }
+}
+
+/// Distributes the tables of a database that is up to date over the servers of a Citus cluster. Reports the name of each table
+/// before it is distributed. Those that are distributed already are left alone.
+pub async fn distribute(url: &DatabaseUrl, report: impl FnMut(&str)) -> Result<(), OpenError> {
+    let DatabaseUrl::Postgres(url) = url else { return Err(DistributionError::Sqlite.into()) };
+    let mut connection = postgres::establish(url.expose(), Writes::Required).await?;
+    lock(&mut connection).await?;
+    postgres::distribute(&mut connection, report).await
 }
 
 /// Folds all codes again in a database that is up to date: a server of an earlier version may have added some since the

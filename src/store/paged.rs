@@ -104,7 +104,7 @@ pub fn wallets(
     limit: u32,
 ) -> (Starts<i64, Id>, wallet_before) {
     let starts = Starts::new(starts, |customer| customer.get(), |id| Id(id.get()), largest);
-    (starts, wallet_before(org.get(), Parent::new(), filter.into(), After::new(), limit.into()))
+    (starts, wallet_before(org.get(), Parent::new(), PassesFilter::new(org, filter), After::new(), limit.into()))
 }
 
 #[auto_type]

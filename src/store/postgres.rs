@@ -3,6 +3,7 @@
 mod api_keys;
 mod campaigns;
 mod connection;
+mod distribution;
 mod events;
 mod external_pooler;
 mod hosts;
@@ -13,9 +14,11 @@ mod link;
 mod liveness;
 mod numbering;
 mod paged;
+mod pipeline;
 mod pool;
 mod pool_metrics;
 mod reads;
+mod repository;
 mod session;
 mod shared_budgets;
 mod socket;
@@ -30,7 +33,6 @@ mod writes;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -38,10 +40,10 @@ use self::{
     connection::{Connection, connect_for_requests},
     numbering::Outbox,
     pool::{Connections, Pooled},
-    transaction_guard::TransactionGuard,
 };
 pub use self::{
     connection::{Writes, connect_for_check, establish},
+    distribution::{DistributionError, distribute, is_distributed},
     external_pooler::ensure_own_sessions,
     url::{UrlError, parse as parse_url},
 };
@@ -51,21 +53,8 @@ use super::{
 };
 use crate::{
     auth::Secret,
-    promotions::{
-        Attribution, CampaignChange, CampaignId, CampaignRejection, CampaignWithContent, CodeImport, CodeKey,
-        FoldedCode, LinkCheck, LinkOutcome, LinkRepository, LinkRequest, NewCodes, OnLocked, OrgId, Promotion,
-        PromotionCode, PromotionId, PromotionRepository, RedeemOutcome, RedeemRequest, Redemption, RedemptionId,
-        StoreError, Timestamp,
-    },
+    promotions::{OrgId, StoreError},
 };
-
-/// How often a redemption is tried if another one takes its transaction id concurrently. The second attempt finds the
-/// other one, unless that was rolled back.
-const REDEEM_ATTEMPTS: u32 = 3;
-
-#[derive(Debug, thiserror::Error)]
-#[error("other redemptions took the transaction id, {REDEEM_ATTEMPTS} times")]
-struct TransactionIdTaken;
 
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {
@@ -80,17 +69,22 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Opens the database at a URL, after a test connection. The database may be read-only for now.
     pub async fn open(url: &Secret) -> Result<Self, OpenError> {
-        connect_for_requests(url.expose(), Writes::Optional).await?;
-        Self::new(url, Writes::Required)
+        let mut connection = connect_for_requests(url.expose(), Writes::Optional).await?;
+        if connection.is_distributed {
+            let (is_coordinator, nodes) = distribution::place(&mut connection).await?;
+            let connected_to = if is_coordinator { "the coordinator" } else { "a worker" };
+            tracing::info!(nodes, connected_to, "the tables are distributed over several servers");
+        }
+        Self::new(url, Writes::Required, connection.is_distributed)
     }
 
     /// A store for reading, in a database that may be read-only, or unavailable for now.
     pub fn replica(url: &Secret) -> Result<Self, OpenError> {
-        Self::new(url, Writes::Optional)
+        Self::new(url, Writes::Optional, false)
     }
 
-    fn new(url: &Secret, writes: Writes) -> Result<Self, OpenError> {
-        let connections = Arc::new(Connections::new(url, writes)?);
+    fn new(url: &Secret, writes: Writes, is_distributed: bool) -> Result<Self, OpenError> {
+        let connections = Arc::new(Connections::new(url, writes, is_distributed)?);
         let outbox = Arc::default();
         let number =
             || AbortOnDropHandle::new(tokio::spawn(numbering::run(Arc::clone(&connections), Arc::clone(&outbox))));
@@ -125,126 +119,22 @@ impl PostgresStore {
         org: OrgId,
         work: impl AsyncFnOnce(&mut AsyncPgConnection) -> StoreResult<T>,
     ) -> StoreResult<T> {
-        let changed = self.run(async |connection| transaction::run(connection, work).await).await;
+        let changed = self.transaction(work).await;
         if changed.is_ok() {
             self.outbox.wake([org]);
         }
         changed
     }
 
+    /// Runs a closure in a transaction.
+    async fn transaction<T>(&self, work: impl AsyncFnOnce(&mut AsyncPgConnection) -> StoreResult<T>) -> StoreResult<T> {
+        let is_distributed = self.connections.is_distributed;
+        self.run(async |connection| transaction::run(connection, is_distributed, work).await).await
+    }
+
     fn classify(&self, connection: &Connection, error: StoreError) -> StoreError {
-        let error = connection.reported.classify(error);
+        let error = connection.classify(error);
         self.space.note(&error);
         error
-    }
-}
-
-#[async_trait]
-impl LinkRepository for PostgresStore {
-    async fn link(
-        &self,
-        requests: &[LinkRequest],
-        on_locked: OnLocked,
-        now: Timestamp,
-    ) -> StoreResult<Vec<Option<LinkOutcome>>> {
-        let guard = TransactionGuard::new(self.connections.for_links().await?);
-        let connection = guard.connection();
-        let linked = link::link(connection, requests, on_locked, now).await;
-        let linked = linked.map_err(|error| self.classify(connection, error));
-        let reusable = match linked {
-            Ok(_) => true,
-            Err(StoreError::Unavailable(_)) => false,
-            Err(_) => (&mut &**connection).batch_execute("ROLLBACK").await.is_ok(),
-        };
-        if reusable {
-            guard.release();
-        }
-        if let Ok(outcomes) = &linked {
-            self.outbox.wake(link::orgs_with_new_links(requests, outcomes));
-        }
-        linked
-    }
-
-    fn link_workers(&self) -> usize {
-        pool::LINK_WORKERS
-    }
-
-    fn lock_waiters(&self) -> usize {
-        pool::LOCK_WAITERS
-    }
-}
-
-#[async_trait]
-impl PromotionRepository for PostgresStore {
-    async fn check_links(&self, requests: &[LinkRequest], now: Timestamp) -> StoreResult<Vec<LinkCheck>> {
-        self.run(async |connection| link::check_links(connection, requests, now).await).await
-    }
-
-    async fn redeem(&self, request: &RedeemRequest, now: Timestamp) -> StoreResult<RedeemOutcome> {
-        for _ in 0..REDEEM_ATTEMPTS {
-            let outcome =
-                self.change(request.key.org, async |connection| writes::redeem(connection, request, now).await).await?;
-            if let Some(outcome) = outcome {
-                return Ok(outcome);
-            }
-        }
-        Err(StoreError::Contended(Arc::new(TransactionIdTaken)))
-    }
-
-    async fn reverse(
-        &self,
-        org: OrgId,
-        id: RedemptionId,
-        by: &Attribution,
-        now: Timestamp,
-    ) -> StoreResult<Option<Redemption>> {
-        self.change(org, async |connection| writes::reverse(connection, org, id, by, now).await).await
-    }
-
-    async fn unlink(
-        &self,
-        org: OrgId,
-        id: PromotionId,
-        by: &Attribution,
-        now: Timestamp,
-    ) -> StoreResult<Option<Promotion>> {
-        self.change(org, async |connection| writes::unlink(connection, org, id, by, now).await).await
-    }
-
-    async fn revoke(&self, key: &CodeKey, by: &Attribution, now: Timestamp) -> StoreResult<Option<PromotionCode>> {
-        self.change(key.org, async |connection| writes::revoke(connection, key, by, now).await).await
-    }
-
-    async fn create_campaign(&self, campaign: &CampaignWithContent, by: &Attribution) -> StoreResult<()> {
-        self.change(campaign.campaign.org, async |connection| campaigns::create(connection, campaign, by).await).await
-    }
-
-    async fn update_campaign(
-        &self,
-        org: OrgId,
-        id: CampaignId,
-        change: &CampaignChange,
-        by: &Attribution,
-        now: Timestamp,
-    ) -> StoreResult<Option<Result<CampaignWithContent, CampaignRejection>>> {
-        self.change(org, async |connection| campaigns::update(connection, org, id, change, by, now).await).await
-    }
-
-    async fn add_codes(&self, codes: &NewCodes) -> StoreResult<Vec<FoldedCode>> {
-        self.change(codes.org, async |connection| import::add_codes(connection, codes).await).await
-    }
-
-    async fn import(&self) -> StoreResult<Box<dyn CodeImport>> {
-        Ok(Box::new(import::Import::begin(self.url.expose(), Arc::clone(&self.outbox)).await?))
-    }
-
-    async fn seed(
-        &self,
-        org: OrgId,
-        campaigns: &[CampaignWithContent],
-        codes: &[PromotionCode],
-        now: Timestamp,
-    ) -> StoreResult<bool> {
-        self.change(org, async |connection| writes::seed(connection, org, campaigns, codes, now).await).await
     }
 }

@@ -10,7 +10,7 @@ use diesel::{
 };
 
 use super::{rows::mode_to_db, schema::promotions, sql::SqlFile};
-use crate::promotions::WalletFilter;
+use crate::promotions::{OrgId, WalletFilter};
 
 /// Whether a hold counts towards the limits of its code and campaign: until it is unlinked, and afterwards if it was
 /// redeemed.
@@ -43,14 +43,19 @@ impl<DB: Backend> QueryFragment<DB> for Counts {
 /// it is never executed.
 #[derive(Debug, Clone, Copy)]
 pub struct PassesFilter {
+    org: i64,
     mode: Option<i16>,
     /// Whether promotions must be active or inactive, and at which moment.
     active: Option<(bool, i64)>,
 }
 
-impl From<WalletFilter> for PassesFilter {
-    fn from(filter: WalletFilter) -> Self {
-        Self { mode: filter.mode.map(mode_to_db), active: filter.active.map(|(active, now)| (active, now.millis())) }
+impl PassesFilter {
+    pub fn new(org: OrgId, filter: WalletFilter) -> Self {
+        Self {
+            org: org.get(),
+            mode: filter.mode.map(mode_to_db),
+            active: filter.active.map(|(active, now)| (active, now.millis())),
+        }
     }
 }
 
@@ -88,6 +93,8 @@ where
         if let Some((active, now)) = &self.active {
             out.push_sql(" AND ");
             let mut sql = SqlFile::new(include_str!("sql/is_active.sql"), out.reborrow());
+            sql.bind::<BigInt, _>("org", &self.org)?;
+            sql.bind::<BigInt, _>("org", &self.org)?;
             sql.bind::<BigInt, _>("now", now)?;
             sql.bind::<BigInt, _>("now", now)?;
             sql.finish()?;

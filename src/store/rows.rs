@@ -26,7 +26,7 @@ pub use self::{
     campaigns::{CampaignChanges, CampaignRow, CampaignWithContentRow, ContentRow, contents_by_id},
     codes::{CodeRow, NewCodeRow, code_key, key_columns},
     events::{EventRow, NewEventRow, actor_to_db, event_type_to_db},
-    promotions::{HeldKey, HoldRow, NewPromotionRow, PromotionRow},
+    promotions::{HoldRow, NewPromotionRow, PromotionRow},
     redemptions::RedemptionRow,
     webhooks::{BacklogRow, EndpointRow, backlogs, endpoints_to_serve},
 };

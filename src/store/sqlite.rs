@@ -132,6 +132,10 @@ impl LinkRepository for SqliteStore {
         1
     }
 
+    fn mixes_organisations(&self) -> bool {
+        true
+    }
+
     fn lock_waiters(&self) -> usize {
         // The writer itself waits for another process that has locked the file.
         0

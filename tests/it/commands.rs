@@ -67,6 +67,7 @@ on_both_databases! {
                 "2026-11-27-200000_webhooks",
                 "2026-11-28-100000_offers",
                 "2026-11-28-200000_failed_links",
+                "2026-11-29-100000_distribution",
             ];
             names.map(|name| format!("{state} {name}\n")).concat()
         };

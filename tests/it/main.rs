@@ -41,6 +41,7 @@ mod sessions;
 mod settings;
 mod shared_budgets;
 mod sqlite;
+mod statements;
 mod support;
 mod tenancy;
 mod tls;

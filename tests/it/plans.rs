@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::support::{Database, ORG, Server, campaign};
 
 /// Operations with different reads, about a code, promotion or redemption with a number.
-const OPERATIONS: [(&str, &str); 13] = [
+pub const OPERATIONS: [(&str, &str); 13] = [
     ("wallet", "{ customerPromotions(customerId: NUMBER) { nodes { code redemptions { nodes { id } } } } }"),
     ("active wallet", "{ customerPromotions(customerId: NUMBER, active: true) { nodes { code } } }"),
     ("promotion", r#"{ promotion(id: "PROMOTION") { code campaign { name } } }"#),

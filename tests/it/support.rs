@@ -1,5 +1,6 @@
 //! Test support: disposable databases, server processes, credentials and fixtures.
 
+mod citus;
 mod cluster;
 mod database;
 mod fixtures;
@@ -14,7 +15,7 @@ pub use fixtures::{ORG, TestCampaign, campaign, in_days, org};
 pub use receiver::{Answer, LOCAL, Message, Receiver};
 pub use server::{Caller, Server, code_of, program};
 
-/// Runs each test on SQLite and on PostgreSQL.
+/// Runs each test on SQLite and on PostgreSQL, and on a Citus cluster if `--ignored` asks for it.
 macro_rules! on_both_databases {
     ($($(#[doc = $doc:literal])* async fn $name:ident($database:ident: Database) $body:block)*) => {$(
         mod $name {
@@ -31,6 +32,12 @@ macro_rules! on_both_databases {
             #[tokio::test(flavor = "multi_thread")]
             async fn on_postgres() {
                 test(Database::postgres()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            #[ignore = "needs a Citus cluster: TEST_CITUS_URL=postgres://... cargo test -- --ignored on_citus"]
+            async fn on_citus() {
+                test(Database::citus()).await;
             }
         }
     )*};

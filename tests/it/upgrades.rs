@@ -15,13 +15,14 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: [(&str, &str, &str); 6] = migrations![
+const MIGRATIONS: [(&str, &str, &str); 7] = migrations![
     "20261123100000" "2026-11-23-100000_promotions",
     "20261123220000" "2026-11-23-220000_credentials",
     "20261127100000" "2026-11-27-100000_events",
     "20261127200000" "2026-11-27-200000_webhooks",
     "20261128100000" "2026-11-28-100000_offers",
-    "20261128200000" "2026-11-28-200000_failed_links"
+    "20261128200000" "2026-11-28-200000_failed_links",
+    "20261129100000" "2026-11-29-100000_distribution"
 ];
 
 const FOLD_CODES: &str = "20261127000000";

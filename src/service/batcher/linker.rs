@@ -70,7 +70,7 @@ impl Linker {
         Arc::new(Self {
             repository: Arc::clone(repository),
             clock: Arc::clone(clock),
-            queue: Queue::default(),
+            queue: Queue::new(repository.mixes_organisations()),
             lock_waiters: Arc::new(Semaphore::new(repository.lock_waiters())),
             slowest_commit: RecentMax::new(),
             metrics: BatchMetrics::default(),

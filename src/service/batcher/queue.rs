@@ -27,7 +27,6 @@ pub fn locked() -> StoreError {
     StoreError::Contended(Arc::new(CodeLocked))
 }
 
-#[derive(Default)]
 pub struct Queue {
     state: Mutex<State>,
     /// Wakes workers when links are ready, and when the queue closes.
@@ -35,7 +34,6 @@ pub struct Queue {
     metrics: QueueMetrics,
 }
 
-#[derive(Default)]
 struct State {
     links: FairQueue,
     /// The number of links that have arrived.
@@ -44,6 +42,12 @@ struct State {
 }
 
 impl Queue {
+    /// `mixes_orgs`: whether a batch may have several organisations.
+    pub fn new(mixes_orgs: bool) -> Self {
+        let state = State { links: FairQueue::new(mixes_orgs), arrived: 0, closed: false };
+        Self { state: Mutex::new(state), changed: Notify::new(), metrics: QueueMetrics::default() }
+    }
+
     /// Adds a request. Returns the receiver of its outcome.
     pub fn add(&self, request: LinkRequest) -> Result<oneshot::Receiver<LinkResult>, StoreError> {
         let mut state = self.lock();

@@ -1,19 +1,12 @@
 //! API keys in PostgreSQL.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use diesel::{
-    SelectableHelper,
-    dsl::AsSelect,
-    pg::Pg,
-    prelude::*,
-    query_builder::{AstPass, Query, QueryFragment, QueryId},
-    sql_types::{Array, BigInt},
-};
+use diesel::{SelectableHelper, prelude::*};
 use diesel_async::RunQueryDsl;
 
-use super::{PostgresStore, events};
+use super::{PostgresStore, events, keyed::api_keys_by_id, pipeline::pipeline};
 use crate::{
     auth::{ApiKey, ApiKeyId, ApiKeyRepository},
     promotions::{Attribution, OrgId, Timestamp},
@@ -21,8 +14,7 @@ use crate::{
         error::StoreResult,
         keyed,
         rows::{ApiKeyRow, Id, OrganisationRow, into_domain},
-        schema::{PublicId, api_keys, organisations},
-        sql::SqlFile,
+        schema::{api_keys, organisations},
     },
 };
 
@@ -45,9 +37,19 @@ impl ApiKeyRepository for PostgresStore {
     }
 
     async fn keys_by_id(&self, keys: &BTreeSet<(OrgId, ApiKeyId)>) -> StoreResult<Vec<ApiKey>> {
-        let (orgs, ids) = keys.iter().map(|(org, id)| (org.get(), Id(id.get()))).unzip();
-        let query = ReadKeys { columns: ApiKeyRow::as_select(), orgs, ids };
-        self.run(async |connection| into_domain::<ApiKeyRow, _>(query.load(connection).await?)).await
+        let mut by_org: BTreeMap<OrgId, Vec<Id>> = BTreeMap::new();
+        for (org, id) in keys {
+            by_org.entry(*org).or_default().push(Id(id.get()));
+        }
+        self.run(async |connection| {
+            let connection = &*connection;
+            let reads = by_org
+                .into_iter()
+                .map(async |(org, ids)| api_keys_by_id(org, ids).load::<ApiKeyRow>(&mut &*connection).await);
+            let rows: QueryResult<Vec<Vec<ApiKeyRow>>> = pipeline(reads).await.into_iter().collect();
+            into_domain(rows?.into_iter().flatten().collect())
+        })
+        .await
     }
 
     async fn keys(&self, org: OrgId) -> StoreResult<Vec<ApiKey>> {
@@ -89,26 +91,4 @@ impl ApiKeyRepository for PostgresStore {
         })
         .await
     }
-}
-
-/// Reads keys of any organisations.
-#[derive(QueryId)]
-struct ReadKeys {
-    columns: AsSelect<ApiKeyRow, Pg>,
-    orgs: Vec<i64>,
-    ids: Vec<Id>,
-}
-
-impl QueryFragment<Pg> for ReadKeys {
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let mut sql = SqlFile::new(include_str!("../sql/read_api_keys.sql"), out);
-        sql.insert("columns", &self.columns)?;
-        sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
-        sql.bind::<Array<PublicId>, _>("ids", &self.ids)?;
-        sql.finish()
-    }
-}
-
-impl Query for ReadKeys {
-    type SqlType = api_keys::SqlType;
 }

@@ -12,12 +12,13 @@ use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
+    distribution,
     hosts::connect_to_first,
     liveness::{Pending, Probe, server_of},
     sqlstate::Reported,
     url,
 };
-use crate::store::error::OpenError;
+use crate::{promotions::StoreError, store::error::OpenError};
 
 /// Settings of all connections on which the guarantees rest, and which limit how long sessions block each other.
 ///
@@ -38,12 +39,18 @@ const SETTINGS: &str = "
 /// since. A scan that can't be avoided gets so high a cost estimate that PostgreSQL would compile the statement at each
 /// execution, which takes longer than it saves: so `jit` is off.
 const PLANNER_SETTINGS: &str = "
-    SET plan_cache_mode = force_generic_plan;
     SET enable_seqscan = off;
     SET enable_hashjoin = off;
     SET enable_mergejoin = off;
     SET jit = off;
 ";
+
+/// Plans are made once per connection, unless the tables are distributed: Citus plans statements by their values.
+const PLAN_ONCE: &str = "SET plan_cache_mode = force_generic_plan";
+
+/// In a distributed database, settings of a session are those of one server. Those of a transaction are made to apply to the
+/// other servers that take part in it.
+const DISTRIBUTED_SETTINGS: &str = "SET citus.propagate_set_commands = 'local'";
 
 /// Ends a slow read from a replica before its caller stops waiting, 5 s after it began to wait up to 2 s for a connection.
 /// The read would otherwise go on in a connection that the next caller gets.
@@ -65,6 +72,8 @@ pub struct Connection {
     session: AbortHandle,
     /// The first error that PostgreSQL reported since the connection was taken from its pool.
     pub reported: Reported,
+    /// Whether the tables are distributed over several servers.
+    pub is_distributed: bool,
     pending: Pending,
 }
 
@@ -77,7 +86,7 @@ impl Connection {
         reported: Reported,
         pending: Pending,
     ) -> Self {
-        Self { diesel, driver, session, reported, pending }
+        Self { diesel, driver, session, reported, is_distributed: false, pending }
     }
 
     /// From now on, closes the connection when its server stops responding.
@@ -89,6 +98,11 @@ impl Connection {
             session.abort();
         });
         Ok(())
+    }
+
+    /// Classifies an error of the connection.
+    pub fn classify(&self, error: StoreError) -> StoreError {
+        self.reported.classify(error, self.is_distributed)
     }
 
     /// Whether the connection can't be used again: it is closed, or has an open transaction.
@@ -132,7 +146,9 @@ pub enum Writes {
 /// Connects to serve requests.
 pub async fn connect_for_requests(url: &str, writes: Writes) -> Result<Connection, OpenError> {
     let mut connection = connect(url, writes).await?;
-    connection.batch_execute(PLANNER_SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    let plans = if connection.is_distributed { "" } else { PLAN_ONCE };
+    let settings = format!("{PLANNER_SETTINGS}{plans}");
+    connection.batch_execute(&settings).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
@@ -147,6 +163,10 @@ pub async fn connect_to_replica(url: &str) -> Result<Connection, OpenError> {
 pub async fn connect(url: &str, writes: Writes) -> Result<Connection, OpenError> {
     let mut connection = establish(url, writes).await?;
     connection.batch_execute(SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    connection.is_distributed = distribution::is_distributed(&mut connection).await?;
+    if connection.is_distributed {
+        connection.batch_execute(DISTRIBUTED_SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    }
     Ok(connection)
 }
 

@@ -19,9 +19,11 @@ use crate::{
     },
 };
 
-/// Records events within an open transaction, in this order.
+/// Records events of one organisation within an open transaction, in this order.
 pub async fn record(connection: &mut AsyncPgConnection, events: &[NewEvent]) -> StoreResult<()> {
-    statements::InsertEvents::new(events).execute(connection).await?;
+    if let Some(first) = events.first() {
+        statements::InsertEvents::new(first.org, events).execute(connection).await?;
+    }
     Ok(())
 }
 

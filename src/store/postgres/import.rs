@@ -60,13 +60,13 @@ impl CodeImport for Import {
         let begins = !mem::replace(&mut self.in_transaction, true);
         self.orgs.insert(codes.org);
         let added = add_rows(&mut self.connection, begins, codes, rows).await;
-        added.map_err(|error| self.connection.reported.classify(error))
+        added.map_err(|error| self.connection.classify(error))
     }
 
     async fn commit(&mut self) -> StoreResult<()> {
         if mem::take(&mut self.in_transaction) {
             let committed = AnsiTransactionManager::commit_transaction(&mut *self.connection).await;
-            committed.map_err(|error| self.connection.reported.classify(error.into()))?;
+            committed.map_err(|error| self.connection.classify(error.into()))?;
             self.outbox.wake(mem::take(&mut self.orgs));
         }
         Ok(())
@@ -74,13 +74,13 @@ impl CodeImport for Import {
 }
 
 async fn add_rows(
-    connection: &mut AsyncPgConnection,
+    connection: &mut Connection,
     begins: bool,
     codes: &NewCodes,
     rows: &[RowDetails],
 ) -> StoreResult<Vec<RowOutcome>> {
     if begins {
-        AnsiTransactionManager::begin_transaction(connection).await?;
+        AnsiTransactionManager::begin_transaction(&mut **connection).await?;
     }
     let added: HashSet<FoldedCode> = add_codes(connection, codes).await?.into_iter().collect();
     let present = codes.present(&added);

@@ -15,15 +15,20 @@ use diesel::{
     sql_types::{Array, BigInt, HasSqlType, SingleValue, Text},
 };
 
-use crate::store::{
-    paged::Starts,
-    rows::{CampaignRow, CampaignWithContentRow, CodeRow, Id, PromotionRow, RedemptionRow},
-    schema::PublicId,
+use crate::{
+    promotions::OrgId,
+    store::{
+        paged::Starts,
+        rows::{ApiKeyRow, CampaignRow, CampaignWithContentRow, CodeRow, Id, PromotionRow, RedemptionRow},
+        schema::PublicId,
+        sql::SqlFile,
+    },
 };
 
 /// Executes a query for each of several values, for which it contains [`Parent`](crate::store::paged::Parent), or for each
 /// of several starts, for which it also contains [`After`](crate::store::paged::After). Returns all their rows.
 pub struct ForEach<Row: Selectable<Pg>, Values, Query> {
+    org: i64,
     columns: AsSelect<Row, Pg>,
     values: Values,
     query: Query,
@@ -31,33 +36,42 @@ pub struct ForEach<Row: Selectable<Pg>, Values, Query> {
 
 /// A row that is read in this way.
 pub trait JoinedRow: Selectable<Pg> {
-    /// The table's name for the rows of the query, and joins with the other tables of the row.
-    const TABLES: &'static str;
+    /// The table's name for the rows of the query.
+    const TABLE: &'static str;
+
+    /// Joins with the other tables of the row, in which `$org` stands for the organisation twice.
+    const JOINS: Option<&'static str> = None;
+}
+
+impl JoinedRow for ApiKeyRow {
+    const TABLE: &'static str = "api_keys";
 }
 
 impl JoinedRow for CampaignRow {
-    const TABLES: &'static str = "campaigns";
+    const TABLE: &'static str = "campaigns";
 }
 
 impl JoinedRow for CampaignWithContentRow {
-    const TABLES: &'static str = "campaigns";
+    const TABLE: &'static str = "campaigns";
 }
 
 impl JoinedRow for CodeRow {
-    const TABLES: &'static str = "promotion_codes";
+    const TABLE: &'static str = "promotion_codes";
 }
 
 impl JoinedRow for PromotionRow {
-    const TABLES: &'static str = include_str!("../sql/promotions_in_full.sql");
+    const TABLE: &'static str = "promotions";
+    const JOINS: Option<&'static str> = Some(include_str!("../sql/promotions_in_full.sql"));
 }
 
 impl JoinedRow for RedemptionRow {
-    const TABLES: &'static str = "redemptions";
+    const TABLE: &'static str = "redemptions";
 }
 
 impl<Row: JoinedRow, Values, Query> ForEach<Row, Values, Query> {
-    pub fn new(values: Values, query: Query) -> Self {
-        Self { columns: Row::as_select(), values, query }
+    /// Executes a query of an organisation for each of these values.
+    pub fn new(org: OrgId, values: Values, query: Query) -> Self {
+        Self { org: org.get(), columns: Row::as_select(), values, query }
     }
 }
 
@@ -136,7 +150,11 @@ where
         out.push_sql(" CROSS JOIN LATERAL (");
         self.query.walk_ast(out.reborrow())?;
         out.push_sql(") AS ");
-        out.push_sql(Row::TABLES);
-        Ok(())
+        out.push_sql(Row::TABLE);
+        let Some(joins) = Row::JOINS else { return Ok(()) };
+        let mut sql = SqlFile::new(joins, out);
+        sql.bind::<BigInt, _>("org", &self.org)?;
+        sql.bind::<BigInt, _>("org", &self.org)?;
+        sql.finish()
     }
 }

@@ -1,53 +1,47 @@
-//! Linking in PostgreSQL: locks first, then reads, each in one statement for the whole batch.
+//! Linking in PostgreSQL: locks first, then reads, each in one statement for all requests of an organisation.
 //!
 //! A transaction without writes ends with ROLLBACK. Locking a row takes a transaction id, and the COMMIT of a transaction
 //! that has one waits for the disk: its duration would reveal which codes exist.
 //!
-//! Statements that don't depend on each other's results are pipelined. A batch costs two round trips, or three if
-//! campaigns limit what customers hold.
+//! Statements that don't depend on each other's results are pipelined, those of all organisations of a batch. A batch costs
+//! two round trips, or three if campaigns limit what customers hold. It locks organisations, and the codes of each, in the
+//! order of their keys, so that there are no deadlocks.
 
-use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
-    sync::Arc,
-};
+mod working_set;
 
 use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::future::{join, join3};
 
-use super::statements;
+use self::working_set::read_working_set;
+use super::{connection::Connection, statements};
 use crate::{
-    promotions::{
-        CodeState, LinkCheck, LinkOutcome, LinkRequest, NewEvent, OnLocked, OrgId, Promotion, PromotionCode, Timestamp,
-        WorkingSet, check, decide,
-    },
-    store::{
-        error::StoreResult,
-        rows::{CampaignRow, CodeRow, HeldKey, HoldRow, Id, code_key},
-    },
+    promotions::{LinkCheck, LinkOutcome, LinkRequest, NewEvent, OnLocked, OrgId, Promotion, Timestamp, check, decide},
+    store::error::StoreResult,
 };
 
 /// Links a batch in a transaction of its own. After an error the transaction may still be open.
 ///
-/// All statements use the connection's cache of prepared statements, which sends them in the order in which they are
-/// joined, whether they are prepared or not. So the transaction begins and ends where it must.
+/// Statements are sent in the order in which they are joined (see [`super::pipeline`]), so the transaction begins and ends where it
+/// must.
 pub async fn link(
-    connection: &AsyncPgConnection,
+    connection: &Connection,
     requests: &[LinkRequest],
     on_locked: OnLocked,
     now: Timestamp,
 ) -> StoreResult<Vec<Option<LinkOutcome>>> {
     let working_set = read_working_set(connection, requests, Some(on_locked));
-    let (begun, set) = join(statements::Begin.execute(&mut &*connection), working_set).await;
+    let (begun, set) = join(begin(connection), working_set).await;
     begun?;
     let decisions = decide(set?, requests, now);
     let new: Vec<&Promotion> = decisions.new_promotions().collect();
     if new.is_empty() {
-        statements::Rollback.execute(&mut &*connection).await?;
+        statements::Rollback.execute(&mut &**connection).await?;
     } else {
         let events = decisions.events(requests, now);
-        let commit = statements::Commit.execute(&mut &*connection);
-        let (written, committed) = join(write(connection, &new, &events), commit).await;
+        let numbers = event_numbers(connection, &events).await?;
+        let commit = statements::Commit.execute(&mut &**connection);
+        let (written, committed) = join(write(connection, &new, &events, numbers), commit).await;
         // A COMMIT after a failed statement rolls back and reports success: the failure must come first.
         written?;
         committed?;
@@ -55,9 +49,18 @@ pub async fn link(
     Ok(decisions.outcomes)
 }
 
+async fn begin(connection: &Connection) -> QueryResult<usize> {
+    let begin = statements::Begin.execute(&mut &**connection);
+    if !connection.is_distributed {
+        return begin.await;
+    }
+    let (begun, limited) = join(begin, statements::LimitLockWaits.execute(&mut &**connection)).await;
+    begun.and(limited)
+}
+
 /// Links a batch within an open transaction. Waits for locks.
 pub async fn link_in_transaction(
-    connection: &AsyncPgConnection,
+    connection: &Connection,
     requests: &[LinkRequest],
     now: Timestamp,
 ) -> StoreResult<Vec<Option<LinkOutcome>>> {
@@ -65,7 +68,9 @@ pub async fn link_in_transaction(
     let decisions = decide(set, requests, now);
     let new: Vec<&Promotion> = decisions.new_promotions().collect();
     if !new.is_empty() {
-        write(connection, &new, &decisions.events(requests, now)).await?;
+        let events = decisions.events(requests, now);
+        let numbers = event_numbers(connection, &events).await?;
+        write(connection, &new, &events, numbers).await?;
     }
     Ok(decisions.outcomes)
 }
@@ -80,102 +85,30 @@ pub async fn check_links(
     Ok(requests.iter().map(|request| check(&set, request, now)).collect())
 }
 
-async fn write(connection: &AsyncPgConnection, new: &[&Promotion], events: &[NewEvent]) -> QueryResult<()> {
+/// Takes numbers for the events of an organisation, if the tables are distributed. Otherwise the table numbers them.
+async fn event_numbers(connection: &Connection, events: &[NewEvent]) -> StoreResult<Option<Vec<i64>>> {
+    match events.first() {
+        Some(first) if connection.is_distributed => {
+            let (org, count) = (first.org.get(), i64::try_from(events.len())?);
+            Ok(Some(statements::TakeEventNumbers { org, count }.load(&mut &**connection).await?))
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn write(
+    connection: &AsyncPgConnection,
+    new: &[&Promotion],
+    events: &[NewEvent],
+    numbers: Option<Vec<i64>>,
+) -> QueryResult<()> {
     let (inserted, counted, recorded) = join3(
         statements::InsertPromotions::new(new).execute(&mut &*connection),
         statements::CountLinks::new(new).execute(&mut &*connection),
-        statements::InsertEvents::new(events).execute(&mut &*connection),
+        statements::RecordLinks::new(events, numbers).execute(&mut &*connection),
     )
     .await;
     inserted.and(counted).and(recorded).map(drop)
-}
-
-/// Locks the codes of a batch, if they are to be linked, and reads what the rules look at. Each statement sees what was
-/// committed before it began, so the holds are read by a statement of their own after the locks are taken: no other
-/// transaction can add one then.
-async fn read_working_set(
-    connection: &AsyncPgConnection,
-    requests: &[LinkRequest],
-    lock: Option<OnLocked>,
-) -> StoreResult<WorkingSet> {
-    let (codes, holds) = join(
-        read_codes(connection, requests, lock),
-        statements::ReadHolds::new(requests).load::<HoldRow>(&mut &*connection),
-    )
-    .await;
-    let mut set = WorkingSet::default();
-    let mut campaigns = HashMap::new();
-    for (org, mode, folded, code, campaign) in codes? {
-        let (Some(code), Some(campaign)) = (code, campaign) else {
-            set.locked.insert(code_key(org, mode, folded)?);
-            continue;
-        };
-        let code: PromotionCode = code.try_into()?;
-        let campaign = match campaigns.entry((code.org, code.campaign_id)) {
-            Entry::Occupied(known) => Arc::clone(known.get()),
-            Entry::Vacant(entry) => Arc::clone(entry.insert(Arc::new(campaign.try_into()?))),
-        };
-        set.codes.insert(code.key(), CodeState { code, campaign, holds: HashMap::new() });
-    }
-    for row in holds? {
-        let key = code_key(row.org_id, row.mode, row.folded.clone())?;
-        if let Some(state) = set.codes.get_mut(&key) {
-            let promotion = row.into_promotion(&state.code, &state.campaign)?;
-            state.holds.insert(promotion.customer_id, promotion);
-        }
-    }
-    count_held(connection, requests, lock.is_some(), &mut set).await?;
-    Ok(set)
-}
-
-/// The key of an existing code, and the code and its campaign unless they were skipped.
-type CodeAndCampaign = (i64, i16, String, Option<CodeRow>, Option<CampaignRow>);
-
-async fn read_codes(
-    connection: &AsyncPgConnection,
-    requests: &[LinkRequest],
-    lock: Option<OnLocked>,
-) -> QueryResult<Vec<CodeAndCampaign>> {
-    use statements::{LOCKED, LOCKED_OR_SKIPPED, ReadCodes, UNLOCKED};
-    let keys = requests.iter().map(|request| &request.key).collect();
-    match lock {
-        Some(OnLocked::Skip) => ReadCodes::<LOCKED_OR_SKIPPED>::new(keys).load(&mut &*connection).await,
-        Some(OnLocked::Wait) => ReadCodes::<LOCKED>::new(keys).load(&mut &*connection).await,
-        None => ReadCodes::<UNLOCKED>::new(keys).load(&mut &*connection).await,
-    }
-}
-
-/// Counts the holds of customers whose number is limited, and locks these customers if their codes are to be linked. All
-/// processes lock them after the codes, so that there are no deadlocks.
-async fn count_held(
-    connection: &AsyncPgConnection,
-    requests: &[LinkRequest],
-    locks: bool,
-    set: &mut WorkingSet,
-) -> StoreResult<()> {
-    let limited: BTreeSet<HeldKey> = requests
-        .iter()
-        .filter_map(|request| {
-            let campaign = &set.codes.get(&request.key)?.campaign;
-            campaign.max_links_per_customer.map(|_| (campaign.org, campaign.id, request.customer_id))
-        })
-        .collect();
-    if limited.is_empty() {
-        return Ok(());
-    }
-    let count = statements::CountHeld::new(&limited).load::<(i64, Id, i64, i64)>(&mut &*connection);
-    let counts = if locks {
-        let lock = statements::AdvisoryLocks::customers(&limited);
-        let (locked, counts) = join(lock.execute(&mut &*connection), count).await;
-        locked?;
-        counts
-    } else {
-        count.await
-    };
-    for (org, campaign, customer, held) in counts? {
-        set.held.insert((org.try_into()?, campaign.0.into(), customer.try_into()?), u32::try_from(held)?);
-    }
-    Ok(())
 }
 
 /// The organisations of the promotions that are new: they have the ids of their requests.

@@ -7,6 +7,8 @@
 //!
 //! Events of a process that ended before it numbered them are found by the others, which search the outbox once a second.
 
+mod round;
+
 use std::{
     collections::BTreeSet,
     mem,
@@ -14,15 +16,14 @@ use std::{
     time::Duration,
 };
 
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures_util::future::{join, join3};
-use metrics::histogram;
+use diesel_async::RunQueryDsl;
 use tokio::{
     sync::Notify,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::{connection::Connection, pool::Connections, statements, transaction_guard::TransactionGuard};
+use self::round::number;
+use super::{pool::Connections, statements};
 use crate::{
     promotions::{OrgId, StoreError},
     store::error::StoreResult,
@@ -32,15 +33,15 @@ use crate::{
 /// The pause after each round. Under load, events share a round: it costs a commit, however many there are.
 const ROUND_PAUSE: Duration = Duration::from_millis(20);
 
+/// The pause after a long round, as a multiple of its duration. A round of many organisations costs statements for each; after
+/// a pause, there are more events to share them.
+const LONG_ROUND_PAUSE: u32 = 4;
+
 /// Time between two searches for events of processes that have ended.
 const SEARCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The pause after a failure, which mostly means that the database is away.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
-
-/// The most events of a round. It takes a fraction of a second, so that no organisation waits long for the import of another
-/// one.
-const EVENTS_PER_ROUND: i64 = 5_000;
 
 /// The most organisations of a round.
 const ORGS_PER_ROUND: usize = 500;
@@ -79,14 +80,17 @@ pub async fn run(connections: Arc<Connections>, outbox: Arc<Outbox>) {
             () = outbox.wake.notified() => Ok(()),
             _ = searches.tick() => search(&connections, &outbox).await,
         };
-        let pause = match found {
-            Ok(()) => number_waiting(&connections, &outbox).await.map(|()| ROUND_PAUSE),
-            Err(error) => Err(error),
-        };
-        sleep(pause.unwrap_or_else(|error| {
-            log_failure(&error, None);
-            FAILURE_PAUSE
-        }))
+        // A search of a distributed database fails while any of its servers is down. The events of this process need none.
+        let started = Instant::now();
+        let done = found.and(number_waiting(&connections, &outbox).await);
+        let pause = ROUND_PAUSE.max(LONG_ROUND_PAUSE * started.elapsed()).min(FAILURE_PAUSE);
+        sleep(done.map_or_else(
+            |error| {
+                log_failure(&error, None);
+                FAILURE_PAUSE
+            },
+            |()| pause,
+        ))
         .await;
     }
 }
@@ -115,7 +119,7 @@ async fn find(connections: &Connections) -> StoreResult<Vec<i64>> {
     let limit = i64::try_from(ORGS_PER_ROUND)?;
     let mut connection = connections.for_numbering().await?;
     let found = statements::OutboxOrgs { limit }.load(&mut connection).await;
-    found.map_err(|error| connection.reported.classify(error.into()))
+    found.map_err(|error| connection.classify(error.into()))
 }
 
 /// Numbers events of the waiting organisations. Organisations with more events wait for the next round.
@@ -127,82 +131,26 @@ async fn number_waiting(connections: &Connections, outbox: &Outbox) -> StoreResu
         with_more.extend(round.with_more);
         Ok::<_, StoreError>(())
     };
-    match number_some(&orgs).await {
-        Err(StoreError::Failed(_)) if orgs.len() > 1 => {
+    // Organisations of a distributed database are on different servers, some of which may be down.
+    let mut one_by_one = connections.is_distributed;
+    if !one_by_one {
+        match number_some(&orgs).await {
             // One organisation's data may be damaged. It must not hold up the others.
-            for org in orgs {
-                if let Err(error) = number_some(&[org]).await {
-                    log_failure(&error, Some(org));
-                }
+            Err(StoreError::Failed(_)) if orgs.len() > 1 => one_by_one = true,
+            // The next search finds them again.
+            done => done?,
+        }
+    }
+    if one_by_one {
+        for org in orgs {
+            if let Err(error) = number_some(&[org]).await {
+                log_failure(&error, Some(org));
             }
         }
-        // The next search finds them again.
-        done => done?,
     }
     let with_more = with_more.into_iter().map(OrgId::try_from).collect::<Result<Vec<_>, _>>()?;
     if !with_more.is_empty() {
         outbox.wake(with_more);
     }
     Ok(())
-}
-
-/// What a round has left.
-#[derive(Default)]
-struct Round {
-    /// The organisations that may have more events in the outbox.
-    with_more: Vec<i64>,
-    /// The events that were numbered.
-    numbered: i64,
-}
-
-/// Numbers the oldest events of organisations, in one transaction.
-async fn number(connections: &Connections, orgs: &[i64]) -> StoreResult<Round> {
-    if orgs.is_empty() {
-        return Ok(Round::default());
-    }
-    let guard = TransactionGuard::new(connections.for_numbering().await?);
-    let round = number_in_transaction(guard.connection(), orgs).await;
-    match round {
-        Ok(round) => {
-            guard.release();
-            Ok(round)
-        }
-        // The guard closes the connection, which rolls back.
-        Err(error) => Err(guard.connection().reported.classify(error)),
-    }
-}
-
-/// Statements that are sent together: if one fails, those after it do too, and the transaction is still open.
-async fn number_in_transaction(connection: &Connection, orgs: &[i64]) -> StoreResult<Round> {
-    let connection: &AsyncPgConnection = connection;
-    let (begun, made, locked) = join3(
-        statements::Begin.execute(&mut &*connection),
-        statements::InsertFeeds(orgs.to_vec()).execute(&mut &*connection),
-        statements::LockFeeds(orgs.to_vec()).load::<i64>(&mut &*connection),
-    )
-    .await;
-    begun.and(made)?;
-    let locked = locked?;
-    if locked.is_empty() {
-        // Nothing waits, or other servers number it.
-        statements::Rollback.execute(&mut &*connection).await?;
-        return Ok(Round::default());
-    }
-    let limit = (EVENTS_PER_ROUND / i64::try_from(locked.len())?).max(1);
-    let (numbered, committed) = join(
-        statements::NumberEvents { orgs: locked, limit }.load::<(i64, i64, i64)>(&mut &*connection),
-        statements::Commit.execute(&mut &*connection),
-    )
-    .await;
-    // A COMMIT after a failed statement rolls back and reports success: the failure must come first.
-    let numbered = numbered?;
-    committed?;
-    for (_, _, age) in &numbered {
-        let age = u64::try_from(*age).unwrap_or(0);
-        histogram!("promolink_event_lag_seconds").record(Duration::from_millis(age));
-    }
-    Ok(Round {
-        with_more: numbered.iter().filter(|(_, events, _)| *events >= limit).map(|(org, ..)| *org).collect(),
-        numbered: numbered.iter().map(|(_, events, _)| events).sum(),
-    })
 }

@@ -18,7 +18,7 @@ pub fn campaign_pages(
     limit: u32,
 ) -> ForEach<CampaignRow, Vec<Id>, paged::campaigns_before> {
     let (starts, page) = paged::campaign_pages(org, afters, limit);
-    ForEach::new(starts, page)
+    ForEach::new(org, starts, page)
 }
 
 /// Pages of campaigns' codes.
@@ -28,7 +28,7 @@ pub fn codes_of_campaigns(
     limit: u32,
 ) -> ForEach<CodeRow, Starts<Id, String>, paged::codes_after> {
     let (starts, page) = paged::codes_of_campaigns(org, starts, limit);
-    ForEach::new(starts, page)
+    ForEach::new(org, starts, page)
 }
 
 /// Pages of codes' standing holds.
@@ -39,7 +39,7 @@ pub fn holds_of_codes(
     limit: u32,
 ) -> ForEach<PromotionRow, Starts<String, i64>, paged::holds_after> {
     let (starts, page) = paged::holds_of_codes(org, mode, starts, limit);
-    ForEach::new(starts, page)
+    ForEach::new(org, starts, page)
 }
 
 /// Pages of customers' promotions.
@@ -50,7 +50,7 @@ pub fn wallets(
     limit: u32,
 ) -> ForEach<PromotionRow, Starts<i64, Id>, paged::wallet_before> {
     let (starts, page) = paged::wallets(org, starts, filter, limit);
-    ForEach::new(starts, page)
+    ForEach::new(org, starts, page)
 }
 
 /// Pages of promotions' redemptions.
@@ -60,5 +60,5 @@ pub fn redemptions_of_promotions(
     limit: u32,
 ) -> ForEach<RedemptionRow, Starts<Id, Id>, paged::redemptions_after> {
     let (starts, page) = paged::redemptions_of_promotions(org, starts, limit);
-    ForEach::new(starts, page)
+    ForEach::new(org, starts, page)
 }

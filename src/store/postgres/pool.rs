@@ -24,16 +24,16 @@ use crate::{
 };
 
 /// Concurrent batches of links: one is decided while the other commits.
-pub const LINK_WORKERS: usize = 2;
+const LINK_WORKERS: usize = 2;
+
+/// The same in a distributed database, where a batch has one organisation, and statements go through two servers.
+const DISTRIBUTED_LINK_WORKERS: usize = 8;
 
 /// Batches of links that may wait for other transactions' locks at the same time.
 pub const LOCK_WAITERS: usize = 4;
 
-/// Connections for links, one for each of these, so that links never wait for reads.
-const LINK_CONNECTIONS: usize = LINK_WORKERS + LOCK_WAITERS;
-
-/// Connections for everything else. With those for links and the one for numbering events, a process opens 13 per database;
-/// PostgreSQL permits 100 by default, for all processes.
+/// Connections for everything else. With those for links and the one for numbering events, a process opens 13 per database,
+/// or 19 if it is distributed; PostgreSQL permits 100 by default, for all processes.
 const OTHER_CONNECTIONS: usize = 6;
 
 /// How long a request waits for a connection.
@@ -52,19 +52,31 @@ pub struct Connections {
     links: Pool<Connector>,
     others: Pool<Connector>,
     numbering: Pool<Connector>,
+    /// Whether the tables are distributed over several servers.
+    pub is_distributed: bool,
 }
 
 impl Connections {
     /// Connections to the database at a URL, opened on demand.
-    pub fn new(url: &Secret, writes: Writes) -> Result<Self, BuildError> {
+    pub fn new(url: &Secret, writes: Writes, is_distributed: bool) -> Result<Self, BuildError> {
         let probe = Probe::new(url);
         let connector = || Connector { url: url.clone(), writes, probe: Arc::clone(&probe) };
         let pool = |size| Pool::builder(connector()).max_size(size).build();
-        let connections =
-            Self { links: pool(LINK_CONNECTIONS)?, others: pool(OTHER_CONNECTIONS)?, numbering: pool(1)? };
+        let connections = Self {
+            // One for each, so that links never wait for reads.
+            links: pool(link_workers(is_distributed) + LOCK_WAITERS)?,
+            others: pool(OTHER_CONNECTIONS)?,
+            numbering: pool(1)?,
+            is_distributed,
+        };
         let pools = [&connections.links, &connections.others, &connections.numbering];
         pool_metrics::watch(pools, &DatabaseUrl::Postgres(url.clone()).to_string());
         Ok(connections)
+    }
+
+    /// The number of batches of links that can be processed concurrently.
+    pub const fn link_workers(&self) -> usize {
+        link_workers(self.is_distributed)
     }
 
     /// A connection for a batch of links.
@@ -81,6 +93,10 @@ impl Connections {
     pub async fn get(&self) -> StoreResult<Pooled> {
         get(&self.others).await
     }
+}
+
+const fn link_workers(is_distributed: bool) -> usize {
+    if is_distributed { DISTRIBUTED_LINK_WORKERS } else { LINK_WORKERS }
 }
 
 /// Opens the connections of a pool.

@@ -45,7 +45,8 @@ impl PromotionReads for PostgresStore {
 
     async fn held_promotions(&self, org: OrgId, keys: &[LinkKey]) -> StoreResult<Vec<Promotion>> {
         self.run(async |connection| {
-            let holds: Vec<HoldRow> = ReadHolds::of(org, keys).load(connection).await?;
+            let keys = keys.iter().map(|(mode, folded, customer)| (*mode, folded, *customer));
+            let holds: Vec<HoldRow> = ReadHolds::new(org, keys).load(connection).await?;
             let ids: Vec<PromotionId> = holds.into_iter().map(|hold| hold.id.0.into()).collect();
             into_domain::<PromotionRow, _>(keyed::promotions_by_id(org, &ids).load(connection).await?)
         })

@@ -49,17 +49,21 @@ impl Reported {
     }
 
     /// Classifies an error of the connection by the SQLSTATE.
-    pub fn classify(&self, error: StoreError) -> StoreError {
+    pub fn classify(&self, error: StoreError, is_distributed: bool) -> StoreError {
         match (error, self.state()) {
-            (StoreError::Failed(cause), Some(state)) => kind(&state).with_cause(Arc::new(WithState { state, cause })),
+            (StoreError::Failed(cause), Some(state)) => {
+                kind(&state, is_distributed).with_cause(Arc::new(WithState { state, cause }))
+            }
             (error, _) => error,
         }
     }
 }
 
 /// The kind of an error, by the codes in <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-fn kind(state: &SqlState) -> Kind {
+fn kind(state: &SqlState, is_distributed: bool) -> Kind {
     match *state {
+        // Another server of the database ended during COMMIT.
+        SqlState::INTERNAL_ERROR if is_distributed => Kind::Unavailable,
         SqlState::LOCK_NOT_AVAILABLE
         | SqlState::QUERY_CANCELED
         | SqlState::T_R_DEADLOCK_DETECTED

@@ -1,9 +1,13 @@
-//! The statements of linking and of events that Diesel's query builder can't express. Sets of keys are bound as arrays
-//! (`unnest`), so that a batch of any size is one statement, which is prepared once per connection. Their text is in `store/sql`.
+//! The statements of linking and of events that Diesel's query builder can't express. Their text is in `store/sql`.
+//!
+//! Sets of keys are bound as arrays (`unnest`), so that any number of them is one statement, which is prepared once per
+//! connection. The organisation is not in an array, except that of new rows: every part of a statement has the condition
+//! `org_id = $n`. By it, a distributed database finds the server that has the rows, and sends it the statement as a whole.
 //!
 //! Each statement is a type of its own, by which prepared statements are cached.
 
 mod events;
+mod locks;
 mod numbering;
 mod reads;
 mod shared_budgets;
@@ -14,19 +18,20 @@ use diesel::{
     pg::{Pg, PgQueryBuilder},
     prelude::*,
     query_builder::{AstPass, QueryBuilder, QueryFragment},
-    sql_types::{Array, BigInt, SmallInt, Text},
+    sql_types::{Array, SmallInt, Text},
 };
 
 pub use self::{
-    events::InsertEvents,
-    numbering::{InsertFeeds, LockFeeds, NumberEvents, OutboxOrgs},
-    reads::{AdvisoryLocks, CountHeld, LOCKED, LOCKED_OR_SKIPPED, ReadCodes, ReadHolds, UNLOCKED},
+    events::{InsertEvents, RecordLinks, TakeEventNumbers},
+    locks::LockCustomers,
+    numbering::{InsertFeed, LockFeed, NumberEvents, OutboxOrgs},
+    reads::{CountHeld, ReadCodes, ReadHolds},
     shared_budgets::{RemoveFullBudgets, SpendBudgets},
-    transaction::{Begin, Commit, Rollback},
+    transaction::{Begin, Commit, LIMIT_LOCK_WAITS, LimitLockWaits, Rollback},
     writes::{CountLinks, InsertCodes, InsertPromotions},
 };
 use crate::{
-    promotions::{CodeKey, FoldedCode, OrgId, PromotionMode},
+    promotions::{FoldedCode, PromotionMode},
     store::rows::mode_to_db,
 };
 
@@ -49,19 +54,17 @@ fn column_list(columns: &impl QueryFragment<Pg>) -> String {
     sql.finish()
 }
 
-/// The keys of codes, bound as three arrays.
+/// The keys of an organisation's codes, bound as two arrays.
 #[derive(Debug, Default)]
 struct CodeKeys<'a> {
-    orgs: Vec<i64>,
     modes: Vec<i16>,
     folded: Vec<&'a str>,
 }
 
-impl<'a> FromIterator<(OrgId, PromotionMode, &'a FoldedCode)> for CodeKeys<'a> {
-    fn from_iter<I: IntoIterator<Item = (OrgId, PromotionMode, &'a FoldedCode)>>(keys: I) -> Self {
+impl<'a> FromIterator<(PromotionMode, &'a FoldedCode)> for CodeKeys<'a> {
+    fn from_iter<I: IntoIterator<Item = (PromotionMode, &'a FoldedCode)>>(keys: I) -> Self {
         let mut arrays = Self::default();
-        for (org, mode, folded) in keys {
-            arrays.orgs.push(org.get());
+        for (mode, folded) in keys {
             arrays.modes.push(mode_to_db(mode));
             arrays.folded.push(folded.as_str());
         }
@@ -69,16 +72,8 @@ impl<'a> FromIterator<(OrgId, PromotionMode, &'a FoldedCode)> for CodeKeys<'a> {
     }
 }
 
-impl<'a> FromIterator<&'a CodeKey> for CodeKeys<'a> {
-    fn from_iter<I: IntoIterator<Item = &'a CodeKey>>(keys: I) -> Self {
-        keys.into_iter().map(|key| (key.org, key.mode, &key.folded)).collect()
-    }
-}
-
 impl QueryFragment<Pg> for CodeKeys<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_bind_param::<Array<BigInt>, _>(&self.orgs)?;
-        out.push_sql(", ");
         out.push_bind_param::<Array<SmallInt>, _>(&self.modes)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Text>, _>(&self.folded)

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use diesel::{dsl::count_star, prelude::*};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{PostgresStore, events, statements, transaction};
+use super::{PostgresStore, events, statements};
 use crate::{
     events::{Backlog, Endpoint, EndpointChange, EndpointId, EndpointStates, WebhookRepository},
     promotions::{Attribution, OrgId, Timestamp},
@@ -27,7 +27,7 @@ impl WebhookRepository for PostgresStore {
         let org = endpoint.org.get();
         self.change(endpoint.org, async |connection| {
             // The lock of the feed keeps out other requests that add an endpoint.
-            statements::InsertFeeds(vec![org]).execute(connection).await?;
+            statements::InsertFeed(org).execute(connection).await?;
             let feed = keyed::feed(org).select(event_feeds::last_position).for_update();
             endpoint.delivered_position = feed.first(connection).await?;
             let of_org = webhook_endpoints::table.filter(webhook_endpoints::org_id.eq(org));
@@ -63,7 +63,7 @@ impl WebhookRepository for PostgresStore {
             events::record(connection, event.as_slice()).await?;
             Ok(Some((endpoint, event.is_some())))
         };
-        let changed = self.run(async |connection| transaction::run(connection, work).await).await?;
+        let changed = self.transaction(work).await?;
         Ok(changed.map(|(endpoint, has_event)| {
             // Most changes are those of deliveries, which have none.
             if has_event {

@@ -4,7 +4,7 @@
 use diesel::{SelectableHelper, prelude::*};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{events, keyed::promotions_by_id, statements::AdvisoryLocks};
+use super::{events, keyed::promotions_by_id};
 use crate::{
     promotions::{
         Attribution, CampaignWithContent, CodeKey, NewEvent, OrgId, Promotion, PromotionCode, PromotionId,
@@ -196,13 +196,13 @@ pub async fn seed(
     codes: &[PromotionCode],
     now: Timestamp,
 ) -> StoreResult<bool> {
+    let organisation = OrganisationRow::new(org, now);
+    diesel::insert_into(organisations::table).values(organisation).on_conflict_do_nothing().execute(connection).await?;
     // Several processes may start concurrently.
-    AdvisoryLocks::organisation(org).execute(connection).await?;
+    keyed::organisation(org.get()).select(organisations::org_id).for_update().execute(connection).await?;
     if diesel::select(keyed::has_campaigns(org.get())).get_result(connection).await? {
         return Ok(false);
     }
-    let organisation = OrganisationRow::new(org, now);
-    diesel::insert_into(organisations::table).values(organisation).on_conflict_do_nothing().execute(connection).await?;
     let rows: Vec<CampaignWithContentRow> = campaigns.iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
     diesel::insert_into(campaigns::table).values(rows).execute(connection).await?;
     let rows: Vec<CodeRow> = codes.iter().map(Into::into).collect();

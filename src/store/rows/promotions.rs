@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::{CampaignRow, Id, mode_to_db};
 use crate::{
-    promotions::{Campaign, CampaignId, Code, CustomerId, OrgId, Promotion, PromotionCode, StoreError, Timestamp},
+    promotions::{Campaign, Code, Promotion, PromotionCode, StoreError, Timestamp},
     store::schema::{promotion_codes, promotions},
 };
 
@@ -100,6 +100,3 @@ impl TryFrom<PromotionRow> for Promotion {
         })
     }
 }
-
-/// The key of the number of codes that a customer holds of a campaign: organisation, campaign, customer.
-pub type HeldKey = (OrgId, CampaignId, CustomerId);

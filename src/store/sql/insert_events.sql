@@ -1,7 +1,9 @@
--- Records events. They get their positions later.
+-- Records events of an organisation. They get their positions later. Their numbers are taken where the organisation's rows
+-- are, as in take_event_numbers.sql.
 INSERT INTO event_outbox (
-    org_id, id, type, occurred_on, actor, actor_id, request_id, reason, subject_id, campaign_id, customer_id, data
+    org_id, number, id, type, occurred_on, actor, actor_id, request_id, reason, subject_id, campaign_id, customer_id, data
 )
-SELECT * FROM unnest(
-    $orgs, $ids, $types, $occurred_on, $actors, $actor_ids, $request_ids, $reasons, $subjects, $campaigns, $customers, $data
-)
+OVERRIDING SYSTEM VALUE
+SELECT $org, next_event_number(), event.*
+FROM (SELECT count(*) FROM organisations WHERE org_id = $org) place
+CROSS JOIN unnest($events) AS event

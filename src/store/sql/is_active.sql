@@ -3,14 +3,14 @@
     promotions.unlinked_on IS NULL
     AND EXISTS (
         SELECT 1 FROM promotion_codes
-        WHERE promotion_codes.org_id = promotions.org_id
+        WHERE promotion_codes.org_id = $org
             AND promotion_codes.mode = promotions.mode
             AND promotion_codes.folded = promotions.folded
             AND promotion_codes.revoked_on IS NULL
     )
     AND EXISTS (
         SELECT 1 FROM campaigns
-        WHERE campaigns.org_id = promotions.org_id
+        WHERE campaigns.org_id = $org
             AND campaigns.id = promotions.campaign_id
             AND campaigns.active
             AND campaigns.valid_till >= $now

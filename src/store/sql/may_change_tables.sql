@@ -7,6 +7,7 @@
             ('campaigns', 'SELECT'), ('campaigns', 'INSERT'), ('campaigns', 'UPDATE'),
             ('promotion_codes', 'SELECT'), ('promotion_codes', 'INSERT'), ('promotion_codes', 'UPDATE'),
             ('promotions', 'SELECT'), ('promotions', 'INSERT'), ('promotions', 'UPDATE'),
-            ('redemptions', 'SELECT'), ('redemptions', 'INSERT'), ('redemptions', 'UPDATE')
+            ('redemptions', 'SELECT'), ('redemptions', 'INSERT'), ('redemptions', 'UPDATE'),
+            ('customer_locks', 'INSERT'), ('customer_locks', 'UPDATE')
     ) AS required (name, privilege)
 )

@@ -3,7 +3,10 @@
 use std::{
     env,
     path::PathBuf,
-    sync::{Arc, LazyLock},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use diesel::{
@@ -18,7 +21,7 @@ use promolink::{
 };
 use uuid::Uuid;
 
-use super::{TestCampaign, cluster::Cluster, org, program};
+use super::{TestCampaign, citus, cluster::Cluster, org, program};
 
 /// The PostgreSQL server that the tests share. It starts for the first test that needs it and is removed when the run
 /// ends. `TEST_DATABASE_URL` names another server to use, whose user must be allowed to create databases.
@@ -46,6 +49,12 @@ enum Kind {
     Postgres {
         name: String,
     },
+    /// On a Citus cluster, with a URL for each of its servers.
+    Citus {
+        name: String,
+        urls: Vec<String>,
+        next: AtomicUsize,
+    },
     /// On another PostgreSQL server, or behind a proxy. Not dropped when the test ends.
     Elsewhere,
 }
@@ -63,10 +72,26 @@ impl Database {
 
     /// A PostgreSQL database with these options of `CREATE DATABASE`.
     pub fn postgres_with(options: &str) -> Self {
-        let name = format!("promolink_test_{}", Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).simple());
+        let name = new_name();
         administer(&format!("CREATE DATABASE {name} {options}"));
         let (server, _) = maintenance_url().rsplit_once('/').expect("TEST_DATABASE_URL must name a database");
         Self { url: format!("{server}/{name}"), kind: Kind::Postgres { name } }
+    }
+
+    /// A database whose tables are distributed over a Citus cluster. Its URL leads to the coordinator, and servers are started
+    /// on all servers of the cluster in turn.
+    pub fn citus() -> Self {
+        let name = new_name();
+        let urls = on_own_thread(citus::create(&name));
+        Self { url: urls[0].clone(), kind: Kind::Citus { name, urls, next: AtomicUsize::new(1) } }
+    }
+
+    /// The URL for the next server.
+    pub fn url_of_server(&self) -> &str {
+        match &self.kind {
+            Kind::Citus { urls, next, .. } => &urls[next.fetch_add(1, Ordering::Relaxed) % urls.len()],
+            _ => &self.url,
+        }
     }
 
     /// The PostgreSQL database with this URL. It is not dropped.
@@ -105,7 +130,7 @@ impl Database {
     /// Runs statements on a connection of their own.
     pub async fn run(&self, statements: &str) {
         match &self.kind {
-            Kind::Postgres { .. } | Kind::Elsewhere => self.session().await.run(statements).await,
+            Kind::Postgres { .. } | Kind::Citus { .. } | Kind::Elsewhere => self.session().await.run(statements).await,
             Kind::Sqlite(_) => {
                 let file = self.url.trim_start_matches("sqlite:");
                 let mut connection = SqliteConnection::establish(file).unwrap();
@@ -157,21 +182,33 @@ struct Number {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if let Kind::Postgres { name } = &self.kind {
-            administer(&format!("DROP DATABASE {name} WITH (FORCE)"));
+        match &self.kind {
+            Kind::Postgres { name } => administer(&format!("DROP DATABASE {name} WITH (FORCE)")),
+            Kind::Citus { name, .. } => on_own_thread(citus::drop(name)),
+            Kind::Sqlite(_) | Kind::Elsewhere => {}
         }
     }
 }
 
-/// Runs a statement on the server, in a separate thread, since tests drop databases in async code.
+fn new_name() -> String {
+    format!("promolink_test_{}", Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)).simple())
+}
+
+/// Runs a statement on the server.
 fn administer(statement: &str) {
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let mut connection = AsyncPgConnection::establish(maintenance_url()).await.unwrap();
-                connection.batch_execute(statement).await.unwrap();
-            });
-        });
+    on_own_thread(async {
+        let mut connection = AsyncPgConnection::establish(maintenance_url()).await.unwrap();
+        connection.batch_execute(statement).await.unwrap();
     });
+}
+
+/// Runs a future in a separate thread, since tests drop databases in async code.
+fn on_own_thread<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(work)
+        });
+        worker.join().unwrap()
+    })
 }

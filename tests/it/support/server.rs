@@ -100,7 +100,7 @@ impl Server {
     fn spawn(command: &mut Command, database: &Database, port: &str, ready: &str, log: NamedTempFile) -> Self {
         let mut process = command
             .args(["--listen", &format!("127.0.0.1:{port}")])
-            .env("DATABASE_URL", &database.url)
+            .env("DATABASE_URL", database.url_of_server())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -150,10 +150,11 @@ impl Server {
         let data = self.data(query, variables).await;
         let log = self.log();
         // The statements of new connections, about settings and the server, do not count.
-        let is_of_connection =
-            |line: &str| line.contains("current_setting") || line.contains("pg_postmaster_start_time");
+        let of_connections = ["current_setting", "pg_postmaster_start_time", "pg_dist_partition"];
+        let is_of_connection = |line: &str| of_connections.iter().any(|name| line.contains(name));
         // Nor do those of background tasks.
-        let is_of_background = |line: &str| line.contains("webhook_endpoints") || line.contains("event_feeds");
+        let of_background = ["webhook_endpoints", "event_feeds", "event_outbox"];
+        let is_of_background = |line: &str| of_background.iter().any(|table| line.contains(table));
         let is_read =
             |line: &&str| line.contains("sql=\"SELECT ") && !is_of_connection(line) && !is_of_background(line);
         (log.lines().skip(before).filter(is_read).count(), data)

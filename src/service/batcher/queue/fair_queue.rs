@@ -21,8 +21,9 @@ pub const MAX_WAIT: Duration = Duration::from_secs(1);
 pub const MAX_BATCH: usize = 512;
 
 /// A queue per code, so that no two batches contend for the lock of a code.
-#[derive(Default)]
 pub struct FairQueue {
+    /// The most organisations of a batch.
+    orgs_per_batch: usize,
     codes: HashMap<CodeKey, CodeQueue>,
     /// The codes with jobs and without a batch.
     ready: ReadyCodes,
@@ -54,6 +55,17 @@ pub struct Taken {
 }
 
 impl FairQueue {
+    /// `mixes_orgs`: whether a batch may have several organisations.
+    pub fn new(mixes_orgs: bool) -> Self {
+        Self {
+            orgs_per_batch: if mixes_orgs { MAX_BATCH } else { 1 },
+            codes: HashMap::new(),
+            ready: ReadyCodes::new(),
+            length: 0,
+            by_org: HashMap::new(),
+        }
+    }
+
     pub fn add(&mut self, job: Job) {
         let code = self.codes.entry(job.request.key.clone()).or_default();
         if code.jobs.is_empty() && !code.busy {
@@ -105,10 +117,11 @@ impl FairQueue {
         let first = |codes: &BTreeMap<u64, CodeKey>| codes.keys().next().copied();
         // Organisations with few jobs come first, so that the others get the rest of their shares. If there are too many for
         // each to have a job in the batch, those that have waited longest come first.
-        let is_crowded = self.ready.len() > MAX_BATCH;
+        let is_crowded = self.ready.len() > self.orgs_per_batch;
         let orgs = self.ready.iter().map(|(org, codes)| (if is_crowded { 0 } else { jobs(org) }, first(codes), *org));
         let mut orgs: Vec<_> = orgs.collect();
         orgs.sort_unstable();
+        orgs.truncate(self.orgs_per_batch);
         for (index, (_, _, org)) in orgs.iter().enumerate() {
             let room = MAX_BATCH - taken.batch.len();
             if room == 0 {

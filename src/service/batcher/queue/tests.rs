@@ -27,7 +27,7 @@ fn release(queue: &Queue, jobs: &[Job], locked: bool) {
 
 #[tokio::test]
 async fn links_are_taken_in_their_order_of_arrival() {
-    let queue = Queue::default();
+    let queue = Queue::new(true);
     let links = [("a", 1), ("b", 1), ("a", 2), ("c", 1), ("b", 2)];
     let _outcomes = add(&queue, &links);
     assert_eq!(names(&take(&queue)), links);
@@ -36,7 +36,7 @@ async fn links_are_taken_in_their_order_of_arrival() {
 
 #[tokio::test]
 async fn organisations_have_equal_shares_of_a_batch() {
-    let queue = Queue::default();
+    let queue = Queue::new(true);
     let of = |org: i64, code: usize| {
         let mut request = request(&format!("c{code}"), 1);
         request.key.org = org.try_into().unwrap();
@@ -52,7 +52,7 @@ async fn organisations_have_equal_shares_of_a_batch() {
 
 #[tokio::test]
 async fn links_for_a_busy_code_wait_for_its_batch_and_come_first() {
-    let queue = Queue::default();
+    let queue = Queue::new(true);
     let _outcomes = add(&queue, &[("a", 1), ("b", 1)]);
     let first = take(&queue);
     let _behind = add(&queue, &[("a", 2), ("c", 1), ("a", 3), ("b", 2)]);
@@ -65,7 +65,7 @@ async fn links_for_a_busy_code_wait_for_its_batch_and_come_first() {
 
 #[tokio::test]
 async fn links_beyond_a_batch_wait_for_it_and_those_for_other_codes_do_not() {
-    let queue = Queue::default();
+    let queue = Queue::new(true);
     let _hot: Vec<_> = (0..1000).flat_map(|customer| add(&queue, &[("hot", customer)])).collect();
     let _other = add(&queue, &[("other", 1)]);
     let first = take(&queue);
@@ -78,7 +78,7 @@ async fn links_beyond_a_batch_wait_for_it_and_those_for_other_codes_do_not() {
 
 #[tokio::test]
 async fn jobs_that_are_put_back_come_first_for_their_code() {
-    let queue = Queue::default();
+    let queue = Queue::new(true);
     let _outcomes = add(&queue, &[("a", 1), ("a", 2)]);
     let taken = take(&queue);
     let _behind = add(&queue, &[("a", 3), ("b", 1)]);
@@ -91,7 +91,7 @@ async fn jobs_that_are_put_back_come_first_for_their_code() {
 
 #[tokio::test]
 async fn links_that_wait_for_a_busy_code_count_towards_the_queue_length() {
-    let queue = Queue::default();
+    let queue = Queue::new(true);
     let _first = add(&queue, &[("a", 0)]);
     let taken = take(&queue);
     let _behind: Vec<_> = (0..QUEUE_LENGTH / 4 * 3).flat_map(|_| add(&queue, &[("a", 1)])).collect();
@@ -107,7 +107,7 @@ async fn links_that_wait_for_a_busy_code_count_towards_the_queue_length() {
 
 #[tokio::test(start_paused = true)]
 async fn links_that_waited_too_long_for_a_locked_code_fail_as_contended() {
-    let queue = Queue::default();
+    let queue = Queue::new(true);
     let _outcomes = add(&queue, &[("free", 1), ("locked", 1)]);
     let taken = take(&queue);
     let behind = add(&queue, &[("free", 2), ("locked", 2)]);
@@ -123,7 +123,7 @@ async fn links_that_waited_too_long_for_a_locked_code_fail_as_contended() {
 
 #[tokio::test]
 async fn a_closed_queue_ends_when_nothing_waits() {
-    let queue = Queue::default();
+    let queue = Queue::new(true);
     let _first = add(&queue, &[("a", 1)]);
     let taken = take(&queue);
     let _behind = add(&queue, &[("a", 2)]);

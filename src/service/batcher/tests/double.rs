@@ -129,6 +129,10 @@ impl LinkRepository for Double {
         1
     }
 
+    fn mixes_organisations(&self) -> bool {
+        true
+    }
+
     fn lock_waiters(&self) -> usize {
         LOCK_WAITERS
     }

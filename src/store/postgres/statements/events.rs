@@ -3,13 +3,13 @@
 use diesel::{
     pg::Pg,
     prelude::*,
-    query_builder::{AstPass, QueryFragment, QueryId},
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
     sql_types::{Array, BigInt, Nullable, SmallInt, Text},
 };
 
 use super::query_id;
 use crate::{
-    promotions::NewEvent,
+    promotions::{NewEvent, OrgId},
     store::{
         rows::{Id, NewEventRow},
         schema::PublicId,
@@ -19,10 +19,94 @@ use crate::{
 
 query_id!(InsertEvents);
 
-/// Inserts events into the outbox.
-#[derive(Debug, Default)]
+/// Takes numbers for events of an organisation.
+#[derive(Debug, QueryId)]
+pub struct TakeEventNumbers {
+    pub org: i64,
+    pub count: i64,
+}
+
+impl QueryFragment<Pg> for TakeEventNumbers {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut sql = SqlFile::new(include_str!("../../sql/take_event_numbers.sql"), out);
+        sql.bind::<BigInt, _>("org", &self.org)?;
+        sql.bind::<BigInt, _>("count", &self.count)?;
+        sql.finish()
+    }
+}
+
+impl Query for TakeEventNumbers {
+    type SqlType = BigInt;
+}
+
+/// Records events of an organisation.
+#[derive(Debug)]
 pub struct InsertEvents<'a> {
+    org: i64,
+    events: Events<'a>,
+}
+
+impl<'a> InsertEvents<'a> {
+    pub fn new(org: OrgId, events: &'a [NewEvent]) -> Self {
+        Self { org: org.get(), events: events.iter().collect() }
+    }
+}
+
+impl QueryFragment<Pg> for InsertEvents<'_> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut sql = SqlFile::new(include_str!("../../sql/insert_events.sql"), out);
+        sql.bind::<BigInt, _>("org", &self.org)?;
+        sql.bind::<BigInt, _>("org", &self.org)?;
+        sql.insert("events", &self.events)?;
+        sql.finish()
+    }
+}
+
+/// Records the events of new promotions.
+#[derive(Debug)]
+pub struct RecordLinks<'a> {
     orgs: Vec<i64>,
+    numbers: Option<Vec<i64>>,
+    events: Events<'a>,
+}
+
+impl<'a> RecordLinks<'a> {
+    /// In a distributed database, events need numbers.
+    pub fn new(events: &'a [NewEvent], numbers: Option<Vec<i64>>) -> Self {
+        let orgs = events.iter().map(|event| event.org.get()).collect();
+        Self { orgs, numbers, events: events.iter().collect() }
+    }
+}
+
+impl QueryId for RecordLinks<'_> {
+    type QueryId = ();
+    // The text depends on whether there are numbers.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Pg> for RecordLinks<'_> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut sql = SqlFile::new(include_str!("../../sql/record_links.sql"), out);
+        sql.insert_text("number_column", if self.numbers.is_some() { "number," } else { "" })?;
+        sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
+        match &self.numbers {
+            Some(numbers) => {
+                sql.bind::<Array<BigInt>, _>("numbers", numbers)?;
+                sql.insert_text("comma", ",")?;
+            }
+            None => {
+                sql.insert_text("numbers", "")?;
+                sql.insert_text("comma", "")?;
+            }
+        }
+        sql.insert("events", &self.events)?;
+        sql.finish()
+    }
+}
+
+/// The columns of events, bound as arrays.
+#[derive(Debug, Default)]
+struct Events<'a> {
     ids: Vec<Id>,
     types: Vec<i16>,
     occurred_on: Vec<i64>,
@@ -36,11 +120,10 @@ pub struct InsertEvents<'a> {
     data: Vec<&'a str>,
 }
 
-impl<'a> InsertEvents<'a> {
-    pub fn new(events: &'a [NewEvent]) -> Self {
+impl<'a> FromIterator<&'a NewEvent> for Events<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a NewEvent>>(events: I) -> Self {
         let mut arrays = Self::default();
-        for row in events.iter().map(NewEventRow::from) {
-            arrays.orgs.push(row.org_id);
+        for row in events.into_iter().map(NewEventRow::from) {
             arrays.ids.push(row.id);
             arrays.types.push(row.event_type);
             arrays.occurred_on.push(row.occurred_on);
@@ -57,21 +140,28 @@ impl<'a> InsertEvents<'a> {
     }
 }
 
-impl QueryFragment<Pg> for InsertEvents<'_> {
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let mut sql = SqlFile::new(include_str!("../../sql/insert_events.sql"), out);
-        sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
-        sql.bind::<Array<PublicId>, _>("ids", &self.ids)?;
-        sql.bind::<Array<SmallInt>, _>("types", &self.types)?;
-        sql.bind::<Array<BigInt>, _>("occurred_on", &self.occurred_on)?;
-        sql.bind::<Array<SmallInt>, _>("actors", &self.actors)?;
-        sql.bind::<Array<Nullable<Text>>, _>("actor_ids", &self.actor_ids)?;
-        sql.bind::<Array<Nullable<Text>>, _>("request_ids", &self.request_ids)?;
-        sql.bind::<Array<Nullable<Text>>, _>("reasons", &self.reasons)?;
-        sql.bind::<Array<PublicId>, _>("subjects", &self.subjects)?;
-        sql.bind::<Array<Nullable<PublicId>>, _>("campaigns", &self.campaigns)?;
-        sql.bind::<Array<Nullable<BigInt>>, _>("customers", &self.customers)?;
-        sql.bind::<Array<Text>, _>("data", &self.data)?;
-        sql.finish()
+impl QueryFragment<Pg> for Events<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_bind_param::<Array<PublicId>, _>(&self.ids)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SmallInt>, _>(&self.types)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.occurred_on)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SmallInt>, _>(&self.actors)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.actor_ids)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.request_ids)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.reasons)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<PublicId>, _>(&self.subjects)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<PublicId>>, _>(&self.campaigns)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.data)
     }
 }

@@ -4,58 +4,68 @@ use diesel::{
     pg::Pg,
     prelude::*,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
-    sql_types::{Array, BigInt},
+    sql_types::BigInt,
 };
 
 use crate::store::sql::SqlFile;
 
-/// Makes the feeds of organisations that have none yet.
+/// Makes the feed of an organisation if it has none yet.
 #[derive(Debug, QueryId)]
-pub struct InsertFeeds(pub Vec<i64>);
+pub struct InsertFeed(pub i64);
 
-impl QueryFragment<Pg> for InsertFeeds {
+impl QueryFragment<Pg> for InsertFeed {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let mut sql = SqlFile::new(include_str!("../../sql/insert_feeds.sql"), out);
-        sql.bind::<Array<BigInt>, _>("orgs", &self.0)?;
+        let mut sql = SqlFile::new(include_str!("../../sql/insert_feed.sql"), out);
+        for _ in 0..3 {
+            sql.bind::<BigInt, _>("org", &self.0)?;
+        }
         sql.finish()
     }
 }
 
-/// Locks the feeds of organisations with events in the outbox until the end of the transaction. Returns those that it locked.
+/// Locks the feed of an organisation with events in the outbox until the end of the transaction. Returns the organisation,
+/// or nothing if the feed was not locked.
 #[derive(Debug, QueryId)]
-pub struct LockFeeds(pub Vec<i64>);
+pub struct LockFeed(pub i64);
 
-impl QueryFragment<Pg> for LockFeeds {
+impl QueryFragment<Pg> for LockFeed {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let mut sql = SqlFile::new(include_str!("../../sql/lock_feeds.sql"), out);
-        sql.bind::<Array<BigInt>, _>("orgs", &self.0)?;
+        let mut sql = SqlFile::new(include_str!("../../sql/lock_feed.sql"), out);
+        for _ in 0..2 {
+            sql.bind::<BigInt, _>("org", &self.0)?;
+        }
         sql.finish()
     }
 }
 
-impl Query for LockFeeds {
+impl Query for LockFeed {
     type SqlType = BigInt;
 }
 
-/// Gives the oldest events in the outbox of each of these organisations their positions, at most `limit` each. Their feeds
-/// must be locked. Returns the number of events of each organisation, and the age of the oldest one in milliseconds.
+/// Gives the oldest events in the outbox of an organisation their positions, at most `limit`. Its feed must be locked.
+/// Returns the number of events, and when the oldest one occurred.
 #[derive(Debug, QueryId)]
 pub struct NumberEvents {
-    pub orgs: Vec<i64>,
+    pub org: i64,
     pub limit: i64,
 }
 
 impl QueryFragment<Pg> for NumberEvents {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let mut sql = SqlFile::new(include_str!("../../sql/number_events.sql"), out);
-        sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
+        for _ in 0..2 {
+            sql.bind::<BigInt, _>("org", &self.org)?;
+        }
         sql.bind::<BigInt, _>("limit", &self.limit)?;
+        for _ in 0..3 {
+            sql.bind::<BigInt, _>("org", &self.org)?;
+        }
         sql.finish()
     }
 }
 
 impl Query for NumberEvents {
-    type SqlType = (BigInt, BigInt, BigInt);
+    type SqlType = (BigInt, BigInt);
 }
 
 /// Finds organisations that have events in the outbox.

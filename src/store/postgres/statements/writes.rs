@@ -11,7 +11,7 @@ use diesel::{
 
 use super::{CodeKeys, query_id};
 use crate::{
-    promotions::{FoldedCode, NewCode, NewCodes, OrgId, Promotion, PromotionMode, Timestamp},
+    promotions::{FoldedCode, NewCode, NewCodes, Promotion, PromotionMode, Timestamp},
     store::{
         rows::{Id, count_to_db, mode_to_db},
         schema::PublicId,
@@ -24,6 +24,7 @@ query_id!(InsertPromotions, CountLinks, InsertCodes);
 /// Inserts the promotions of a batch.
 #[derive(Debug)]
 pub struct InsertPromotions<'a> {
+    orgs: Vec<i64>,
     codes: CodeKeys<'a>,
     ids: Vec<Id>,
     campaigns: Vec<Id>,
@@ -34,6 +35,7 @@ pub struct InsertPromotions<'a> {
 impl<'a> InsertPromotions<'a> {
     pub fn new(promotions: &[&'a Promotion]) -> Self {
         Self {
+            orgs: promotions.iter().map(|promotion| promotion.campaign.org.get()).collect(),
             codes: promotions.iter().map(|promotion| code_of(promotion)).collect(),
             ids: promotions.iter().map(|promotion| Id(promotion.id.get())).collect(),
             campaigns: promotions.iter().map(|promotion| Id(promotion.campaign.id.get())).collect(),
@@ -43,13 +45,14 @@ impl<'a> InsertPromotions<'a> {
     }
 }
 
-fn code_of(promotion: &Promotion) -> (OrgId, PromotionMode, &FoldedCode) {
-    (promotion.campaign.org, promotion.campaign.mode, promotion.code.folded())
+fn code_of(promotion: &Promotion) -> (PromotionMode, &FoldedCode) {
+    (promotion.campaign.mode, promotion.code.folded())
 }
 
 impl QueryFragment<Pg> for InsertPromotions<'_> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let mut sql = SqlFile::new(include_str!("../../sql/insert_promotions.sql"), out);
+        sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
         sql.insert("codes", &self.codes)?;
         sql.bind::<Array<PublicId>, _>("ids", &self.ids)?;
         sql.bind::<Array<PublicId>, _>("campaigns", &self.campaigns)?;
@@ -62,6 +65,7 @@ impl QueryFragment<Pg> for InsertPromotions<'_> {
 /// Adds new promotions to the link counts of their codes.
 #[derive(Debug)]
 pub struct CountLinks<'a> {
+    orgs: Vec<i64>,
     codes: CodeKeys<'a>,
     times: Vec<i32>,
 }
@@ -70,16 +74,20 @@ impl<'a> CountLinks<'a> {
     pub fn new(promotions: &[&'a Promotion]) -> Self {
         let mut times = BTreeMap::new();
         for promotion in promotions {
-            *times.entry(code_of(promotion)).or_insert(0) += 1;
+            *times.entry((promotion.campaign.org, code_of(promotion))).or_insert(0) += 1;
         }
-        let codes = times.keys().copied();
-        Self { codes: codes.collect(), times: times.into_values().collect() }
+        Self {
+            orgs: times.keys().map(|(org, _)| org.get()).collect(),
+            codes: times.keys().map(|(_, code)| *code).collect(),
+            times: times.into_values().collect(),
+        }
     }
 }
 
 impl QueryFragment<Pg> for CountLinks<'_> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let mut sql = SqlFile::new(include_str!("../../sql/count_links.sql"), out);
+        sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
         sql.insert("codes", &self.codes)?;
         sql.bind::<Array<Integer>, _>("times", &self.times)?;
         sql.finish()

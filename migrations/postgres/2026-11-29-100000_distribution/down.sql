@@ -1,0 +1,2 @@
+DROP FUNCTION next_event_number();
+DROP TABLE customer_locks;

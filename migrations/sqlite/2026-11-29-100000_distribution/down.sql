@@ -1,0 +1,1 @@
+-- Nothing: a SQLite database is one file.

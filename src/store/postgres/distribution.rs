@@ -1,0 +1,105 @@
+//! Databases whose tables are distributed over several servers by organisation, with Citus (<https://docs.citusdata.com>).
+//!
+//! An organisation is on one server, so a transaction about it is an ordinary one there. Servers of Promolink may be connected
+//! to any server of the database, which passes statements on by their condition `org_id = $n`.
+
+use diesel::{
+    QueryResult,
+    dsl::sql,
+    sql_types::{BigInt, Bool, Text},
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+
+use crate::store::error::OpenError;
+
+/// The tables of organisations, each after those that its foreign keys refer to.
+const TABLES: [&str; 12] = [
+    "organisations",
+    "campaigns",
+    "promotion_codes",
+    "promotions",
+    "redemptions",
+    "api_keys",
+    "event_feeds",
+    "events",
+    "event_outbox",
+    "webhook_endpoints",
+    "failed_link_budgets",
+    "customer_locks",
+];
+
+/// Why tables can't be distributed.
+#[derive(Debug, thiserror::Error)]
+pub enum DistributionError {
+    #[error("SQLite is one file: tables can be distributed only in PostgreSQL with the extension Citus")]
+    Sqlite,
+    #[error(
+        "the database does not have the extension Citus: install it on all servers, and run `CREATE EXTENSION citus` in the \
+         database of each"
+    )]
+    NoCitus,
+    #[error("the URL leads to a worker: tables are changed through the coordinator")]
+    NotCoordinator,
+    #[error("the cluster has no worker: add servers with `SELECT citus_add_node('HOST', 5432)` on the coordinator")]
+    NoWorker,
+}
+
+/// Whether the tables of organisations are distributed.
+pub async fn is_distributed(connection: &mut AsyncPgConnection) -> QueryResult<bool> {
+    Ok(has_citus(connection).await? && is_table_distributed(connection, TABLES[0]).await?)
+}
+
+async fn has_citus(connection: &mut AsyncPgConnection) -> QueryResult<bool> {
+    diesel::select(sql::<Bool>("to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL")).get_result(connection).await
+}
+
+async fn is_table_distributed(connection: &mut AsyncPgConnection, table: &str) -> QueryResult<bool> {
+    let exists = sql::<Bool>("EXISTS (SELECT FROM pg_catalog.pg_dist_partition WHERE logicalrelid = to_regclass(");
+    diesel::select(exists.bind::<Text, _>(table).sql("))")).get_result(connection).await
+}
+
+/// Whether a connection leads to the coordinator, and the number of servers that have tables.
+pub async fn place(connection: &mut AsyncPgConnection) -> QueryResult<(bool, i64)> {
+    let nodes = "(SELECT count(*) FROM pg_catalog.pg_dist_node \
+                 WHERE isactive AND shouldhaveshards AND noderole = 'primary')";
+    diesel::select((sql::<Bool>("pg_catalog.citus_is_coordinator()"), sql::<BigInt>(nodes)))
+        .get_result(connection)
+        .await
+}
+
+/// Distributes the tables that are not distributed yet, one by one, and reports the name of each before. The organisations'
+/// rows are where their other rows are.
+pub async fn distribute(connection: &mut AsyncPgConnection, mut report: impl FnMut(&str)) -> Result<(), OpenError> {
+    if !has_citus(connection).await? {
+        return Err(DistributionError::NoCitus.into());
+    }
+    match place(connection).await? {
+        (false, _) => return Err(DistributionError::NotCoordinator.into()),
+        (true, 0) => return Err(DistributionError::NoWorker.into()),
+        (true, _) => {}
+    }
+    let mut distributed = Vec::new();
+    for table in TABLES {
+        if is_table_distributed(connection, table).await? {
+            continue;
+        }
+        distributed.push(table);
+        report(table);
+        let colocate_with = if table == TABLES[0] { "none" } else { TABLES[0] };
+        connection
+            .batch_execute(&format!(
+                "SELECT create_distributed_table('{table}', 'org_id', colocate_with => '{colocate_with}')"
+            ))
+            .await?;
+    }
+    // Each server reads it to find out whether the tables are up to date.
+    let journal = "__diesel_schema_migrations";
+    if !is_table_distributed(connection, journal).await? {
+        connection.batch_execute(&format!("SELECT create_reference_table('{journal}')")).await?;
+    }
+    // The rows are still on the coordinator as well, invisibly.
+    for table in distributed {
+        connection.batch_execute(&format!("SELECT truncate_local_data_after_distributing_table('{table}')")).await?;
+    }
+    Ok(())
+}
