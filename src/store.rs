@@ -28,6 +28,7 @@ pub use check::{Checked, Example, check, invariants};
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::OpenError;
 pub use migrations::{Collisions, Migration, MigrationState, distribute, fold_again, migrate, status};
+pub use postgres::Distribution;
 pub use readiness::Readiness;
 pub use replica::open_replica;
 
@@ -49,12 +50,14 @@ pub struct Store {
     pub webhooks: Arc<dyn WebhookRepository>,
     /// Budgets that the servers of the database share. A SQLite database has one server.
     pub shared_budgets: Option<Arc<dyn SharedBudgets>>,
+    /// How the tables are distributed over several servers, if they are.
+    pub distribution: Option<Distribution>,
     /// Checks whether the database can be used.
     pub readiness: Readiness,
 }
 
 impl Store {
-    fn new<T>(store: Arc<T>, shared_budgets: Option<Arc<dyn SharedBudgets>>, readiness: Readiness) -> Self
+    fn new<T>(store: Arc<T>, readiness: Readiness) -> Self
     where
         T: PromotionRepository + ApiKeyRepository + EventRepository + WebhookRepository,
     {
@@ -63,7 +66,8 @@ impl Store {
             api_keys: Arc::clone(&store) as _,
             events: Arc::clone(&store) as _,
             webhooks: store,
-            shared_budgets,
+            shared_budgets: None,
+            distribution: None,
             readiness,
         }
     }
@@ -85,12 +89,14 @@ pub async fn open(url: &DatabaseUrl) -> Result<Store, OpenError> {
         DatabaseUrl::Sqlite(path) => {
             let store = sqlite::SqliteStore::open(path)?;
             let space = store.space();
-            Store::new(Arc::new(store), None, readiness(space))
+            Store::new(Arc::new(store), readiness(space))
         }
         DatabaseUrl::Postgres(url) => {
             let store = Arc::new(postgres::PostgresStore::open(url).await?);
             let space = store.space();
-            Store::new(Arc::clone(&store), Some(store), readiness(space))
+            let distribution = store.distribution();
+            let repositories = Store::new(Arc::clone(&store), readiness(space));
+            Store { shared_budgets: Some(store), distribution, ..repositories }
         }
     })
 }

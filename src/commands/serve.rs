@@ -135,6 +135,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         metrics = metrics.map(tracing::field::display),
         database = %url,
         database_tls = url.is_encrypted(),
+        distributed = store.distribution.map(tracing::field::display),
         read_database = replica_url.map(|(shown, _)| tracing::field::display(shown)),
         customer_tokens = customer_tokens.is_some(),
         graphiql = http.graphiql,

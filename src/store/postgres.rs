@@ -43,7 +43,7 @@ use self::{
 };
 pub use self::{
     connection::{Writes, connect_for_check, establish},
-    distribution::{DistributionError, distribute, is_distributed},
+    distribution::{Distribution, DistributionError, distribute, is_distributed},
     external_pooler::ensure_own_sessions,
     url::{UrlError, parse as parse_url},
 };
@@ -64,37 +64,42 @@ pub struct PostgresStore {
     /// Numbers events, unless the database is a replica.
     _numbering: Option<AbortOnDropHandle<()>>,
     space: Arc<Space>,
+    distribution: Option<Distribution>,
 }
 
 impl PostgresStore {
     /// Opens the database at a URL, after a test connection. The database may be read-only for now.
     pub async fn open(url: &Secret) -> Result<Self, OpenError> {
         let mut connection = connect_for_requests(url.expose(), Writes::Optional).await?;
-        if connection.is_distributed {
-            let (is_coordinator, nodes) = distribution::place(&mut connection).await?;
-            let connected_to = if is_coordinator { "the coordinator" } else { "a worker" };
-            tracing::info!(nodes, connected_to, "the tables are distributed over several servers");
-        }
-        Self::new(url, Writes::Required, connection.is_distributed)
+        let distribution = match connection.is_distributed {
+            true => Some(distribution::distribution(&mut connection).await?),
+            false => None,
+        };
+        Self::new(url, Writes::Required, distribution)
     }
 
     /// A store for reading, in a database that may be read-only, or unavailable for now.
     pub fn replica(url: &Secret) -> Result<Self, OpenError> {
-        Self::new(url, Writes::Optional, false)
+        Self::new(url, Writes::Optional, None)
     }
 
-    fn new(url: &Secret, writes: Writes, is_distributed: bool) -> Result<Self, OpenError> {
-        let connections = Arc::new(Connections::new(url, writes, is_distributed)?);
+    fn new(url: &Secret, writes: Writes, distribution: Option<Distribution>) -> Result<Self, OpenError> {
+        let connections = Arc::new(Connections::new(url, writes, distribution.is_some())?);
         let outbox = Arc::default();
         let number =
             || AbortOnDropHandle::new(tokio::spawn(numbering::run(Arc::clone(&connections), Arc::clone(&outbox))));
         let numbering = (writes == Writes::Required).then(number);
-        Ok(Self { url: url.clone(), connections, outbox, _numbering: numbering, space: Arc::default() })
+        Ok(Self { url: url.clone(), connections, outbox, _numbering: numbering, space: Arc::default(), distribution })
     }
 
     /// When the database was last full.
     pub fn space(&self) -> Arc<Space> {
         Arc::clone(&self.space)
+    }
+
+    /// How the tables are distributed over several servers, if they are.
+    pub const fn distribution(&self) -> Option<Distribution> {
+        self.distribution
     }
 
     /// Succeeds if the database responds.

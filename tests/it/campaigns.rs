@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Database, Server, campaign, code_of, in_days, on_both_databases};
+use crate::support::{Database, Server, campaign, code_of, in_days, on_all_databases};
 
 const CREATE: &str = "mutation($input: CreateCampaignInput!) {
     createCampaign(input: $input) {
@@ -31,7 +31,7 @@ async fn spring(server: &Server) -> String {
     create(server, json!({ "name": "Spring", "mode": "DISCOUNT", "validTill": in_days(30).millis() })).await
 }
 
-on_both_databases! {
+on_all_databases! {
     async fn omitted_campaign_terms_have_defaults(database: Database) {
         let server = Server::start(&database);
         let input = json!({ "name": "  Spring ", "mode": "PAYMENT_VOUCHER", "validTill": in_days(30).millis() });

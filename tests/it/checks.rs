@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Caller, Database, ORG, Server, campaign, code_of, in_days, issuer, on_both_databases};
+use crate::support::{Caller, Database, ORG, Server, campaign, code_of, in_days, issuer, on_all_databases};
 
 const CHECK: &str = "query($input: LinkPromotionCodeInput!) { checkPromotionCode(input: $input) {
     linkable error { code retryable } promotion { id code } promotionName validTill redeemableFrom } }";
@@ -17,7 +17,7 @@ async fn check(caller: &Caller, customer: i64, code: &str) -> Value {
     caller.data(CHECK, input(customer, code)).await["checkPromotionCode"].take()
 }
 
-on_both_databases! {
+on_all_databases! {
     async fn a_check_says_what_linking_would_do_and_changes_nothing(database: Database) {
         let limited = campaign("Limited").with(|campaign| campaign.max_links_per_customer = Some(1)).code("L1", None).code("L2", None);
         database.seed(&[

@@ -12,9 +12,9 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::support::{Database, ORG, Server, TestCampaign, campaign, code_of, on_both_databases, program};
+use crate::support::{Database, ORG, Server, TestCampaign, campaign, code_of, on_all_databases, program};
 
-on_both_databases! {
+on_all_databases! {
     async fn generating_again_adds_as_many_new_codes(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         let list = shop.path("codes.csv");

@@ -10,11 +10,11 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::support::{Database, ORG, Server, campaign, code_of, issuer, on_both_databases, program};
+use crate::support::{Database, ORG, Server, campaign, code_of, issuer, on_all_databases, program};
 
 const WALLET: &str = "query($id: Long!) { customerPromotions(customerId: $id) { nodes { id customerId } } }";
 
-on_both_databases! {
+on_all_databases! {
     async fn a_key_is_valid_until_it_is_revoked(database: Database) {
         database.seed(&[campaign("Spring").code("A", None)]).await;
         let server = Server::serve(&database, &[]);
@@ -88,7 +88,7 @@ on_both_databases! {
     }
 }
 
-on_both_databases! {
+on_all_databases! {
     async fn an_uncached_key_does_not_wait_behind_guesses(database: Database) {
         const GUESSES: usize = 2000;
         database.open().await;
@@ -230,7 +230,7 @@ async fn no_secret_is_stored_or_logged() {
     }
 }
 
-on_both_databases! {
+on_all_databases! {
     async fn a_customer_acts_only_for_itself(database: Database) {
         database.seed(&[campaign("Spring").code("MINE", None).code("THEIRS", None)]).await;
         let server = Server::serve(&database, &issuer::VARIABLES);

@@ -8,7 +8,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::support::{Caller, Database, ORG, Server, campaign, code_of, on_both_databases, program};
+use crate::support::{Caller, Database, ORG, Server, campaign, code_of, on_all_databases, program};
 
 const FEED: &str = "query($first: Int, $after: String, $afterPosition: Long, $filter: EventFilter, $order: EventOrder) {
     events(first: $first, after: $after, afterPosition: $afterPosition, filter: $filter, order: $order) {
@@ -37,7 +37,7 @@ fn run(database: &Database, arguments: &[&str]) -> Output {
     program().args(arguments).env("DATABASE_URL", &database.url).output().unwrap()
 }
 
-on_both_databases! {
+on_all_databases! {
     async fn every_change_has_one_event_that_says_what_was_changed_by_whom_and_why(database: Database) {
         database.seed(&[campaign("Spring").code("FIRST", Some(1)).code("SECOND", None)]).await;
         let (admin, service) = (database.key(ORG, "admin"), database.key(ORG, "service"));

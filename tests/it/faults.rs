@@ -5,6 +5,7 @@ mod delivery;
 mod errors;
 mod failover;
 mod load;
+mod worker;
 
 use std::{
     sync::atomic::Ordering,
@@ -19,9 +20,9 @@ use self::{
     delivery::Delivery,
     load::{CODES, Load, assert_acknowledged, codes},
 };
-use crate::support::{Cluster, Database, LOCAL, ORG, Server, on_both_databases, program};
+use crate::support::{Cluster, Database, LOCAL, ORG, Server, on_all_databases, on_both_databases, program};
 
-on_both_databases! {
+on_all_databases! {
     /// Kills the server twenty times while 64 clients link. A receiver of webhooks has all events nevertheless.
     async fn no_acknowledged_link_is_lost_or_duplicated_when_the_server_is_killed(database: Database) {
         database.seed(&[codes()]).await;
@@ -43,7 +44,9 @@ on_both_databases! {
         server.stop();
         assert_sound(&database);
     }
+}
 
+on_both_databases! {
     /// The database rejects one of many links in a transaction.
     async fn a_row_that_cannot_be_written_does_not_fail_the_others(database: Database) {
         database.seed(&[codes().code("POISON", None)]).await;

@@ -3,9 +3,9 @@
 use promolink::promotions::PromotionMode;
 use serde_json::{Value, json};
 
-use crate::support::{Database, ORG, Server, campaign, code_of, in_days, on_both_databases};
+use crate::support::{Database, ORG, Server, campaign, code_of, in_days, on_all_databases};
 
-on_both_databases! {
+on_all_databases! {
     async fn a_link_returns_the_documented_fields(database: Database) {
         let spring = campaign("Spring").with(|campaign| campaign.valid_for_days = Some(30)).code("Save-20", Some(1));
         database.seed(&[spring]).await;

@@ -11,6 +11,7 @@ mod codes;
 mod commands;
 mod connections;
 mod credentials;
+mod distribution;
 mod events;
 mod example;
 mod fairness;

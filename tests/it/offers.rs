@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Caller, Database, ORG, Server, campaign, code_of, issuer, on_both_databases};
+use crate::support::{Caller, Database, ORG, Server, campaign, code_of, issuer, on_all_databases};
 
 const CONTENT: &str = "id version validForDays maxRedemptionsPerLink metadata { key value }
     offer { title description benefit { kind percentOff amount { minorUnits currency } } termsUrl imageUrl metadata { key value } }";
@@ -31,7 +31,7 @@ async fn update(server: &Caller, id: &Value, mut input: Value) -> Value {
     server.execute(&query, json!({ "input": input })).await
 }
 
-on_both_databases! {
+on_all_databases! {
     async fn an_offer_is_returned_as_it_was_given_to_everyone_who_reads_the_promotion(database: Database) {
         let server = Server::start(&database);
         let created = create(&server, full()).await["data"]["created"].take();

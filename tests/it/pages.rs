@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use promolink::promotions::PromotionMode;
 use serde_json::{Value, json};
 
-use crate::support::{Database, Server, TestCampaign, campaign, code_of, on_both_databases};
+use crate::support::{Database, Server, TestCampaign, campaign, code_of, on_all_databases};
 
 /// The number of aliases under which a document selects a field.
 const ALIASES: usize = 100;
@@ -41,7 +41,7 @@ fn texts(list: &Value, pointer: &str) -> Vec<String> {
     list.as_array().unwrap().iter().map(|item| item.pointer(pointer).unwrap().as_str().unwrap().to_owned()).collect()
 }
 
-on_both_databases! {
+on_all_databases! {
     async fn aliases_of_a_field_share_statements(database: Database) {
         let vouchers = campaign("Vouchers").with(|campaign| campaign.mode = PromotionMode::PaymentVoucher);
         let mut campaigns: Vec<_> = (0..60).map(|number| campaign(&format!("C{number}"))).collect();

@@ -110,7 +110,16 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
 
 #[test]
 fn both_databases_behave_like_the_model() {
-    let databases = [Database::sqlite(), Database::postgres()];
+    behave_like_the_model(&[Database::sqlite(), Database::postgres()]);
+}
+
+#[test]
+#[ignore = "needs a Citus cluster: TEST_CITUS_URL=postgres://... tests/run citus"]
+fn distributed_tables_behave_like_the_model_on_citus() {
+    behave_like_the_model(&[Database::sqlite(), Database::citus()]);
+}
+
+fn behave_like_the_model(databases: &[Database; 2]) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let stores = databases.each_ref().map(|database| runtime.block_on(database.open()));
     let granted = AtomicUsize::new(0);

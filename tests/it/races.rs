@@ -8,9 +8,9 @@ use std::{
 
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::support::{Database, Server, campaign, code_of, on_both_databases};
+use crate::support::{Database, Server, campaign, code_of, on_all_databases};
 
-on_both_databases! {
+on_all_databases! {
     async fn exactly_max_links_of_500_concurrent_links_succeed(database: Database) {
         database.seed(&[campaign("Race").code("ONE", Some(1)).code("HUNDRED", Some(100))]).await;
         let servers = [Arc::new(Server::start(&database))];

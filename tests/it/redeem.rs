@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Database, Server, campaign, code_of, in_days, on_both_databases};
+use crate::support::{Database, Server, campaign, code_of, in_days, on_all_databases};
 
 const REVERSE: &str = "mutation($id: ID!) { reverseRedemption(id: $id) { id redeemedOn reversedOn } }";
 const UNLINK: &str = "mutation($id: ID!) { unlinkPromotion(id: $id) { id state active code } }";
@@ -18,7 +18,7 @@ async fn link_count(server: &Server, code: &str) -> Value {
     server.data(query, json!({ "code": code })).await["promotionCodes"][0]["linkCount"].take()
 }
 
-on_both_databases! {
+on_all_databases! {
     async fn each_rule_of_redeeming_has_its_own_error(database: Database) {
         let expiring = campaign("Expiring").with(|campaign| {
             campaign.redeemable_from = in_days(-9);

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io::Write};
 
 use serde_json::{Value, json};
 
-use crate::support::{Caller, Database, ORG, Server, code_of, on_both_databases, program};
+use crate::support::{Caller, Database, ORG, Server, code_of, on_all_databases, program};
 
 /// A caller of an organisation, and the ids of its data.
 struct Organisation {
@@ -61,7 +61,7 @@ impl Organisation {
     }
 }
 
-on_both_databases! {
+on_all_databases! {
     async fn an_organisation_cannot_read_or_change_the_data_of_another(database: Database) {
         database.open().await;
         let server = Server::serve(&database, &[("RUST_LOG", "promolink::sql=debug"), ("PROMOLINK_LOG_FORMAT", "text")]);

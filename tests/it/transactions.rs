@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::support::{Caller, Database, ORG, Server, campaign, code_of};
 
@@ -93,4 +93,44 @@ async fn link_in_turn(caller: &Caller, codes: std::ops::Range<usize>) -> Duratio
 fn assert_retryable(response: &serde_json::Value) {
     assert_eq!(code_of(response), "OVERLOADED");
     assert_eq!(response["errors"][0]["extensions"]["retryable"], json!(true));
+}
+
+/// Another transaction has locked the code, and adds a hold of the same customer, after the link began to read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_is_added_while_a_link_waits_for_the_code_is_returned() {
+    const ID: &str = "01a219bd-a6b0-7198-b249-321b80c18c9d";
+    let database = Database::postgres();
+    database.seed(&[campaign("Spring").code("SHARED", Some(5))]).await;
+    let server = Server::start(&database);
+    let mut session = database.session().await;
+    let link = format!(
+        "BEGIN; UPDATE promotion_codes SET link_count = 1 WHERE folded = 'shared';
+         INSERT INTO promotions (org_id, id, mode, folded, campaign_id, customer_id, created_on)
+             SELECT org_id, '{ID}', mode, folded, campaign_id, 7, 0 FROM promotion_codes WHERE folded = 'shared'"
+    );
+    session.run(&link).await;
+    let linking = async {
+        let linked = server.link(7, "SHARED").await;
+        assert_eq!(linked["data"]["linkPromotionCode"]["id"], ID, "{linked}");
+    };
+    let committing = async {
+        sleep(Duration::from_millis(200)).await;
+        session.run("COMMIT").await;
+    };
+    tokio::join!(linking, committing);
+}
+
+/// Servers of the version before lock customers by advisory locks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_that_an_earlier_version_has_locked_is_waited_for() {
+    let database = Database::postgres();
+    let limited = campaign("Two each").with(|campaign| campaign.max_links_per_customer = Some(2));
+    database.seed(&[limited.code("A", None).code("B", None)]).await;
+    let server = Server::start(&database);
+    assert_eq!(code_of(&server.link(7, "A").await), "OK");
+    let mut session = database.session().await;
+    session.run("BEGIN; SELECT pg_advisory_xact_lock(-number) FROM generate_series(1, 2048) AS number").await;
+    assert_retryable(&server.link(7, "B").await);
+    session.run("COMMIT").await;
+    assert_eq!(code_of(&server.link(7, "B").await), "OK");
 }

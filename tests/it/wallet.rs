@@ -3,13 +3,13 @@
 use promolink::promotions::PromotionMode;
 use serde_json::{Value, json};
 
-use crate::support::{Database, Server, TestCampaign, campaign, code_of, in_days, on_both_databases};
+use crate::support::{Database, Server, TestCampaign, campaign, code_of, in_days, on_all_databases};
 
 fn with_codes(campaign: TestCampaign, prefix: &str, count: usize) -> TestCampaign {
     (0..count).fold(campaign, |campaign, number| campaign.code(&format!("{prefix}-{number:03}"), None))
 }
 
-on_both_databases! {
+on_all_databases! {
     async fn a_wallet_is_ordered_newest_first_and_can_be_filtered(database: Database) {
         let vouchers = campaign("Vouchers").with(|campaign| campaign.mode = PromotionMode::PaymentVoucher);
         let stopping = campaign("Stopping");

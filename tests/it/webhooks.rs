@@ -12,7 +12,7 @@ use standardwebhooks::Webhook;
 use tokio::time::sleep;
 
 use crate::support::{
-    Answer, Caller, Database, LOCAL, Message, ORG, Receiver, Server, campaign, code_of, on_both_databases, program,
+    Answer, Caller, Database, LOCAL, Message, ORG, Receiver, Server, campaign, code_of, on_all_databases, program,
 };
 
 const ENDPOINT: &str = "id url eventTypes batchSize state createdOn deliveredPosition pending oldestPendingOn lastError
@@ -62,7 +62,7 @@ async fn start(database: &Database, codes: &str) -> (Server, Caller) {
     (server, admin)
 }
 
-on_both_databases! {
+on_all_databases! {
     async fn a_receiver_gets_signed_events_in_order(database: Database) {
         let (_server, admin) = start(&database, "ONE").await;
         let receiver = Receiver::start(|_| Answer::Status(204)).await;

@@ -3,6 +3,8 @@
 //! An organisation is on one server, so a transaction about it is an ordinary one there. Servers of Promolink may be connected
 //! to any server of the database, which passes statements on by their condition `org_id = $n`.
 
+use std::fmt;
+
 use diesel::{
     QueryResult,
     dsl::sql,
@@ -58,13 +60,27 @@ async fn is_table_distributed(connection: &mut AsyncPgConnection, table: &str) -
     diesel::select(exists.bind::<Text, _>(table).sql("))")).get_result(connection).await
 }
 
-/// Whether a connection leads to the coordinator, and the number of servers that have tables.
-pub async fn place(connection: &mut AsyncPgConnection) -> QueryResult<(bool, i64)> {
+/// Where the rows of a distributed database are, and where a connection leads.
+#[derive(Debug, Clone, Copy)]
+pub struct Distribution {
+    is_coordinator: bool,
+    servers: i64,
+}
+
+impl fmt::Display for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connected_to = if self.is_coordinator { "the coordinator" } else { "a worker" };
+        write!(f, "over {} servers, connected to {connected_to}", self.servers)
+    }
+}
+
+/// Finds out how the tables are distributed.
+pub async fn distribution(connection: &mut AsyncPgConnection) -> QueryResult<Distribution> {
     let nodes = "(SELECT count(*) FROM pg_catalog.pg_dist_node \
                  WHERE isactive AND shouldhaveshards AND noderole = 'primary')";
-    diesel::select((sql::<Bool>("pg_catalog.citus_is_coordinator()"), sql::<BigInt>(nodes)))
-        .get_result(connection)
-        .await
+    let query = diesel::select((sql::<Bool>("pg_catalog.citus_is_coordinator()"), sql::<BigInt>(nodes)));
+    let (is_coordinator, servers) = query.get_result(connection).await?;
+    Ok(Distribution { is_coordinator, servers })
 }
 
 /// Distributes the tables that are not distributed yet, one by one, and reports the name of each before. The organisations'
@@ -73,10 +89,10 @@ pub async fn distribute(connection: &mut AsyncPgConnection, mut report: impl FnM
     if !has_citus(connection).await? {
         return Err(DistributionError::NoCitus.into());
     }
-    match place(connection).await? {
-        (false, _) => return Err(DistributionError::NotCoordinator.into()),
-        (true, 0) => return Err(DistributionError::NoWorker.into()),
-        (true, _) => {}
+    match distribution(connection).await? {
+        Distribution { is_coordinator: false, .. } => return Err(DistributionError::NotCoordinator.into()),
+        Distribution { servers: 0, .. } => return Err(DistributionError::NoWorker.into()),
+        Distribution { .. } => {}
     }
     let mut distributed = Vec::new();
     for table in TABLES {

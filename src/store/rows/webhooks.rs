@@ -11,7 +11,7 @@ use crate::{
 
 /// A row of `webhook_endpoints`.
 #[derive(Clone, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = webhook_endpoints, treat_none_as_null = true)]
+#[diesel(table_name = webhook_endpoints, primary_key(org_id, id), treat_none_as_null = true)]
 pub struct EndpointRow {
     org_id: i64,
     id: Id,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::support::Caller;
 
-on_both_databases! {
+on_all_databases! {
     async fn common_line_endings_and_separators_are_accepted(database: Database) {
         let shop = Shop::open(&database, campaign("Summer")).await;
         for (number, (end, separator)) in [("\r", ','), ("\r\n", ';'), ("\n", '\t'), ("\r", ';')].into_iter().enumerate() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{FEED, events_after, run};
-use crate::support::{Caller, Database, ORG, Server, campaign, code_of, on_both_databases};
+use crate::support::{Caller, Database, ORG, Server, campaign, code_of, on_all_databases};
 
 /// The positions of all events with these arguments, read in pages of two.
 async fn positions(caller: &Caller, filter: &Value, order: &str) -> Vec<i64> {
@@ -22,7 +22,7 @@ async fn positions(caller: &Caller, filter: &Value, order: &str) -> Vec<i64> {
     }
 }
 
-on_both_databases! {
+on_all_databases! {
     async fn each_filter_returns_its_events_in_both_orders(database: Database) {
         let (spring, autumn) = (campaign("Spring"), campaign("Autumn"));
         let (spring_id, autumn_id) = (spring.campaign.id.get().to_string(), autumn.campaign.id.get().to_string());

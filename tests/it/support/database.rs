@@ -94,6 +94,12 @@ impl Database {
         }
     }
 
+    /// The URL of the server of the cluster with this port.
+    pub fn url_of_port(&self, port: i64) -> String {
+        let Kind::Citus { urls, .. } = &self.kind else { panic!("not on a Citus cluster") };
+        urls.iter().find(|url| url.contains(&format!(":{port}/"))).expect("the server is in the cluster").clone()
+    }
+
     /// The PostgreSQL database with this URL. It is not dropped.
     pub const fn at(url: String) -> Self {
         Self { url, kind: Kind::Elsewhere }

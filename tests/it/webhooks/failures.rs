@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{change, create, endpoint_once, endpoints, start, verify};
-use crate::support::{Answer, Caller, Database, LOCAL, ORG, Receiver, Server, code_of, in_days, on_both_databases};
+use crate::support::{Answer, Caller, Database, LOCAL, ORG, Receiver, Server, code_of, in_days, on_all_databases};
 
-on_both_databases! {
+on_all_databases! {
     async fn a_failed_attempt_is_repeated_and_holds_up_only_its_own_endpoint(database: Database) {
         let (_server, admin) = start(&database, "ONE").await;
         let failing = Receiver::start(|number| if number == 0 { Answer::Status(500) } else { Answer::Status(200) }).await;

@@ -51,6 +51,19 @@ async fn organisations_have_equal_shares_of_a_batch() {
 }
 
 #[tokio::test]
+async fn organisations_that_do_not_mix_are_taken_by_their_first_arrival() {
+    let queue = Queue::new(false);
+    let of = |org: i64, code: &str| {
+        let mut request = request(code, 1);
+        request.key.org = org.try_into().unwrap();
+        queue.add(request).unwrap()
+    };
+    let _outcomes = [of(2, "a"), of(1, "b"), of(3, "c"), of(2, "d"), of(1, "e"), of(1, "f")];
+    let orgs = || take(&queue).iter().map(|job| job.request.key.org.get()).collect::<Vec<_>>();
+    assert_eq!([orgs(), orgs(), orgs(), orgs()], [vec![2, 2], vec![1, 1, 1], vec![3], vec![]]);
+}
+
+#[tokio::test]
 async fn links_for_a_busy_code_wait_for_its_batch_and_come_first() {
     let queue = Queue::new(true);
     let _outcomes = add(&queue, &[("a", 1), ("b", 1)]);
