@@ -71,10 +71,8 @@ impl PostgresStore {
     /// Opens the database at a URL, after a test connection. The database may be read-only for now.
     pub async fn open(url: &Secret) -> Result<Self, OpenError> {
         let mut connection = connect_for_requests(url.expose(), Writes::Optional).await?;
-        let distribution = match connection.is_distributed {
-            true => Some(distribution::distribution(&mut connection).await?),
-            false => None,
-        };
+        let distribution =
+            if connection.is_distributed { Some(distribution::distribution(&mut connection).await?) } else { None };
         Self::new(url, Writes::Required, distribution)
     }
 

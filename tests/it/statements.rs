@@ -113,7 +113,7 @@ const OTHER_OPERATIONS: [&str; 8] = [
     r#"mutation { linkPromotionCodes(input: [{ customerId: 9, code: "C-18", mode: DISCOUNT }]) { promotion { id } } }"#,
     r#"mutation { createWebhookEndpoint(input: { url: "http://127.0.0.1:9/" }) { endpoint { id } } }"#,
     r#"{ checkPromotionCode(input: { customerId: 9, code: "C-17", mode: DISCOUNT }) { linkable } }"#,
-    r#"{ events(first: 5, filter: { types: [PROMOTION_LINKED, CODES_ADDED] }) { nodes { id actor { name } } } }"#,
+    "{ events(first: 5, filter: { types: [PROMOTION_LINKED, CODES_ADDED] }) { nodes { id actor { name } } } }",
     "{ webhookEndpoints { id pending } }",
 ];
 

@@ -50,11 +50,11 @@ pub async fn link(
 }
 
 async fn begin(connection: &Connection) -> QueryResult<usize> {
-    let begin = statements::Begin.execute(&mut &**connection);
+    let beginning = statements::Begin.execute(&mut &**connection);
     if !connection.is_distributed {
-        return begin.await;
+        return beginning.await;
     }
-    let (begun, limited) = join(begin, statements::LimitLockWaits.execute(&mut &**connection)).await;
+    let (begun, limited) = join(beginning, statements::LimitLockWaits.execute(&mut &**connection)).await;
     begun.and(limited)
 }
 

@@ -10,9 +10,9 @@ use tokio::task::unconstrained;
 /// Each future sends its statements when it is first polled. All of them use the connection's cache of prepared statements,
 /// which sends statements in the order in which they ask for it, whether they are prepared or not.
 pub async fn pipeline<F: Future>(statements: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut sent: Vec<Pin<Box<MaybeDone<F>>>> = statements.into_iter().map(|it| Box::pin(maybe_done(it))).collect();
+    let mut futures: Vec<Pin<Box<MaybeDone<F>>>> = statements.into_iter().map(|it| Box::pin(maybe_done(it))).collect();
     let send = poll_fn(|cx| {
-        for statement in &mut sent {
+        for statement in &mut futures {
             let _ = statement.as_mut().poll(cx);
         }
         Poll::Ready(())
@@ -20,8 +20,8 @@ pub async fn pipeline<F: Future>(statements: impl IntoIterator<Item = F>) -> Vec
     // Otherwise Tokio would interrupt a task that sends many statements, and what follows could overtake the rest of them.
     unconstrained(send).await;
     // The responses come in the same order.
-    let mut results = Vec::with_capacity(sent.len());
-    for mut statement in sent {
+    let mut results = Vec::with_capacity(futures.len());
+    for mut statement in futures {
         statement.as_mut().await;
         results.extend(statement.as_mut().take_output());
     }

@@ -92,12 +92,12 @@ async fn lock_feeds(connection: &AsyncPgConnection, orgs: &[i64]) -> QueryResult
     let mut rest = orgs.to_vec();
     rest.retain(|org| !locked.contains(org));
     if !rest.is_empty() {
-        let make = |org: &i64| {
+        let insert = |org: &i64| {
             let statement = statements::InsertFeed(*org);
             async move { statement.execute(&mut &*connection).await }
         };
-        let (made, more) = join(pipeline(rest.iter().map(make)), lock_existing_feeds(connection, &rest)).await;
-        made.into_iter().collect::<QueryResult<Vec<_>>>()?;
+        let (inserted, more) = join(pipeline(rest.iter().map(insert)), lock_existing_feeds(connection, &rest)).await;
+        inserted.into_iter().collect::<QueryResult<Vec<_>>>()?;
         locked.extend(more?);
     }
     Ok(locked)

@@ -89,15 +89,12 @@ impl QueryFragment<Pg> for RecordLinks<'_> {
         let mut sql = SqlFile::new(include_str!("../../sql/record_links.sql"), out);
         sql.insert_text("number_column", if self.numbers.is_some() { "number," } else { "" })?;
         sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
-        match &self.numbers {
-            Some(numbers) => {
-                sql.bind::<Array<BigInt>, _>("numbers", numbers)?;
-                sql.insert_text("comma", ",")?;
-            }
-            None => {
-                sql.insert_text("numbers", "")?;
-                sql.insert_text("comma", "")?;
-            }
+        if let Some(numbers) = &self.numbers {
+            sql.bind::<Array<BigInt>, _>("numbers", numbers)?;
+            sql.insert_text("comma", ",")?;
+        } else {
+            sql.insert_text("numbers", "")?;
+            sql.insert_text("comma", "")?;
         }
         sql.insert("events", &self.events)?;
         sql.finish()
