@@ -12,7 +12,9 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::support::{Database, ORG, Server, TestCampaign, campaign, code_of, on_all_databases, program};
+use crate::support::{
+    Database, ORG, Server, TestCampaign, campaign, code_of, on_all_databases, on_both_databases, program,
+};
 
 on_all_databases! {
     async fn generating_again_adds_as_many_new_codes(database: Database) {
@@ -238,7 +240,9 @@ on_all_databases! {
         assert!(output.status.success(), "{}", errors(&output));
         assert_eq!(errors(&output), "");
     }
+}
 
+on_both_databases! {
     async fn unusable_files_and_campaigns_are_explained_and_change_nothing(database: Database) {
         let mut shop = Shop::without_campaign(&database);
         let good = shop.file("good.csv", b"code\nA\n");
