@@ -84,18 +84,18 @@ pub async fn ensure_own_sessions(url: &DatabaseUrl) -> Result<(), OpenError> {
 /// Opens the store at a URL. Its tables must exist: see [`migrate`].
 pub async fn open(url: &DatabaseUrl) -> Result<Store, OpenError> {
     sql_log::install();
-    let readiness = |space| Readiness::new(url.clone(), space);
+    let readiness = |space, is_distributed| Readiness::new(url.clone(), space, is_distributed);
     Ok(match url {
         DatabaseUrl::Sqlite(path) => {
             let store = sqlite::SqliteStore::open(path)?;
             let space = store.space();
-            Store::new(Arc::new(store), readiness(space))
+            Store::new(Arc::new(store), readiness(space, false))
         }
         DatabaseUrl::Postgres(url) => {
             let store = Arc::new(postgres::PostgresStore::open(url).await?);
             let space = store.space();
             let distribution = store.distribution();
-            let repositories = Store::new(Arc::clone(&store), readiness(space));
+            let repositories = Store::new(Arc::clone(&store), readiness(space, distribution.is_some()));
             Store { shared_budgets: Some(store), distribution, ..repositories }
         }
     })

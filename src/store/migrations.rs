@@ -22,7 +22,7 @@ pub use self::fold_codes::Collisions;
 use self::fold_codes::{FoldCodes, PgConnection, fold_codes};
 use super::{
     DatabaseUrl, OpenError,
-    postgres::{self, DistributionError, Writes},
+    postgres::{self, DistributionError, Extent, Writes},
     sqlite,
 };
 
@@ -88,16 +88,20 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
         DatabaseUrl::Postgres(url) => {
             postgres::ensure_own_sessions(url.expose()).await?;
             let mut connection = postgres::establish(url.expose(), Writes::Required).await?;
+            let is_distributed = postgres::extent(&mut connection).await? != Extent::None;
             // Applying starts by creating a table, which the role may not be permitted to do, nor need if nothing is pending.
             let migrations = status_of_postgres(&mut connection).await?;
-            if migrations.iter().all(|migration| migration.state != MigrationState::Pending) {
-                return Ok(Vec::new());
-            }
-            let is_distributed = postgres::is_distributed(&mut connection).await?;
-            lock(&mut connection).await?;
-            let applied = apply(&mut AsyncMigrationHarness::new(connection.into_diesel()), ALL_OF_POSTGRES)?;
-            if is_distributed {
-                // The tables that are new. If this fails, `distribute` completes it.
+            let is_pending = migrations.iter().any(|migration| migration.state == MigrationState::Pending);
+            let applied = if is_pending {
+                postgres::ensure_not_on_worker(&mut connection).await?;
+                lock(&mut connection).await?;
+                apply(&mut AsyncMigrationHarness::new(connection.into_diesel()), ALL_OF_POSTGRES)?
+            } else {
+                Vec::new()
+            };
+            let mut connection = postgres::establish(url.expose(), Writes::Required).await?;
+            if is_distributed && postgres::extent(&mut connection).await? == Extent::Some {
+                // Some tables are new, or distributing them was interrupted.
                 distribute(&DatabaseUrl::Postgres(url.clone()), |_| {}).await?;
             }
             Ok(applied)

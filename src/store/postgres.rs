@@ -43,7 +43,7 @@ use self::{
 };
 pub use self::{
     connection::{Writes, connect_for_check, establish},
-    distribution::{Distribution, DistributionError, distribute, is_distributed},
+    distribution::{Distribution, DistributionError, Extent, distribute, ensure_not_on_worker, extent},
     external_pooler::ensure_own_sessions,
     url::{UrlError, parse as parse_url},
 };

@@ -11,7 +11,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::{
     DatabaseUrl, OpenError,
     migrations::{Migration, MigrationState, status, status_of_postgres},
-    postgres::{self, Writes},
+    postgres::{self, Extent, Writes},
 };
 use crate::promotions::StoreError;
 
@@ -42,6 +42,7 @@ impl Space {
 pub struct Readiness {
     url: DatabaseUrl,
     space: Arc<Space>,
+    is_distributed: bool,
 }
 
 /// Why a database can't be used, in words that unauthenticated callers may read.
@@ -59,14 +60,18 @@ pub enum NotReady {
     /// Migrations of this version are pending.
     #[error("the database's tables are out of date")]
     OutOfDate,
+    /// The tables were distributed over several servers, or are being distributed, since the server was started.
+    #[error("the tables were distributed while the server was running: restart it")]
+    Distributed,
     /// It has run out of space.
     #[error("the database has no space left")]
     Full,
 }
 
 impl Readiness {
-    pub(super) const fn new(url: DatabaseUrl, space: Arc<Space>) -> Self {
-        Self { url, space }
+    /// `is_distributed`: whether the tables were distributed over several servers when the store was opened.
+    pub(super) const fn new(url: DatabaseUrl, space: Arc<Space>, is_distributed: bool) -> Self {
+        Self { url, space, is_distributed }
     }
 
     /// Checks that the database responds, takes changes, and has the tables of this version or a later one, whose servers
@@ -77,6 +82,10 @@ impl Readiness {
             DatabaseUrl::Postgres(url) => {
                 let mut connection = postgres::establish(url.expose(), Writes::Required).await?;
                 ensure_up_to_date(&status_of_postgres(&mut connection).await?)?;
+                let expected = if self.is_distributed { Extent::All } else { Extent::None };
+                if postgres::extent(&mut connection).await.map_err(OpenError::from)? != expected {
+                    return Err(NotReady::Distributed);
+                }
                 if !may_change_tables(&mut connection).await.map_err(OpenError::from)? {
                     return Err(NotReady::NoPrivilege);
                 }

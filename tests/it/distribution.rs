@@ -26,9 +26,14 @@ async fn only_tables_that_are_not_distributed_are_distributed_on_citus() {
     let again = reported(distribute(&database.url));
     assert!(again.ends_with("are distributed\n") && !again.contains("distributing"), "{again}");
     database.run("SELECT undistribute_table('customer_locks')").await;
-    let rest = reported(distribute(&database.url));
-    assert_eq!(rest.matches("distributing").count(), 1, "{rest}");
-    assert!(rest.contains("distributing customer_locks\n"), "{rest}");
+    let serving =
+        program().args(["serve", "--listen", "127.0.0.1:0"]).env("DATABASE_URL", &database.url).output().unwrap();
+    assert_eq!(serving.status.code(), Some(1));
+    let errors = reported(serving);
+    assert!(errors.contains("some tables are distributed and others are not"), "{errors}");
+    let migrated = program().arg("migrate").env("DATABASE_URL", &database.url).output().unwrap();
+    assert!(migrated.status.success());
+    assert!(!reported(distribute(&database.url)).contains("distributing"), "`migrate` has distributed the rest");
     let on_worker = distribute(database.url_of_server());
     assert_eq!(on_worker.status.code(), Some(1));
     let errors = reported(on_worker);

@@ -21,7 +21,16 @@ async fn guess(servers: [&Caller; 2], from: i64, guesses: usize) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guesser_has_one_budget_on_all_servers_and_after_a_restart() {
-    let database = Database::postgres();
+    a_guesser_has_one_budget(Database::postgres()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Citus cluster: TEST_CITUS_URL=postgres://... tests/run citus"]
+async fn a_guesser_has_one_budget_on_all_servers_on_citus() {
+    a_guesser_has_one_budget(Database::citus()).await;
+}
+
+async fn a_guesser_has_one_budget(database: Database) {
     database.seed(&[campaign("Spring").code("FREE", None)]).await;
     let (key, other) = (database.key(ORG, "storefront"), database.key(ORG, "storefront"));
     let servers = [Server::serve(&database, &[LIMITS]), Server::serve(&database, &[LIMITS])];

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use promolink::promotions::OrgId;
 use serde_json::json;
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::support::{Caller, Database, ORG, Server, campaign, code_of};
+use crate::support::{Caller, Database, ORG, Server, campaign, code_of, in_days};
 
 /// After a row was locked, a COMMIT waits for the disk, and its duration would reveal which codes exist.
 #[tokio::test(flavor = "multi_thread")]
@@ -133,4 +134,33 @@ async fn a_customer_that_an_earlier_version_has_locked_is_waited_for() {
     assert_retryable(&server.link(7, "B").await);
     session.run("COMMIT").await;
     assert_eq!(code_of(&server.link(7, "B").await), "OK");
+}
+
+/// The locks of earlier versions have no organisation. Customers of two organisations share some of them, in any order.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_of_limited_customers_of_two_organisations_do_not_deadlock() {
+    let database = Database::postgres();
+    let store = database.open().await;
+    let mut keys = Vec::new();
+    for number in 1..=2 {
+        let org = OrgId::try_from(number).unwrap();
+        let limited = campaign("Two each").with(|campaign| {
+            campaign.org = org;
+            campaign.max_links_per_customer = Some(2);
+        });
+        let limited = (0..400).fold(limited, |limited, code| limited.code(&format!("C-{code}"), None));
+        assert!(store.seed(org, &[limited.campaign.into()], &limited.codes, in_days(-2)).await.unwrap());
+        keys.push(database.key(number, "service"));
+    }
+    let servers = [(); 2].map(|()| Server::serve(&database, &[]));
+    let mut clients = JoinSet::new();
+    for (key, code) in keys.iter().cycle().zip(0..400) {
+        let caller = servers[code % 2].caller(key);
+        clients.spawn(async move { code_of(&caller.link(code, &format!("C-{code}")).await).to_owned() });
+    }
+    let outcomes = clients.join_all().await;
+    assert!(outcomes.iter().all(|outcome| outcome == "OK"), "{outcomes:?}");
+    for server in servers {
+        assert!(!server.log().contains("lock"), "{}", server.log());
+    }
 }

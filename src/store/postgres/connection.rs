@@ -12,7 +12,7 @@ use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
-    distribution,
+    distribution::{self, DistributionError, Extent},
     hosts::connect_to_first,
     liveness::{Pending, Probe, server_of},
     sqlstate::Reported,
@@ -163,7 +163,11 @@ pub async fn connect_to_replica(url: &str) -> Result<Connection, OpenError> {
 pub async fn connect(url: &str, writes: Writes) -> Result<Connection, OpenError> {
     let mut connection = establish(url, writes).await?;
     connection.batch_execute(SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
-    connection.is_distributed = distribution::is_distributed(&mut connection).await?;
+    connection.is_distributed = match distribution::extent(&mut connection).await? {
+        Extent::None => false,
+        Extent::All => true,
+        Extent::Some => return Err(DistributionError::Partial.into()),
+    };
     if connection.is_distributed {
         connection.batch_execute(DISTRIBUTED_SETTINGS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     }

@@ -8,7 +8,7 @@ use std::fmt;
 use diesel::{
     QueryResult,
     dsl::sql,
-    sql_types::{BigInt, Bool, Text},
+    sql_types::{Array, BigInt, Bool, Text},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
@@ -42,17 +42,55 @@ pub enum DistributionError {
     NoCitus,
     #[error("the URL leads to a worker: tables are changed through the coordinator")]
     NotCoordinator,
-    #[error("the cluster has no worker: add servers with `SELECT citus_add_node('HOST', 5432)` on the coordinator")]
+    #[error(
+        "some tables are distributed and others are not: stop the servers, and run `promolink migrate --distribute`"
+    )]
+    Partial,
+    #[error(
+        "the cluster has no worker: add servers with `SELECT citus_set_coordinator_host('HOST', 5432)` and `SELECT citus_add_node('HOST', 5432)` on the coordinator"
+    )]
     NoWorker,
 }
 
-/// Whether the tables of organisations are distributed.
-pub async fn is_distributed(connection: &mut AsyncPgConnection) -> QueryResult<bool> {
-    Ok(has_citus(connection).await? && is_table_distributed(connection, TABLES[0]).await?)
+/// How many of the tables of organisations are distributed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    None,
+    Some,
+    All,
+}
+
+/// Finds out how many of the tables of organisations are distributed.
+pub async fn extent(connection: &mut AsyncPgConnection) -> QueryResult<Extent> {
+    if !has_citus(connection).await? {
+        return Ok(Extent::None);
+    }
+    let distributed = sql::<BigInt>(
+        "(SELECT count(*) FROM pg_catalog.pg_dist_partition WHERE logicalrelid = ANY (ARRAY(SELECT to_regclass(name) FROM unnest(",
+    );
+    let distributed = distributed.bind::<Array<Text>, _>(&TABLES[..]).sql(") AS name)))");
+    let count: i64 = diesel::select(distributed).get_result(connection).await?;
+    Ok(match usize::try_from(count) {
+        Ok(0) => Extent::None,
+        Ok(count) if count == TABLES.len() => Extent::All,
+        _ => Extent::Some,
+    })
 }
 
 async fn has_citus(connection: &mut AsyncPgConnection) -> QueryResult<bool> {
     diesel::select(sql::<Bool>("to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL")).get_result(connection).await
+}
+
+/// Fails on a worker, where tables can't be created or changed. They could even be created there, and then be in the way.
+pub async fn ensure_not_on_worker(connection: &mut AsyncPgConnection) -> Result<(), OpenError> {
+    if !has_citus(connection).await? {
+        return Ok(());
+    }
+    let is_worker = "EXISTS (SELECT FROM pg_catalog.pg_dist_node) AND NOT pg_catalog.citus_is_coordinator()";
+    if diesel::select(sql::<Bool>(is_worker)).get_result(connection).await? {
+        return Err(DistributionError::NotCoordinator.into());
+    }
+    Ok(())
 }
 
 async fn is_table_distributed(connection: &mut AsyncPgConnection, table: &str) -> QueryResult<bool> {
@@ -89,17 +127,14 @@ pub async fn distribute(connection: &mut AsyncPgConnection, mut report: impl FnM
     if !has_citus(connection).await? {
         return Err(DistributionError::NoCitus.into());
     }
-    match distribution(connection).await? {
-        Distribution { is_coordinator: false, .. } => return Err(DistributionError::NotCoordinator.into()),
-        Distribution { servers: 0, .. } => return Err(DistributionError::NoWorker.into()),
-        Distribution { .. } => {}
+    ensure_not_on_worker(connection).await?;
+    if distribution(connection).await?.servers == 0 {
+        return Err(DistributionError::NoWorker.into());
     }
-    let mut distributed = Vec::new();
     for table in TABLES {
         if is_table_distributed(connection, table).await? {
             continue;
         }
-        distributed.push(table);
         report(table);
         let colocate_with = if table == TABLES[0] { "none" } else { TABLES[0] };
         connection
@@ -113,8 +148,10 @@ pub async fn distribute(connection: &mut AsyncPgConnection, mut report: impl FnM
     if !is_table_distributed(connection, journal).await? {
         connection.batch_execute(&format!("SELECT create_reference_table('{journal}')")).await?;
     }
+    // Citus copies functions to the workers by itself only if it was installed when they were created.
+    connection.batch_execute("SELECT create_distributed_function('next_event_number()')").await?;
     // The rows are still on the coordinator as well, invisibly.
-    for table in distributed {
+    for table in TABLES {
         connection.batch_execute(&format!("SELECT truncate_local_data_after_distributing_table('{table}')")).await?;
     }
     Ok(())

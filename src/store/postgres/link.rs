@@ -13,7 +13,7 @@ use diesel::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::future::{join, join3};
 
-use self::working_set::read_working_set;
+use self::working_set::{Lock, read_working_set};
 use super::{connection::Connection, statements};
 use crate::{
     promotions::{LinkCheck, LinkOutcome, LinkRequest, NewEvent, OnLocked, OrgId, Promotion, Timestamp, check, decide},
@@ -30,7 +30,7 @@ pub async fn link(
     on_locked: OnLocked,
     now: Timestamp,
 ) -> StoreResult<Vec<Option<LinkOutcome>>> {
-    let working_set = read_working_set(connection, requests, Some(on_locked));
+    let working_set = read_working_set(connection, requests, Some(lock(connection, on_locked)));
     let (begun, set) = join(begin(connection), working_set).await;
     begun?;
     let decisions = decide(set?, requests, now);
@@ -40,13 +40,23 @@ pub async fn link(
     } else {
         let events = decisions.events(requests, now);
         let numbers = event_numbers(connection, &events).await?;
+        let write = write(connection, &new, &events, numbers);
         let commit = statements::Commit.execute(&mut &**connection);
-        let (written, committed) = join(write(connection, &new, &events, numbers), commit).await;
-        // A COMMIT after a failed statement rolls back and reports success: the failure must come first.
-        written?;
-        committed?;
+        if connection.is_distributed {
+            write.await?;
+            commit.await?;
+        } else {
+            let (written, committed) = join(write, commit).await;
+            // A COMMIT after a failed statement rolls back and reports success: the failure must come first.
+            written?;
+            committed?;
+        }
     }
     Ok(decisions.outcomes)
+}
+
+const fn lock(connection: &Connection, on_locked: OnLocked) -> Lock {
+    Lock { on_locked, is_distributed: connection.is_distributed }
 }
 
 async fn begin(connection: &Connection) -> QueryResult<usize> {
@@ -64,7 +74,7 @@ pub async fn link_in_transaction(
     requests: &[LinkRequest],
     now: Timestamp,
 ) -> StoreResult<Vec<Option<LinkOutcome>>> {
-    let set = read_working_set(connection, requests, Some(OnLocked::Wait)).await?;
+    let set = read_working_set(connection, requests, Some(lock(connection, OnLocked::Wait))).await?;
     let decisions = decide(set, requests, now);
     let new: Vec<&Promotion> = decisions.new_promotions().collect();
     if !new.is_empty() {
@@ -97,18 +107,22 @@ async fn event_numbers(connection: &Connection, events: &[NewEvent]) -> StoreRes
 }
 
 async fn write(
-    connection: &AsyncPgConnection,
+    connection: &Connection,
     new: &[&Promotion],
     events: &[NewEvent],
     numbers: Option<Vec<i64>>,
 ) -> QueryResult<()> {
+    let is_distributed = connection.is_distributed;
+    let connection: &AsyncPgConnection = connection;
     let (inserted, counted, recorded) = join3(
-        statements::InsertPromotions::new(new).execute(&mut &*connection),
-        statements::CountLinks::new(new).execute(&mut &*connection),
+        statements::InsertPromotions::new(new, is_distributed).execute(&mut &*connection),
+        statements::CountLinks::new(new, is_distributed).execute(&mut &*connection),
         statements::RecordLinks::new(events, numbers).execute(&mut &*connection),
     )
     .await;
-    inserted.and(counted).and(recorded).map(drop)
+    let (inserted, _, recorded) = (inserted?, counted?, recorded?);
+    // In a distributed database, nothing is inserted for an organisation that does not exist.
+    if inserted == new.len() && recorded == events.len() { Ok(()) } else { Err(diesel::result::Error::NotFound) }
 }
 
 /// The organisations of the promotions that are new: they have the ids of their requests.

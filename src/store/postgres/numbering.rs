@@ -19,7 +19,7 @@ use std::{
 use diesel_async::RunQueryDsl;
 use tokio::{
     sync::Notify,
-    time::{Instant, MissedTickBehavior, interval, sleep},
+    time::{MissedTickBehavior, interval, sleep},
 };
 
 use self::round::number;
@@ -33,9 +33,9 @@ use crate::{
 /// The pause after each round. Under load, events share a round: it costs a commit, however many there are.
 const ROUND_PAUSE: Duration = Duration::from_millis(20);
 
-/// The pause after a long round, as a multiple of its duration. A round of many organisations costs statements for each; after
-/// a pause, there are more events to share them.
-const LONG_ROUND_PAUSE: u32 = 4;
+/// The least pause after a round, for each of its organisations. A round costs statements for each; after a pause, there are more
+/// events to share them.
+const PAUSE_PER_ORG: Duration = Duration::from_micros(500);
 
 /// Time between two searches for events of processes that have ended.
 const SEARCH_INTERVAL: Duration = Duration::from_secs(1);
@@ -81,16 +81,12 @@ pub async fn run(connections: Arc<Connections>, outbox: Arc<Outbox>) {
             _ = searches.tick() => search(&connections, &outbox).await,
         };
         // A search of a distributed database fails while any of its servers is down. The events of this process need none.
-        let started = Instant::now();
-        let done = found.and(number_waiting(&connections, &outbox).await);
-        let pause = ROUND_PAUSE.max(LONG_ROUND_PAUSE * started.elapsed()).min(FAILURE_PAUSE);
-        sleep(done.map_or_else(
-            |error| {
-                log_failure(&error, None);
-                FAILURE_PAUSE
-            },
-            |()| pause,
-        ))
+        let pause = number_waiting(&connections, &outbox).await;
+        let done = found.and(pause);
+        sleep(done.unwrap_or_else(|error| {
+            log_failure(&error, None);
+            FAILURE_PAUSE
+        }))
         .await;
     }
 }
@@ -118,13 +114,16 @@ async fn search(connections: &Connections, outbox: &Outbox) -> StoreResult<()> {
 async fn find(connections: &Connections) -> StoreResult<Vec<i64>> {
     let limit = i64::try_from(ORGS_PER_ROUND)?;
     let mut connection = connections.for_numbering().await?;
-    let found = statements::OutboxOrgs { limit }.load(&mut connection).await;
+    let found =
+        statements::OutboxOrgs { limit, is_distributed: connections.is_distributed }.load(&mut connection).await;
     found.map_err(|error| connection.classify(error.into()))
 }
 
-/// Numbers events of the waiting organisations. Organisations with more events wait for the next round.
-async fn number_waiting(connections: &Connections, outbox: &Outbox) -> StoreResult<()> {
+/// Numbers events of the waiting organisations. Organisations with more events wait for the next round. Returns the pause
+/// before that.
+async fn number_waiting(connections: &Connections, outbox: &Outbox) -> StoreResult<Duration> {
     let orgs = outbox.take();
+    let pause = PAUSE_PER_ORG * u32::try_from(orgs.len())?;
     let mut with_more = Vec::new();
     let mut number_some = async |orgs: &[i64]| {
         let round = number(connections, orgs).await?;
@@ -149,8 +148,9 @@ async fn number_waiting(connections: &Connections, outbox: &Outbox) -> StoreResu
         }
     }
     let with_more = with_more.into_iter().map(OrgId::try_from).collect::<Result<Vec<_>, _>>()?;
-    if !with_more.is_empty() {
-        outbox.wake(with_more);
+    if with_more.is_empty() {
+        return Ok(pause.max(ROUND_PAUSE));
     }
-    Ok(())
+    outbox.wake(with_more);
+    Ok(ROUND_PAUSE)
 }

@@ -3,10 +3,11 @@
 use std::{sync::LazyLock, time::Duration};
 
 use async_trait::async_trait;
+use diesel::QueryResult;
 use diesel_async::RunQueryDsl;
 use tokio::time::timeout;
 
-use super::{PostgresStore, statements};
+use super::{PostgresStore, pipeline::pipeline, statements};
 use crate::{
     auth::{SharedBudgets, Spent},
     promotions::{OrgId, StoreError, Timestamp},
@@ -20,8 +21,13 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 #[async_trait]
 impl SharedBudgets for PostgresStore {
     async fn spend(&self, org: OrgId, spent: &[Spent], now: Timestamp) -> Vec<(String, Timestamp)> {
-        let statement = statements::SpendBudgets::new(org, spent, now);
-        let refilling = self.run(async |connection| Ok(statement.load::<(String, i64)>(connection).await?));
+        let refilling = self.run(async |connection| {
+            let connection = &*connection;
+            let refills = pipeline(spent.iter().map(async |spent| {
+                statements::SpendBudget::new(org, spent, now).get_result::<(String, i64)>(&mut &*connection).await
+            }));
+            Ok(refills.await.into_iter().collect::<QueryResult<Vec<_>>>()?)
+        });
         let refilled = timeout(TIMEOUT, refilling).await.unwrap_or(Err(StoreError::Overloaded));
         let refilled = logged(refilled).unwrap_or_default();
         refilled.into_iter().map(|(budget, on)| (budget, Timestamp::from_millis(on))).collect()

@@ -62,7 +62,7 @@ impl Reported {
 /// The kind of an error, by the codes in <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn kind(state: &SqlState, is_distributed: bool) -> Kind {
     match *state {
-        // Another server of the database ended during COMMIT.
+        // Usually, another server of the database has ended during COMMIT. Damaged data also looks like this.
         SqlState::INTERNAL_ERROR if is_distributed => Kind::Unavailable,
         SqlState::LOCK_NOT_AVAILABLE
         | SqlState::QUERY_CANCELED

@@ -1,5 +1,5 @@
--- Records events of an organisation. They get their positions later. Their numbers are taken where the organisation's rows
--- are, as in take_event_numbers.sql.
+-- Records events of an organisation, in the order of the arrays. They get their positions later. Their numbers are taken as in
+-- take_event_numbers.sql.
 INSERT INTO event_outbox (
     org_id, number, id, type, occurred_on, actor, actor_id, request_id, reason, subject_id, campaign_id, customer_id, data
 )

@@ -11,3 +11,4 @@
             ('customer_locks', 'INSERT'), ('customer_locks', 'UPDATE')
     ) AS required (name, privilege)
 )
+AND has_function_privilege('next_event_number()', 'EXECUTE')

@@ -1,15 +1,17 @@
 -- Gives the oldest events in the outbox of an organisation the next positions, in the order in which they were written. Its
 -- feed is locked, so that no other server does the same, and this statement sees what was committed before it began.
 WITH taken AS (
-    -- By the places of the rows: with any join, the planner could choose to search the outbox once for each of its rows, as
-    -- its statistics are those of a table that is nearly empty.
+    -- Up to a number, in the order of the key: with a join, the planner could choose to search the outbox once for each of its
+    -- rows, as its statistics are those of a table that is nearly empty.
     DELETE FROM event_outbox outbox
-    WHERE outbox.org_id = $org AND outbox.ctid = ANY (ARRAY(
-        SELECT written.ctid FROM event_outbox written
-        WHERE written.org_id = $org
-        ORDER BY written.number
-        LIMIT $limit
-    ))
+    WHERE outbox.org_id = $org AND outbox.number <= (
+        SELECT max(oldest.number) FROM (
+            SELECT written.number FROM event_outbox written
+            WHERE written.org_id = $org
+            ORDER BY written.number
+            LIMIT $limit
+        ) oldest
+    )
     RETURNING outbox.*
 ),
 numbered AS (

@@ -6,7 +6,8 @@
 -- Campaigns are locked against changes: a new limit waits for the links that are under way, and counts them.
 --
 -- Also reads the holds that the requesting customers have, as they were when the statement began. Whoever adds a hold updates
--- the code, so if the code under the lock is still the version of that moment (`is_current`), so are its holds.
+-- the code, so if the code under the lock is still the version of that moment (`is_current`), no hold is missing. One may
+-- have been unlinked or redeemed since; the link then counts as the earlier of the two.
 SELECT
     existing.mode, existing.folded, existing.version = promotion_codes.version AS is_current, $columns,
     held.customers, held.ids, held.created_on, held.redemption_counts

@@ -31,6 +31,9 @@ pub struct FairQueue {
     pub length: usize,
     /// The number of jobs of each organisation that has some.
     by_org: HashMap<OrgId, usize>,
+    /// The number of batches that were taken, and at which of them each organisation with jobs had its last turn.
+    batches: u64,
+    last_turns: HashMap<OrgId, u64>,
 }
 
 /// The ready codes of each organisation, by the arrival of their first job.
@@ -63,6 +66,8 @@ impl FairQueue {
             ready: ReadyCodes::new(),
             length: 0,
             by_org: HashMap::new(),
+            batches: 0,
+            last_turns: HashMap::new(),
         }
     }
 
@@ -102,6 +107,7 @@ impl FairQueue {
             *count -= jobs;
             if *count == 0 {
                 self.by_org.remove(&org);
+                self.last_turns.remove(&org);
             }
         }
     }
@@ -116,18 +122,21 @@ impl FairQueue {
         let jobs = |org: &OrgId| self.by_org.get(org).copied().unwrap_or_default();
         let first = |codes: &BTreeMap<u64, CodeKey>| codes.keys().next().copied();
         // Organisations with few jobs come first, so that the others get the rest of their shares. If there are too many for
-        // each to have a job in the batch, those that have waited longest come first.
+        // each to have a job in the batch, they take turns, and those that have waited longest come first.
         let is_crowded = self.ready.len() > self.orgs_per_batch;
-        let orgs = self.ready.iter().map(|(org, codes)| (if is_crowded { 0 } else { jobs(org) }, first(codes), *org));
-        let mut orgs: Vec<_> = orgs.collect();
+        let turn = |org: &OrgId| self.last_turns.get(org).copied().unwrap_or_default();
+        let rank = |org: &OrgId| if is_crowded { turn(org) } else { jobs(org) as u64 };
+        let mut orgs: Vec<_> = self.ready.iter().map(|(org, codes)| (rank(org), first(codes), *org)).collect();
         orgs.sort_unstable();
         orgs.truncate(self.orgs_per_batch);
+        self.batches += 1;
         for (index, (_, _, org)) in orgs.iter().enumerate() {
             let room = MAX_BATCH - taken.batch.len();
             if room == 0 {
                 break;
             }
             let share = (room / (orgs.len() - index)).max(1);
+            self.last_turns.insert(*org, self.batches);
             self.take_of(*org, taken.batch.len() + share, &mut taken);
         }
         taken.batch.sort_unstable_by_key(|job| job.waiter.arrival);

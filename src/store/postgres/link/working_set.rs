@@ -1,35 +1,48 @@
 //! What the rules of linking look at.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     sync::Arc,
 };
 
-use diesel::Queryable;
+use diesel::{QueryResult, Queryable};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::future::join;
 
 use crate::{
-    promotions::{CampaignId, CodeState, CustomerId, LinkRequest, OnLocked, OrgId, PromotionCode, WorkingSet},
+    promotions::{CodeState, LinkRequest, OnLocked, OrgId, PromotionCode, WorkingSet},
     store::{
         error::StoreResult,
-        postgres::{pipeline::pipeline, statements},
+        postgres::{
+            pipeline::pipeline,
+            statements::{self, LimitedCustomers},
+        },
         rows::{CampaignRow, CodeRow, HoldRow, Id, code_key},
     },
 };
+
+/// How codes and customers are locked.
+#[derive(Debug, Clone, Copy)]
+pub struct Lock {
+    pub on_locked: OnLocked,
+    /// Whether the tables are distributed.
+    pub is_distributed: bool,
+}
 
 /// Locks the codes of a batch, if they are to be linked, and reads what the rules look at.
 pub async fn read_working_set(
     connection: &AsyncPgConnection,
     requests: &[LinkRequest],
-    lock: Option<OnLocked>,
+    lock: Option<Lock>,
 ) -> StoreResult<WorkingSet> {
     let mut by_org: BTreeMap<OrgId, Vec<&LinkRequest>> = BTreeMap::new();
     for request in requests {
         by_org.entry(request.key.org).or_default().push(request);
     }
     let codes = pipeline(by_org.iter().map(async |(org, requests)| {
-        statements::ReadCodes::new(*org, requests, lock).load::<CodeInFull>(&mut &*connection).await
+        statements::ReadCodes::new(*org, requests, lock.map(|lock| lock.on_locked))
+            .load::<CodeInFull>(&mut &*connection)
+            .await
     }))
     .await;
     let (mut set, mut outdated) = (WorkingSet::default(), Vec::new());
@@ -39,7 +52,7 @@ pub async fn read_working_set(
         }
     }
     read_holds(connection, &outdated, &mut set).await?;
-    count_held(connection, requests, lock.is_some(), &mut set).await?;
+    count_held(connection, requests, lock, &mut set).await?;
     Ok(set)
 }
 
@@ -48,7 +61,7 @@ pub async fn read_working_set(
 struct CodeInFull {
     mode: i16,
     folded: String,
-    /// Whether the holds are those that the code has under the lock.
+    /// Whether no hold was added between the reading of the holds and the lock.
     is_current: Option<bool>,
     /// The code and its campaign, unless they were skipped.
     code: Option<CodeRow>,
@@ -142,10 +155,10 @@ async fn read_holds(
 async fn count_held(
     connection: &AsyncPgConnection,
     requests: &[LinkRequest],
-    locks: bool,
+    lock: Option<Lock>,
     set: &mut WorkingSet,
 ) -> StoreResult<()> {
-    let mut limited: BTreeMap<OrgId, BTreeSet<(CampaignId, CustomerId)>> = BTreeMap::new();
+    let mut limited = LimitedCustomers::new();
     for request in requests {
         if let Some(CodeState { campaign, .. }) = set.codes.get(&request.key)
             && campaign.max_links_per_customer.is_some()
@@ -153,21 +166,35 @@ async fn count_held(
             limited.entry(campaign.org).or_default().insert((campaign.id, request.customer_id));
         }
     }
-    let counts = limited.iter().map(async |(org, customers)| {
-        let count = statements::CountHeld::new(*org, customers);
-        let count = count.load::<(Id, i64, i64)>(&mut &*connection);
-        if !locks {
-            return count.await;
-        }
-        let lock = statements::LockCustomers::new(*org, customers);
-        let (locked, counts) = join(lock.execute(&mut &*connection), count).await;
+    if limited.is_empty() {
+        return Ok(());
+    }
+    let counts = pipeline(limited.iter().map(async |(org, customers)| {
+        statements::CountHeld::new(*org, customers).load::<(Id, i64, i64)>(&mut &*connection).await
+    }));
+    let counts = if let Some(lock) = lock {
+        let (locked, counts) = join(lock_customers(connection, lock, &limited), counts).await;
         locked?;
         counts
-    });
-    for (org, counts) in limited.keys().zip(pipeline(counts).await) {
+    } else {
+        counts.await
+    };
+    for (org, counts) in limited.keys().zip(counts) {
         for (campaign, customer, held) in counts? {
             set.held.insert((*org, campaign.0.into(), customer.try_into()?), u32::try_from(held)?);
         }
     }
     Ok(())
+}
+
+async fn lock_customers(connection: &AsyncPgConnection, lock: Lock, customers: &LimitedCustomers) -> QueryResult<()> {
+    let rows = statements::LockCustomers::new(customers, lock.is_distributed);
+    let rows = rows.execute(&mut &*connection);
+    if lock.is_distributed {
+        // Earlier versions can't serve it.
+        return rows.await.map(drop);
+    }
+    let earlier = statements::AdvisoryLocks::new(customers);
+    let (earlier, rows) = join(earlier.execute(&mut &*connection), rows).await;
+    earlier.and(rows).map(drop)
 }

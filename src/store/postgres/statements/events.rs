@@ -7,7 +7,7 @@ use diesel::{
     sql_types::{Array, BigInt, Nullable, SmallInt, Text},
 };
 
-use super::query_id;
+use super::{Orgs, query_id};
 use crate::{
     promotions::{NewEvent, OrgId},
     store::{
@@ -18,26 +18,6 @@ use crate::{
 };
 
 query_id!(InsertEvents);
-
-/// Takes numbers for events of an organisation.
-#[derive(Debug, QueryId)]
-pub struct TakeEventNumbers {
-    pub org: i64,
-    pub count: i64,
-}
-
-impl QueryFragment<Pg> for TakeEventNumbers {
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let mut sql = SqlFile::new(include_str!("../../sql/take_event_numbers.sql"), out);
-        sql.bind::<BigInt, _>("org", &self.org)?;
-        sql.bind::<BigInt, _>("count", &self.count)?;
-        sql.finish()
-    }
-}
-
-impl Query for TakeEventNumbers {
-    type SqlType = BigInt;
-}
 
 /// Records events of an organisation.
 #[derive(Debug)]
@@ -62,40 +42,59 @@ impl QueryFragment<Pg> for InsertEvents<'_> {
     }
 }
 
+/// Takes numbers for events of an organisation.
+#[derive(Debug, QueryId)]
+pub struct TakeEventNumbers {
+    pub org: i64,
+    pub count: i64,
+}
+
+impl QueryFragment<Pg> for TakeEventNumbers {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut sql = SqlFile::new(include_str!("../../sql/take_event_numbers.sql"), out);
+        sql.bind::<BigInt, _>("org", &self.org)?;
+        sql.bind::<BigInt, _>("count", &self.count)?;
+        sql.finish()
+    }
+}
+
+impl Query for TakeEventNumbers {
+    type SqlType = BigInt;
+}
+
 /// Records the events of new promotions.
 #[derive(Debug)]
 pub struct RecordLinks<'a> {
-    orgs: Vec<i64>,
-    numbers: Option<Vec<i64>>,
+    orgs: Orgs,
+    numbers: Vec<i64>,
     events: Events<'a>,
+}
+
+impl QueryId for RecordLinks<'_> {
+    type QueryId = ();
+    // The text depends on whether the tables are distributed.
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 impl<'a> RecordLinks<'a> {
     /// In a distributed database, events need numbers.
     pub fn new(events: &'a [NewEvent], numbers: Option<Vec<i64>>) -> Self {
         let orgs = events.iter().map(|event| event.org.get()).collect();
-        Self { orgs, numbers, events: events.iter().collect() }
+        let orgs = Orgs::new(orgs, numbers.is_some());
+        Self { orgs, numbers: numbers.unwrap_or_default(), events: events.iter().collect() }
     }
-}
-
-impl QueryId for RecordLinks<'_> {
-    type QueryId = ();
-    // The text depends on whether there are numbers.
-    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 impl QueryFragment<Pg> for RecordLinks<'_> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let (number_column, number) = if self.orgs.only.is_some() { ("number,", "event.number,") } else { ("", "") };
         let mut sql = SqlFile::new(include_str!("../../sql/record_links.sql"), out);
-        sql.insert_text("number_column", if self.numbers.is_some() { "number," } else { "" })?;
-        sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
-        if let Some(numbers) = &self.numbers {
-            sql.bind::<Array<BigInt>, _>("numbers", numbers)?;
-            sql.insert_text("comma", ",")?;
-        } else {
-            sql.insert_text("numbers", "")?;
-            sql.insert_text("comma", "")?;
-        }
+        sql.insert_text("number_column", number_column)?;
+        self.orgs.push_column(&mut sql, "event.org_id")?;
+        sql.insert_text("number", number)?;
+        self.orgs.push_place(&mut sql)?;
+        sql.bind::<Array<BigInt>, _>("orgs", &self.orgs.all)?;
+        sql.bind::<Array<BigInt>, _>("numbers", &self.numbers)?;
         sql.insert("events", &self.events)?;
         sql.finish()
     }

@@ -69,14 +69,26 @@ impl Query for NumberEvents {
 }
 
 /// Finds organisations that have events in the outbox.
-#[derive(Debug, QueryId)]
+#[derive(Debug)]
 pub struct OutboxOrgs {
     pub limit: i64,
+    pub is_distributed: bool,
+}
+
+impl QueryId for OutboxOrgs {
+    type QueryId = ();
+    // The text depends on whether the tables are distributed.
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 impl QueryFragment<Pg> for OutboxOrgs {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let mut sql = SqlFile::new(include_str!("../../sql/outbox_orgs.sql"), out);
+        let text = if self.is_distributed {
+            include_str!("../../sql/outbox_orgs_distributed.sql")
+        } else {
+            include_str!("../../sql/outbox_orgs.sql")
+        };
+        let mut sql = SqlFile::new(text, out);
         sql.bind::<BigInt, _>("limit", &self.limit)?;
         sql.finish()
     }

@@ -4,7 +4,7 @@ use diesel::{
     pg::Pg,
     prelude::*,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
-    sql_types::{Array, BigInt, Text},
+    sql_types::{BigInt, Text},
 };
 
 use super::query_id;
@@ -14,42 +14,39 @@ use crate::{
     store::sql::SqlFile,
 };
 
-query_id!(SpendBudgets);
+query_id!(SpendBudget);
 
-/// Spends some of budgets. Returns when each will be full again.
+/// Spends some of a budget. Returns when it will be full again.
 #[derive(Debug)]
-pub struct SpendBudgets<'a> {
+pub struct SpendBudget<'a> {
     org: i64,
-    budgets: Vec<&'a str>,
-    millis: Vec<i64>,
+    budget: &'a str,
+    millis: i64,
     now: i64,
+    /// When it will be full again if it is full now.
+    refilled_on: i64,
 }
 
-impl<'a> SpendBudgets<'a> {
-    pub fn new(org: OrgId, spent: &'a [Spent], now: Timestamp) -> Self {
-        Self {
-            org: org.get(),
-            budgets: spent.iter().map(|spent| spent.budget.as_str()).collect(),
-            millis: spent.iter().map(|spent| spent.millis).collect(),
-            now: now.millis(),
-        }
+impl<'a> SpendBudget<'a> {
+    pub fn new(org: OrgId, spent: &'a Spent, now: Timestamp) -> Self {
+        let (millis, now) = (spent.millis, now.millis());
+        Self { org: org.get(), budget: &spent.budget, millis, now, refilled_on: now.saturating_add(millis) }
     }
 }
 
-impl QueryFragment<Pg> for SpendBudgets<'_> {
+impl QueryFragment<Pg> for SpendBudget<'_> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let mut sql = SqlFile::new(include_str!("../../sql/spend_budgets.sql"), out);
+        let mut sql = SqlFile::new(include_str!("../../sql/spend_budget.sql"), out);
         sql.bind::<BigInt, _>("org", &self.org)?;
+        sql.bind::<Text, _>("budget", self.budget)?;
+        sql.bind::<BigInt, _>("refilled_on", &self.refilled_on)?;
         sql.bind::<BigInt, _>("now", &self.now)?;
-        sql.bind::<Array<Text>, _>("budgets", &self.budgets)?;
-        sql.bind::<Array<BigInt>, _>("millis", &self.millis)?;
-        sql.bind::<BigInt, _>("now", &self.now)?;
-        sql.bind::<BigInt, _>("now", &self.now)?;
+        sql.bind::<BigInt, _>("millis", &self.millis)?;
         sql.finish()
     }
 }
 
-impl Query for SpendBudgets<'_> {
+impl Query for SpendBudget<'_> {
     type SqlType = (Text, BigInt);
 }
 

@@ -9,7 +9,7 @@ use diesel::{
     sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text},
 };
 
-use super::{CodeKeys, query_id};
+use super::{CodeKeys, Orgs, query_id};
 use crate::{
     promotions::{FoldedCode, NewCode, NewCodes, Promotion, PromotionMode, Timestamp},
     store::{
@@ -19,12 +19,12 @@ use crate::{
     },
 };
 
-query_id!(InsertPromotions, CountLinks, InsertCodes);
+query_id!(InsertCodes);
 
 /// Inserts the promotions of a batch.
 #[derive(Debug)]
 pub struct InsertPromotions<'a> {
-    orgs: Vec<i64>,
+    orgs: Orgs,
     codes: CodeKeys<'a>,
     ids: Vec<Id>,
     campaigns: Vec<Id>,
@@ -32,10 +32,17 @@ pub struct InsertPromotions<'a> {
     created_on: Vec<i64>,
 }
 
+impl QueryId for InsertPromotions<'_> {
+    type QueryId = ();
+    // The text depends on whether the tables are distributed.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
 impl<'a> InsertPromotions<'a> {
-    pub fn new(promotions: &[&'a Promotion]) -> Self {
+    pub fn new(promotions: &[&'a Promotion], is_distributed: bool) -> Self {
+        let orgs = promotions.iter().map(|promotion| promotion.campaign.org.get()).collect();
         Self {
-            orgs: promotions.iter().map(|promotion| promotion.campaign.org.get()).collect(),
+            orgs: Orgs::new(orgs, is_distributed),
             codes: promotions.iter().map(|promotion| code_of(promotion)).collect(),
             ids: promotions.iter().map(|promotion| Id(promotion.id.get())).collect(),
             campaigns: promotions.iter().map(|promotion| Id(promotion.campaign.id.get())).collect(),
@@ -52,7 +59,9 @@ fn code_of(promotion: &Promotion) -> (PromotionMode, &FoldedCode) {
 impl QueryFragment<Pg> for InsertPromotions<'_> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let mut sql = SqlFile::new(include_str!("../../sql/insert_promotions.sql"), out);
-        sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
+        self.orgs.push_column(&mut sql, "new.org_id")?;
+        self.orgs.push_place(&mut sql)?;
+        sql.bind::<Array<BigInt>, _>("orgs", &self.orgs.all)?;
         sql.insert("codes", &self.codes)?;
         sql.bind::<Array<PublicId>, _>("ids", &self.ids)?;
         sql.bind::<Array<PublicId>, _>("campaigns", &self.campaigns)?;
@@ -65,22 +74,28 @@ impl QueryFragment<Pg> for InsertPromotions<'_> {
 /// Adds new promotions to the link counts of their codes.
 #[derive(Debug)]
 pub struct CountLinks<'a> {
+    /// The only organisation, in a distributed database.
+    only: Option<i64>,
     orgs: Vec<i64>,
     codes: CodeKeys<'a>,
     times: Vec<i32>,
 }
 
+impl QueryId for CountLinks<'_> {
+    type QueryId = ();
+    // The text depends on whether the tables are distributed.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
 impl<'a> CountLinks<'a> {
-    pub fn new(promotions: &[&'a Promotion]) -> Self {
+    pub fn new(promotions: &[&'a Promotion], is_distributed: bool) -> Self {
         let mut times = BTreeMap::new();
         for promotion in promotions {
             *times.entry((promotion.campaign.org, code_of(promotion))).or_insert(0) += 1;
         }
-        Self {
-            orgs: times.keys().map(|(org, _)| org.get()).collect(),
-            codes: times.keys().map(|(_, code)| *code).collect(),
-            times: times.into_values().collect(),
-        }
+        let orgs: Vec<i64> = times.keys().map(|(org, _)| org.get()).collect();
+        let only = if is_distributed { orgs.first().copied() } else { None };
+        Self { only, orgs, codes: times.keys().map(|(_, code)| *code).collect(), times: times.into_values().collect() }
     }
 }
 
@@ -90,6 +105,10 @@ impl QueryFragment<Pg> for CountLinks<'_> {
         sql.bind::<Array<BigInt>, _>("orgs", &self.orgs)?;
         sql.insert("codes", &self.codes)?;
         sql.bind::<Array<Integer>, _>("times", &self.times)?;
+        match &self.only {
+            Some(org) => sql.bind::<BigInt, _>("org", org)?,
+            None => sql.insert_text("org", "linked.org_id")?,
+        }
         sql.finish()
     }
 }
