@@ -99,10 +99,12 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
             } else {
                 Vec::new()
             };
-            let mut connection = postgres::establish(url.expose(), Writes::Required).await?;
-            if is_distributed && postgres::extent(&mut connection).await? == Extent::Some {
-                // Some tables are new, or distributing them was interrupted.
-                distribute(&DatabaseUrl::Postgres(url.clone()), |_| {}).await?;
+            if is_distributed {
+                let mut connection = postgres::establish(url.expose(), Writes::Required).await?;
+                if postgres::extent(&mut connection).await? == Extent::Some {
+                    // Some tables are new, or distributing them was interrupted.
+                    distribute(&DatabaseUrl::Postgres(url.clone()), |_| {}).await?;
+                }
             }
             Ok(applied)
         }

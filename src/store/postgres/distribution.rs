@@ -47,7 +47,8 @@ pub enum DistributionError {
     )]
     Partial,
     #[error(
-        "the cluster has no worker: add servers with `SELECT citus_set_coordinator_host('HOST', 5432)` and `SELECT citus_add_node('HOST', 5432)` on the coordinator"
+        "the cluster has no worker: add servers with `SELECT citus_set_coordinator_host('HOST', 5432)` and `SELECT \
+         citus_add_node('HOST', 5432)` on the coordinator"
     )]
     NoWorker,
 }

@@ -1,4 +1,5 @@
-//! Linking in PostgreSQL: locks first, then reads, each in one statement for all requests of an organisation.
+//! Linking in PostgreSQL. One statement for each organisation of a batch locks its codes, and reads them with their campaigns and
+//! holds. Holds are read again if another transaction may have added one before the lock.
 //!
 //! A transaction without writes ends with ROLLBACK. Locking a row takes a transaction id, and the COMMIT of a transaction
 //! that has one waits for the disk: its duration would reveal which codes exist.

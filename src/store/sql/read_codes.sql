@@ -5,9 +5,9 @@
 --
 -- Campaigns are locked against changes: a new limit waits for the links that are under way, and counts them.
 --
--- Also reads the holds that the requesting customers have, as they were when the statement began. Whoever adds a hold updates
--- the code, so if the code under the lock is still the version of that moment (`is_current`), no hold is missing. One may
--- have been unlinked or redeemed since; the link then counts as the earlier of the two.
+-- The statement also reads the holds of the requesting customers. It sees them as of its beginning, before it has the locks.
+-- Adding a hold updates the code's row. So no hold is missing if the locked row is the version of that moment (`is_current`).
+-- A hold may have been unlinked or redeemed meanwhile: the link then counts as the earlier of the two changes.
 SELECT
     existing.mode, existing.folded, existing.version = promotion_codes.version AS is_current, $columns,
     held.customers, held.ids, held.created_on, held.redemption_counts
